@@ -1,2 +1,20 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Releases an existing SIP session from the network, the way 3GPP TS 24.229 5.4.5.1.2 says.
+//! Releases an existing SIP session from the network, the way 3GPP TS 24.229 5.4.5.1.2 says: one BYE for the called
+//! user and one for the calling user, each built byte-exact from what was stored for the dialog; the one on the served
+//! user's side goes through the proxy's own service control, the other directly; all is dropped when both are
+//! answered.
+//!
+//! Read it in the order in which the data flows: [`message`] cuts a SIP message, [`dialog`] (with [`cseq`], [`route`],
+//! [`reason`]) holds the stored information, [`release`] plans the two BYEs, [`bye`] writes them.
+
+pub mod bye;
+pub mod cseq;
+pub mod dialog;
+mod error;
+mod headers;
+pub mod message;
+pub mod reason;
+pub mod release;
+pub mod route;
+
+pub use error::Error;

@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! A borrowed view of one SIP message (RFC 3261 7): start line and headers, cut but not interpreted, nothing copied.
+
+pub mod list;
+pub mod name_addr;
+pub mod uri;
+
+use std::borrow::Cow;
+
+use memchr::{memchr, memchr2};
+
+/// A message whose framing and start line are sound.
+#[derive(Clone, Copy, Debug)]
+pub struct Message<'a> {
+    /// Method and Request-URI, or the status code.
+    pub start: StartLine<'a>,
+    bytes: &'a [u8],
+    headers: usize,
+    body: usize,
+}
+
+/// The first line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StartLine<'a> {
+    /// A request.
+    Request {
+        /// Case-sensitive (RFC 3261 7.1).
+        method: &'a [u8],
+        /// The Request-URI as written.
+        uri: &'a [u8],
+    },
+    /// A reply.
+    Reply {
+        /// From 100 to 699.
+        code: u16,
+    },
+}
+
+/// Where and why bytes are not a SIP message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Malformed {
+    /// What is wrong.
+    pub fault: Fault,
+    /// Offset of the line that is wrong.
+    pub offset: usize,
+}
+
+/// What is wrong with a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Fault {
+    /// The first line is neither a request line nor a status line of SIP/2.0.
+    StartLine,
+    /// A header line without a name and a colon.
+    HeaderLine,
+    /// No empty line ends the headers.
+    EndOfHeaders,
+}
+
+/// The headers that the library reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Name {
+    /// Call-ID, i
+    CallId,
+    /// From, f
+    From,
+    /// To, t
+    To,
+    /// CSeq
+    CSeq,
+    /// Via, v
+    Via,
+    /// Contact, m
+    Contact,
+    /// Record-Route
+    RecordRoute,
+    /// Content-Length, l
+    ContentLength,
+    /// RSeq (RFC 3262): marks a reliable provisional reply
+    RSeq,
+    /// Session-ID (RFC 7989)
+    SessionId,
+    /// Any other header
+    Other,
+}
+
+/// One header field of a message.
+#[derive(Clone, Copy, Debug)]
+pub struct Header<'a> {
+    /// Which header.
+    pub name: Name,
+    /// The name as written.
+    pub written: &'a [u8],
+    /// The value without outer blanks; folds inside are kept, see [`unfold`].
+    pub value: &'a [u8],
+    /// Offset of the line in the message.
+    pub offset: usize,
+}
+
+impl<'a> Message<'a> {
+    /// Finds start line, headers and body. Line ends may be CRLF or bare LF; empty lines before the message are
+    /// skipped (RFC 3261 7.5).
+    pub fn parse(bytes: &'a [u8]) -> Result<Self, Malformed> {
+        let skipped = bytes.iter().take_while(|b| matches!(b, b'\r' | b'\n')).count();
+        let (line, headers) = line_at(bytes, skipped).ok_or(Malformed { fault: Fault::StartLine, offset: skipped })?;
+        let start = start_line(line).ok_or(Malformed { fault: Fault::StartLine, offset: skipped })?;
+        let mut at = headers;
+        loop {
+            let (line, next) = line_at(bytes, at).ok_or(Malformed { fault: Fault::EndOfHeaders, offset: at })?;
+            if line.is_empty() {
+                return Ok(Self { start, bytes, headers, body: next });
+            }
+            let folded = matches!(line[0], b' ' | b'\t') && at > headers;
+            if !folded && header_name(line).is_none() {
+                return Err(Malformed { fault: Fault::HeaderLine, offset: at });
+            }
+            at = next;
+        }
+    }
+
+    /// The headers in order.
+    pub fn headers(&self) -> impl Iterator<Item = Header<'a>> + use<'a> {
+        let bytes = self.bytes;
+        let mut at = self.headers;
+        core::iter::from_fn(move || {
+            let offset = at;
+            let (line, mut next) = line_at(bytes, at)?;
+            if line.is_empty() {
+                return None;
+            }
+            let written = header_name(line)?;
+            let value_start = offset + memchr(b':', line)? + 1;
+            let mut end = offset + line.len();
+            while let Some((more, after)) = line_at(bytes, next) {
+                if !matches!(more.first(), Some(b' ' | b'\t')) {
+                    break;
+                }
+                end = next + more.len();
+                next = after;
+            }
+            at = next;
+            Some(Header { name: name(written), written, value: trim_folded(&bytes[value_start..end]), offset })
+        })
+    }
+
+    /// What follows the empty line.
+    pub fn body(&self) -> &'a [u8] {
+        &self.bytes[self.body..]
+    }
+}
+
+/// The line at `at` without its line end, and where the next begins; `None` when no line end follows.
+fn line_at(bytes: &[u8], at: usize) -> Option<(&[u8], usize)> {
+    let end = at + memchr(b'\n', bytes.get(at..)?)?;
+    let line = &bytes[at..end];
+    Some((line.strip_suffix(b"\r").unwrap_or(line), end + 1))
+}
+
+fn start_line(line: &[u8]) -> Option<StartLine<'_>> {
+    let mut words = line.splitn(3, |b| *b == b' ');
+    let (first, second, third) = (words.next()?, words.next()?, words.next());
+    if first.eq_ignore_ascii_case(b"SIP/2.0") {
+        let digits = second.len() == 3 && second.iter().all(u8::is_ascii_digit);
+        let code = second.iter().fold(0u16, |n, d| n.wrapping_mul(10).wrapping_add(u16::from(d.wrapping_sub(b'0'))));
+        return (digits && (100..700).contains(&code)).then_some(StartLine::Reply { code });
+    }
+    let uri = second;
+    (is_token(first) && third.is_some_and(|v| v.eq_ignore_ascii_case(b"SIP/2.0")) && !uri.is_empty() && uri[0] != b'<')
+        .then_some(StartLine::Request { method: first, uri })
+}
+
+fn header_name(line: &[u8]) -> Option<&[u8]> {
+    let name = trim(&line[..memchr(b':', line)?]);
+    (is_token(name) && !matches!(line[0], b' ' | b'\t')).then_some(name)
+}
+
+fn name(written: &[u8]) -> Name {
+    const NAMES: [(&[u8], Option<u8>, Name); 10] = [
+        (b"call-id", Some(b'i'), Name::CallId),
+        (b"from", Some(b'f'), Name::From),
+        (b"to", Some(b't'), Name::To),
+        (b"cseq", None, Name::CSeq),
+        (b"via", Some(b'v'), Name::Via),
+        (b"contact", Some(b'm'), Name::Contact),
+        (b"record-route", None, Name::RecordRoute),
+        (b"content-length", Some(b'l'), Name::ContentLength),
+        (b"rseq", None, Name::RSeq),
+        (b"session-id", None, Name::SessionId),
+    ];
+    NAMES
+        .iter()
+        .find(|(long, compact, _)| {
+            written.eq_ignore_ascii_case(long)
+                || (written.len() == 1 && *compact == Some(written[0].to_ascii_lowercase()))
+        })
+        .map_or(Name::Other, |(_, _, name)| *name)
+}
+
+/// The value with each fold (RFC 3261 7.3.1: blanks, line end, blanks) as one blank.
+pub fn unfold(value: &[u8]) -> Cow<'_, [u8]> {
+    if memchr2(b'\r', b'\n', value).is_none() {
+        return Cow::Borrowed(value);
+    }
+    let mut text = Vec::with_capacity(value.len());
+    for (index, line) in value.split(|b| *b == b'\n').enumerate() {
+        let line = trim(line.strip_suffix(b"\r").unwrap_or(line));
+        if index > 0 && !line.is_empty() {
+            text.push(b' ');
+        }
+        text.extend_from_slice(line);
+    }
+    Cow::Owned(text)
+}
+
+/// Without blanks and tabs at both ends.
+pub fn trim(text: &[u8]) -> &[u8] {
+    trim_by(text, |b| matches!(b, b' ' | b'\t'))
+}
+
+fn trim_folded(text: &[u8]) -> &[u8] {
+    trim_by(text, |b| matches!(b, b' ' | b'\t' | b'\r' | b'\n'))
+}
+
+fn trim_by(text: &[u8], blank: impl Fn(u8) -> bool) -> &[u8] {
+    let mut text = text;
+    while let [first, rest @ ..] = text {
+        if !blank(*first) {
+            break;
+        }
+        text = rest;
+    }
+    while let [rest @ .., last] = text {
+        if !blank(*last) {
+            break;
+        }
+        text = rest;
+    }
+    text
+}
+
+/// Offset behind the quoted string that begins at `open`; `None` when it is not closed.
+pub(crate) fn quoted_end(text: &[u8], open: usize) -> Option<usize> {
+    let mut at = open + 1;
+    loop {
+        at += memchr2(b'"', b'\\', text.get(at..)?)?;
+        if text[at] == b'"' {
+            return Some(at + 1);
+        }
+        at += 2;
+    }
+}
+
+/// RFC 3261 25.1 token.
+pub fn is_token(text: &[u8]) -> bool {
+    !text.is_empty()
+        && text.iter().all(|b| {
+            b.is_ascii_alphanumeric()
+                || matches!(b, b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~')
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn compact_folded_and_odd_names() {
+        let message = Message::parse(
+            b"\r\nBYE sip:b SIP/2.0\r\nf : \"A\"\r\n\t<sip:a@b>;tag=1\r\nCALL-id:x \nX-Y: 1\r\n\r\nbody",
+        )
+        .unwrap();
+        assert_eq!(message.start, StartLine::Request { method: b"BYE", uri: b"sip:b" });
+        let headers: Vec<_> = message.headers().collect();
+        assert_eq!(headers.len(), 3);
+        assert_eq!((headers[0].name, &*unfold(headers[0].value)), (Name::From, &b"\"A\" <sip:a@b>;tag=1"[..]));
+        assert_eq!((headers[1].name, headers[1].value), (Name::CallId, &b"x"[..]));
+        assert_eq!(headers[2].name, Name::Other);
+        assert_eq!(message.body(), b"body");
+    }
+
+    #[test]
+    fn broken_messages_are_refused_with_the_line() {
+        let fault = |bytes: &[u8]| Message::parse(bytes).unwrap_err();
+        assert_eq!(fault(b"BYE sip:b SIP/3.0\r\n\r\n").fault, Fault::StartLine);
+        assert_eq!(fault(b"BYE  sip:b SIP/2.0\r\n\r\n").fault, Fault::StartLine);
+        assert_eq!(fault(b"SIP/2.0 99 x\r\n\r\n").fault, Fault::StartLine);
+        assert_eq!(fault(b"BYE sip:b SIP/2.0\r\nFrom\r\n\r\n"), Malformed { fault: Fault::HeaderLine, offset: 19 });
+        assert_eq!(fault(b"BYE sip:b SIP/2.0\r\nFrom: a\r\n").fault, Fault::EndOfHeaders);
+        assert_eq!(fault(b"").fault, Fault::StartLine);
+    }
+}

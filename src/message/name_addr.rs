@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! name-addr and addr-spec with header parameters (RFC 3261 20.10, 20.20, 20.34; RFC 8217): From, To, Contact, Route.
+
+use memchr::{memchr, memchr2};
+
+use super::{quoted_end, trim};
+
+/// One From, To, Contact or Route value, cut into its parts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NameAddr<'a> {
+    /// The URI without its brackets.
+    pub uri: &'a [u8],
+    /// Header parameters, from the first `;` on; empty when there is none.
+    pub params: &'a [u8],
+    /// Whether the URI stood in angle brackets. Without them everything after `;` belongs to the header.
+    pub bracketed: bool,
+}
+
+/// Cuts a value. `None` when a quote or bracket is not closed, the URI is empty, or something follows the URI
+/// that is not a parameter.
+pub fn parse(value: &[u8]) -> Option<NameAddr<'_>> {
+    let value = trim(value);
+    let open = match value.first()? {
+        b'<' => Some(0),
+        b'"' => {
+            let after = quoted_end(value, 0)?;
+            let gap = value[after..].iter().position(|b| !matches!(b, b' ' | b'\t'))?;
+            // Only blanks may stand between a quoted display name and the bracket.
+            if value[after + gap] != b'<' {
+                return None;
+            }
+            Some(after + gap)
+        }
+        // An unquoted display name holds neither ':' nor ';': a bracket after one of them is not ours.
+        _ => match value.iter().position(|b| matches!(b, b'<' | b':' | b';' | b'"')) {
+            Some(at) if value[at] == b'<' => Some(at),
+            Some(at) if value[at] == b'"' => return None,
+            _ => None,
+        },
+    };
+    let (uri, params, bracketed) = match open {
+        Some(open) => {
+            let close = open + memchr(b'>', &value[open..])?;
+            (&value[open + 1..close], trim(&value[close + 1..]), true)
+        }
+        None => {
+            let end = memchr(b';', value).unwrap_or(value.len());
+            (trim(&value[..end]), &value[end..], false)
+        }
+    };
+    if uri.is_empty() || memchr2(b' ', b'<', uri).is_some() || params.first().is_some_and(|b| *b != b';') {
+        return None;
+    }
+    let cut = NameAddr { uri, params, bracketed };
+    // An open quote in a parameter would swallow whatever is written after the value.
+    cut.params().all(|p| p.is_some()).then_some(cut)
+}
+
+impl<'a> NameAddr<'a> {
+    /// The header parameters in order.
+    pub fn params(&self) -> Params<'a> {
+        Params { rest: self.params }
+    }
+}
+
+/// One header parameter, `;name` or `;name=value`, blanks around `;` and `=` left out of name and value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Param<'a> {
+    /// From the `;` on, to the end of the value it was cut from.
+    pub from_semicolon: &'a [u8],
+    /// The name.
+    pub name: &'a [u8],
+    /// The value, with its quotes where it has them; `None` without `=`.
+    pub value: Option<&'a [u8]>,
+}
+
+/// Parameters of a header value. An item of `None` is a quote that is not closed; then the end.
+#[derive(Clone, Debug)]
+pub struct Params<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Iterator for Params<'a> {
+    type Item = Option<Param<'a>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let from_semicolon = self.rest;
+        if from_semicolon.first() != Some(&b';') {
+            return None;
+        }
+        let mut end = 1;
+        loop {
+            match memchr2(b';', b'"', &from_semicolon[end..]) {
+                None => end = from_semicolon.len(),
+                Some(found) if from_semicolon[end + found] == b'"' => match quoted_end(from_semicolon, end + found) {
+                    Some(after) => {
+                        end = after;
+                        continue;
+                    }
+                    None => {
+                        self.rest = &[];
+                        return Some(None);
+                    }
+                },
+                Some(found) => end += found,
+            }
+            break;
+        }
+        let text = &from_semicolon[1..end];
+        self.rest = &from_semicolon[end..];
+        let (name, value) = match memchr2(b'=', b'"', text) {
+            Some(at) if text[at] == b'=' => (&text[..at], Some(trim(&text[at + 1..]))),
+            _ => (text, None),
+        };
+        Some(Some(Param { from_semicolon, name: trim(name), value }))
+    }
+}
+
+/// The tag of a From or To value and where it stands in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tag {
+    /// Offset of the `;` before `tag`.
+    pub semicolon: usize,
+    /// Offset of the first character of the tag.
+    pub start: usize,
+    /// Offset behind its last character.
+    pub end: usize,
+}
+
+/// Finds the `tag` parameter, outside quotes and brackets. Of several the first counts, as in sofia-sip: RFC 3261
+/// allows one, and what stands behind it is kept in the value all the same.
+pub fn tag(value: &[u8], cut: &NameAddr<'_>) -> Option<Tag> {
+    let tag = cut.params().flatten().find(|p| p.name.eq_ignore_ascii_case(b"tag"))?;
+    let text = tag.value.filter(|v| !v.is_empty())?;
+    let start = offset(value, text);
+    Some(Tag { semicolon: offset(value, tag.from_semicolon), start, end: start + text.len() })
+}
+
+/// Offset of `part`, which was cut from `whole`.
+fn offset(whole: &[u8], part: &[u8]) -> usize {
+    part.as_ptr() as usize - whole.as_ptr() as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tag_of(value: &[u8]) -> Option<&[u8]> {
+        let tag = tag(value, &parse(value)?)?;
+        Some(&value[tag.start..tag.end])
+    }
+
+    #[test]
+    fn tag_outside_quotes_and_brackets_counts() {
+        assert_eq!(tag_of(br#""x;tag=evil" <sip:a@b;tag=uri>;x="y;tag=q";tag=real"#).unwrap(), b"real");
+        assert_eq!(tag_of(b"sip:a@b;tag=88").unwrap(), b"88");
+        assert_eq!(tag_of(b"<sip:a@b> ; p=1 ; TAG = 2 ;z").unwrap(), b"2");
+        assert_eq!(tag_of(br#"<sip:a@b>;p="x>y";tag=2"#).unwrap(), b"2");
+        assert_eq!(tag_of(b"<sip:a@b;tag=uri>"), None);
+    }
+
+    #[test]
+    fn forms_are_cut() {
+        let full = parse(br#""Bob, Jr." <sip:bob@192.0.2.4;transport=tcp?X=1>;expires=60"#).unwrap();
+        assert_eq!(full.uri, b"sip:bob@192.0.2.4;transport=tcp?X=1");
+        assert_eq!(full.params, b";expires=60");
+        let bare = parse(b"sip:bob@192.0.2.4;transport=tcp").unwrap();
+        assert_eq!((bare.uri, bare.bracketed), (&b"sip:bob@192.0.2.4"[..], false));
+        assert_eq!(parse(b"A.B <sip:c>").unwrap().uri, b"sip:c");
+        for bad in [
+            &b"<sip:a"[..],
+            b"",
+            b"<>",
+            b"<sip:a>x",
+            br#""a" b <sip:a>"#,
+            br#""a <sip:a>"#,
+            br#"<sip:a>;x="y"#,
+            b"\"a\"",
+        ] {
+            assert_eq!(parse(bad), None, "{}", String::from_utf8_lossy(bad));
+        }
+    }
+}

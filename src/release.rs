@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The table of TS 24.229 5.4.5.1.2: from a dialog, the served user and a reason to the two BYEs, and where each goes.
+
+use memchr::memchr;
+
+use crate::cseq::{self, CSeqs};
+use crate::dialog::{Dialog, RouteSet, Serves, User};
+use crate::error::Error;
+use crate::headers;
+use crate::message::{is_token, name_addr};
+use crate::reason::Reason;
+use crate::route;
+
+/// Why the session is released, and how the BYEs shall look.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    /// The Reason header.
+    pub reason: Reason<'a>,
+    /// Further headers for both BYEs by local policy, each `Name: value`, beside those of the dialog.
+    pub headers: &'a [&'a [u8]],
+    /// Whether the service-control BYE carries the own entries.
+    pub form: Form,
+    /// Address a served user whose Contact is a GRUU by that GRUU, as the change request to 5.4.5.1.2 does, even where
+    /// a contact address is known.
+    pub keep_gruu: bool,
+    /// The Via to write; `None` where the host's transaction layer adds it.
+    pub via: Option<Via<'a>>,
+}
+
+/// How the service-control BYE reaches the host's script.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Form {
+    /// Own Record-Route entries on top: the host sends the BYE to its own socket and its script treats it as any
+    /// request of the served user.
+    #[default]
+    Loop,
+    /// Without them: the host calls its routing for requests of the served user directly.
+    Bare,
+}
+
+/// The topmost Via of both BYEs.
+#[derive(Clone, Copy, Debug)]
+pub struct Via<'a> {
+    transport: &'a [u8],
+    sent_by: &'a [u8],
+    called: Branch,
+    calling: Branch,
+}
+
+/// What makes a Via branch unique (RFC 3261 8.1.1.7); comes from the caller, as all randomness does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Branch {
+    /// Random, one per process.
+    pub prefix: u64,
+    /// Never the same twice in a process.
+    pub counter: u64,
+}
+
+impl<'a> Via<'a> {
+    /// `transport` is a token (`UDP`, `TCP`, `TLS`, ...), `sent_by` a host with an optional port.
+    pub fn new(transport: &'a [u8], sent_by: &'a [u8], called: Branch, calling: Branch) -> Result<Self, Error> {
+        if !is_token(transport) || route::host_and_port(sent_by).is_none() || called == calling {
+            return Err(Error::BadVia);
+        }
+        Ok(Self { transport, sent_by, called, calling })
+    }
+}
+
+/// How a BYE is delivered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Delivery {
+    /// Through internal service control, as if the served user had sent it.
+    ServiceControl,
+    /// Straight to the user.
+    Direct,
+}
+
+/// Both BYEs, the called user's first (TS 24.229 generates them in this order; send neither before both are built).
+#[derive(Clone, Copy, Debug)]
+pub struct Plan<'a> {
+    /// The BYE for the called user, or why it cannot be built; the other is not touched by that.
+    pub called: Result<Leg<'a>, Error>,
+    /// The BYE for the calling user.
+    pub calling: Result<Leg<'a>, Error>,
+}
+
+/// One planned BYE.
+#[derive(Clone, Copy, Debug)]
+pub struct Leg<'a> {
+    pub(crate) dialog: Dialog<'a>,
+    pub(crate) to: User,
+    pub(crate) delivery: Delivery,
+    pub(crate) cseq: u32,
+    pub(crate) request_uri: &'a [u8],
+    /// A strict router's URI is stripped when it is written.
+    pub(crate) strict: bool,
+    pub(crate) routes: &'a [u8],
+    /// Behind a strict router the remote target is the last route.
+    pub(crate) last_route: Option<&'a [u8]>,
+    pub(crate) reason: Reason<'a>,
+    pub(crate) headers: &'a [&'a [u8]],
+    pub(crate) via: Option<(Via<'a>, Branch)>,
+}
+
+/// Plans both BYEs. `random` is asked for 64 random bits only when no CSeq is stored for called to calling.
+///
+/// An error here is one of the request; errors of a leg are in the plan.
+pub fn plan<'a>(
+    dialog: Dialog<'a>,
+    cseqs: CSeqs,
+    request: &Request<'a>,
+    random: &mut dyn FnMut() -> Result<u64, Error>,
+) -> Result<Plan<'a>, Error> {
+    for header in request.headers {
+        headers::check(header)?;
+        headers::check_distinct_from(header, dialog.headers())?;
+    }
+    headers::check_distinct(request.headers)?;
+    let called = match cseqs.to_called {
+        Some(stored) => cseq::next(stored),
+        None => Err(Error::NoCseq),
+    };
+    let calling = match cseqs.to_calling {
+        Some(stored) => cseq::next(stored),
+        None => random().map(cseq::draw),
+    };
+    Ok(Plan {
+        called: called.and_then(|cseq| leg(dialog, User::Called, cseq, request)),
+        calling: calling.and_then(|cseq| leg(dialog, User::Calling, cseq, request)),
+    })
+}
+
+fn leg<'a>(dialog: Dialog<'a>, to: User, cseq: u32, request: &Request<'a>) -> Result<Leg<'a>, Error> {
+    let (delivery, own_user) = match (dialog.serves(), to) {
+        (Serves::Calling, User::Called) | (Serves::Called, User::Calling) => (Delivery::ServiceControl, false),
+        (Serves::Neither, _) => (Delivery::Direct, false),
+        (Serves::Calling, User::Calling) | (Serves::Called, User::Called) => (Delivery::Direct, true),
+    };
+    let target = dialog.remote_target(to).ok_or(match to {
+        User::Called => Error::BadCalledContact,
+        User::Calling => Error::BadCallingContact,
+    })?;
+    // A BYE that goes directly to the served user does not pass the GRUU's own routing: the registrar's contact does.
+    let use_address = own_user && !request.keep_gruu && dialog.is_gruu(to) && !dialog.contact_address().is_empty();
+    let target = if use_address { dialog.contact_address() } else { target };
+
+    let RouteSet { with_own, bare, strict_with_own, strict_bare } = dialog.route_set(to);
+    let looped = delivery == Delivery::ServiceControl && request.form == Form::Loop;
+    let (routes, strict) = if looped { (with_own, strict_with_own) } else { (bare, strict_bare) };
+    // RFC 3261 12.2.1.1: only the first entry decides.
+    let (request_uri, routes, last_route) = if strict {
+        let (first, rest) = first_route(routes);
+        (first, rest, Some(target))
+    } else {
+        (target, routes, None)
+    };
+    let via = request.via.map(|via| match to {
+        User::Called => (via, via.called),
+        User::Calling => (via, via.calling),
+    });
+    Ok(Leg {
+        dialog,
+        to,
+        delivery,
+        cseq,
+        request_uri,
+        strict,
+        routes,
+        last_route,
+        reason: request.reason,
+        headers: request.headers,
+        via,
+    })
+}
+
+/// The URI of the first route and the routes behind it. The text was joined from checked entries.
+fn first_route(routes: &[u8]) -> (&[u8], &[u8]) {
+    match crate::message::list::elements(routes).next() {
+        Some(Ok(entry)) => {
+            let rest = routes.get(entry.len() + 2..).unwrap_or_default();
+            (route_uri(entry), rest)
+        }
+        _ => (routes, b""),
+    }
+}
+
+/// The URI within the first route of the text.
+pub(crate) fn route_uri(routes: &[u8]) -> &[u8] {
+    match routes.first() {
+        // Nearly every entry begins with its bracket.
+        Some(b'<') => &routes[1..memchr(b'>', routes).unwrap_or(routes.len())],
+        _ => match crate::message::list::elements(routes).next() {
+            Some(Ok(entry)) => name_addr::parse(entry).map_or(entry, |cut| cut.uri),
+            _ => b"",
+        },
+    }
+}
+
+impl<'a> Leg<'a> {
+    /// Where the BYE goes.
+    pub fn delivery(&self) -> Delivery {
+        self.delivery
+    }
+
+    /// Its CSeq number. Once sent it is the stored number of its direction.
+    pub fn cseq(&self) -> u32 {
+        self.cseq
+    }
+
+    /// The user that it ends the session for.
+    pub fn to(&self) -> User {
+        self.to
+    }
+
+    pub(crate) fn via_parts(&self) -> Option<(&'a [u8], &'a [u8], Branch)> {
+        self.via.map(|(via, branch)| (via.transport, via.sent_by, branch))
+    }
+}

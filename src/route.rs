@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Cutting the Record-Route list of the 2xx at the proxy's own entries into the two route sets
+//! (RFC 3261 12.1.1, 12.1.2; TS 24.229 5.4.5.1.2 steps 3 to 6).
+
+use arrayvec::ArrayVec;
+
+use crate::dialog::Serves;
+use crate::error::Error;
+use crate::message::uri::{self, Uri};
+use crate::message::{list, name_addr};
+
+/// Entries in one list, at most.
+pub const MAX_ROUTES: usize = 128;
+
+/// How the proxy knows its own Record-Route entries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Own<'a> {
+    /// By the whole URI. Scheme and host are compared without case, all else byte by byte.
+    Uri(&'a [u8]),
+    /// By host, port (5060 for `sip:`, 5061 for `sips:` where none is given) and, where one is given, a cookie: the
+    /// user part, or a URI parameter `name` or `name=value`.
+    Host {
+        /// Host name or address; an IPv6 literal in brackets.
+        host: &'a [u8],
+        /// The port, where it matters which.
+        port: Option<u16>,
+        /// What else the entry must hold; empty: nothing.
+        cookie: &'a [u8],
+    },
+}
+
+impl<'a> Own<'a> {
+    /// An entry known by its URI, with or without angle brackets.
+    pub fn uri(text: &'a [u8]) -> Result<Self, Error> {
+        let cut = text.strip_prefix(b"<").and_then(|t| t.strip_suffix(b">")).unwrap_or(text);
+        uri::parse(cut).map(|_| Self::Uri(cut)).ok_or(Error::BadOwn)
+    }
+
+    /// Entries known by `host` or `host:port`, and a cookie.
+    pub fn host(text: &'a [u8], cookie: &'a [u8]) -> Result<Self, Error> {
+        let (host, port) = host_and_port(text).ok_or(Error::BadOwn)?;
+        Ok(Self::Host { host, port, cookie })
+    }
+
+    /// Whether `entry` is the proxy's own.
+    pub fn matches(&self, entry: &Uri<'_>) -> bool {
+        match *self {
+            Self::Uri(own) => uri::parse(own).is_some_and(|own| {
+                own.host.eq_ignore_ascii_case(entry.host) && Uri { host: entry.host, ..own } == *entry
+            }),
+            Self::Host { host, port, cookie } => {
+                host.eq_ignore_ascii_case(entry.host)
+                    && port.unwrap_or(if entry.secure { 5061 } else { 5060 }) == entry.port_or_default()
+                    && (cookie.is_empty() || entry.user == Some(cookie) || entry.params().any(|p| holds(p, cookie)))
+            }
+        }
+    }
+}
+
+/// Whether the URI parameter is `cookie`: the same text, or only the same name where the cookie has no value.
+fn holds(param: &[u8], cookie: &[u8]) -> bool {
+    param == cookie || (!cookie.contains(&b'=') && uri::name_of(param) == cookie)
+}
+
+/// `host` or `host:port`, an IPv6 literal in brackets.
+pub(crate) fn host_and_port(text: &[u8]) -> Option<(&[u8], Option<u16>)> {
+    let end = match text.first()? {
+        b'[' => memchr::memchr(b']', text)? + 1,
+        _ => memchr::memchr(b':', text).unwrap_or(text.len()),
+    };
+    let (host, rest) = text.split_at(end);
+    let legal = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b'[' | b']' | b':');
+    if host.is_empty() || !host.iter().all(legal) {
+        return None;
+    }
+    let port = match rest.strip_prefix(b":") {
+        Some(digits) => Some(uri::decimal_u16(digits)?),
+        None if rest.is_empty() => None,
+        None => return None,
+    };
+    Some((host, port))
+}
+
+/// The entries of a list, in order, whole values as received.
+pub(crate) type Entries<'a> = ArrayVec<&'a [u8], MAX_ROUTES>;
+
+/// Adds the entries of one row. `fault` names the list in errors.
+pub(crate) fn push_row<'a>(row: &'a [u8], entries: &mut Entries<'a>, fault: Error) -> Result<(), Error> {
+    for element in list::elements(row) {
+        let element = element.map_err(|_| fault)?;
+        entries.try_push(element).map_err(|_| Error::TooLarge)?;
+    }
+    Ok(())
+}
+
+/// The URI of an entry, which must be a name-addr with a SIP or SIPS URI.
+pub(crate) fn entry_uri(entry: &[u8]) -> Option<Uri<'_>> {
+    let cut = name_addr::parse(entry)?;
+    if cut.bracketed { uri::parse(cut.uri) } else { None }
+}
+
+/// Where the list is cut: indices into the entries of the 2xx, first nearest to the called user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Cut {
+    /// First own entry of the served pass.
+    pub first: usize,
+    /// Last own entry of the served pass.
+    pub last: usize,
+}
+
+/// Finds the own entries at which the list is cut.
+///
+/// Serving the calling user it is the last own entry of the list, serving the called user the first: a cut at another
+/// one makes the served user's application servers vanish from the service-control BYE, or puts them into the direct
+/// one. Two adjacent entries belong to one pass only where both carry `r2=on` (double Record-Route). Serving neither,
+/// it is the whole span of own entries.
+pub(crate) fn cut(entries: &[&[u8]], own: &[Own<'_>], serves: Serves) -> Result<Cut, Error> {
+    let is_own = |uri: &Uri<'_>| own.iter().any(|o| o.matches(uri));
+    let mut span: Option<Cut> = None;
+    for (index, entry) in entries.iter().enumerate() {
+        if is_own(&entry_uri(entry).ok_or(Error::BadRecordRoute)?) {
+            span = Some(Cut { first: span.map_or(index, |s| s.first), last: index });
+        }
+    }
+    let span = span.ok_or(Error::NoOwnRoute)?;
+    let double = |index: usize| {
+        let uri = entries.get(index).and_then(|e| entry_uri(e));
+        uri.is_some_and(|u| is_own(&u) && u.params().any(|p| p == b"r2=on"))
+    };
+    let Cut { first, last } = span;
+    Ok(match serves {
+        Serves::Calling if last > 0 && double(last - 1) && double(last) => Cut { first: last - 1, last },
+        Serves::Calling => Cut { first: last, last },
+        Serves::Called if double(first) && double(first + 1) => Cut { first, last: first + 1 },
+        Serves::Called => Cut { first, last: first },
+        Serves::Neither => span,
+    })
+}
