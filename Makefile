@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+# The commands of this repository; `make` alone lists them.
+
+PREFIX  ?= /usr/local
+LIBDIR  ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+# Cargo's results. The module and the figures stay in target/ wherever this is.
+T       := $(abspath $(or $(CARGO_TARGET_DIR),target))
+# Where install takes the libraries from.
+LIBRARIES ?= $(T)/release
+
+CARGO   ?= cargo
+INSTALL ?= install
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
+ABI     := 0
+
+.PHONY: help deps build test demo header install install-library uninstall clean
+
+help:
+	@echo 'make demo       release live calls through Kamailio on this machine and show what was on the wire'
+	@echo 'make test       every check and every test, live calls included'
+	@echo 'make build      the library, static and shared, in $(T)/release'
+	@echo 'make kamailio   target/kamailio/ims_release.so for the Kamailio found, or KAMAILIO_SRC=DIRECTORY'
+	@echo 'make bench      measure the building of the two BYEs; figures in target/bench.json'
+	@echo 'make install    library, header, pkg-config file, module (DESTDIR, PREFIX, LIBDIR); make uninstall'
+	@echo 'make deps       install what is missing from Debian (the only step that needs root)'
+	@echo 'make header     renew include/ims_release.h after a change in src/ffi'
+	@echo 'make clean      remove everything built'
+
+deps:
+	@scripts/deps
+
+build:
+	$(CARGO) build --release --locked --lib
+
+# What `make kamailio`, `make bench` and the rest of `make install` do is in make/.
+-include make/*.mk
+
+test: deps kamailio
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps --locked
+	scripts/test
+
+header:
+	IMS_RELEASE_UPDATE=1 $(CARGO) test --locked --test c_header
+
+install: build install-library
+
+install-library:
+	$(INSTALL) -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR)
+	$(INSTALL) -m 755 $(LIBRARIES)/libims_release.so $(DESTDIR)$(LIBDIR)/libims_release.so.$(VERSION)
+	ln -sf libims_release.so.$(VERSION) $(DESTDIR)$(LIBDIR)/libims_release.so.$(ABI)
+	ln -sf libims_release.so.$(ABI) $(DESTDIR)$(LIBDIR)/libims_release.so
+	$(INSTALL) -m 644 $(LIBRARIES)/libims_release.a $(DESTDIR)$(LIBDIR)
+	$(INSTALL) -m 644 include/ims_release.h $(DESTDIR)$(INCLUDEDIR)
+	sed -e 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@INCLUDEDIR@|$(INCLUDEDIR)|; s|@VERSION@|$(VERSION)|' \
+	    ims_release.pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/ims_release.pc
+
+uninstall:
+	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,libims_release.so libims_release.so.$(ABI) libims_release.so.$(VERSION) \
+	    libims_release.a pkgconfig/ims_release.pc) $(DESTDIR)$(INCLUDEDIR)/ims_release.h
+
+clean:
+	$(CARGO) clean
+	rm -rf target
