@@ -11,6 +11,7 @@ pub mod bye;
 pub mod cseq;
 pub mod dialog;
 mod error;
+pub mod ffi;
 mod headers;
 pub mod message;
 pub mod reason;
