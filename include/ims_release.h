@@ -402,7 +402,7 @@ const char *ims_release_status_text(ims_release_status status);
 // `log` and `env` must stay valid until another call replaces them.
 void ims_release_set_log(ims_release_log_fn log, void *env);
 
-// Checks the fields and makes a dialog of them, which `*dialog` then owns. Allocates.
+// Checks the fields and makes a dialog of them for `*dialog`, which the caller owns and frees. Allocates.
 //
 // Consumes nothing: the fields may be freed after the call. On an error `*dialog` is untouched. A Contact that is
 // not one SIP URI does not refuse the dialog but, later, the BYE to that user.

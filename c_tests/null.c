@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Every export with every pointer NULL and every length 0 and -1: a status, never a crash, outputs untouched. */
+#include "support.h"
+
+/* The outputs of a refused call are as they were. */
+static void assert_untouched(const struct pair *pair)
+{
+    static const ims_release_bye untouched = { .struct_size = sizeof untouched };
+    assert_memory_equal(&pair->called, &untouched, sizeof untouched);
+    assert_memory_equal(&pair->calling, &untouched, sizeof untouched);
+    for (size_t i = 0; i < sizeof pair->called_buffer; i++)
+        assert_true(pair->called_buffer[i] == 0 && pair->calling_buffer[i] == 0);
+}
+
+static void without_arguments(void **state)
+{
+    (void)state;
+    assert_non_null(ims_release_version());
+    assert_non_null(ims_release_status_text(0));
+    ims_release_abi_version();
+    ims_release_set_log(NULL, NULL);
+    ims_release_dialog_free(NULL);
+}
+
+/* ims_release_build() and ims_release_dialog_build() with one argument wrong after the other. */
+static void building(void **state)
+{
+    (void)state;
+    const ims_release_fields fields = base_a();
+    const ims_release_options options = reason_r();
+    ims_release_dialog *dialog = NULL;
+    struct pair *pair = test_calloc(1, sizeof *pair);
+    ims_release_bye *called = &pair->called, *calling = &pair->calling;
+    char *one = pair->called_buffer, *two = pair->calling_buffer;
+    const size_t size = sizeof pair->called_buffer, minus_one = (size_t)-1;
+    called->struct_size = calling->struct_size = sizeof *called;
+    assert_int_equal(ims_release_dialog_new(&fields, &dialog), IMS_RELEASE_OK);
+
+    const struct {
+        ims_release_status status;
+        int with_input, with_options;
+        char *one;
+        size_t one_size;
+        char *two;
+        size_t two_size;
+        ims_release_bye *called, *calling;
+    } cases[] = {
+        { IMS_RELEASE_NULL, 0, 1, one, size, two, size, called, calling },
+        { IMS_RELEASE_NULL, 1, 0, one, size, two, size, called, calling },
+        { IMS_RELEASE_NULL, 1, 1, NULL, size, two, size, called, calling },
+        { IMS_RELEASE_NULL, 1, 1, one, size, NULL, size, called, calling },
+        { IMS_RELEASE_NULL, 1, 1, one, size, two, size, NULL, calling },
+        { IMS_RELEASE_NULL, 1, 1, one, size, two, size, called, NULL },
+        { IMS_RELEASE_NULL, 0, 0, NULL, 0, NULL, 0, NULL, NULL },
+        { IMS_RELEASE_NULL, 1, 1, NULL, minus_one, two, size, called, calling },
+        { IMS_RELEASE_ARGUMENT, 1, 1, one, minus_one, two, size, called, calling },
+        { IMS_RELEASE_ARGUMENT, 1, 1, one, size, two, minus_one, called, calling },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        assert_int_equal(ims_release_build(cases[i].with_input ? &fields : NULL, cases[i].with_options ? &options : NULL,
+                                           cases[i].one, cases[i].one_size, cases[i].two, cases[i].two_size,
+                                           cases[i].called, cases[i].calling),
+                         cases[i].status);
+        assert_untouched(pair);
+        assert_int_equal(ims_release_dialog_build(cases[i].with_input ? dialog : NULL,
+                                                  cases[i].with_options ? &options : NULL, cases[i].one,
+                                                  cases[i].one_size, cases[i].two, cases[i].two_size, cases[i].called,
+                                                  cases[i].calling),
+                         cases[i].status);
+        assert_untouched(pair);
+    }
+
+    called->struct_size = 0;
+    assert_int_equal(ims_release_build(&fields, &options, one, size, two, size, called, calling),
+                     IMS_RELEASE_STRUCT_SIZE);
+    called->struct_size = sizeof *called;
+    calling->struct_size = sizeof *calling + 1;
+    assert_int_equal(ims_release_build(&fields, &options, one, size, two, size, called, calling),
+                     IMS_RELEASE_STRUCT_SIZE);
+    ims_release_dialog_free(dialog);
+    test_free(pair);
+}
+
+static void making_a_dialog(void **state)
+{
+    (void)state;
+    ims_release_fields fields = base_a();
+    ims_release_dialog *dialog = NULL;
+    assert_int_equal(ims_release_dialog_new(NULL, &dialog), IMS_RELEASE_NULL);
+    assert_int_equal(ims_release_dialog_new(&fields, NULL), IMS_RELEASE_NULL);
+    assert_int_equal(ims_release_dialog_new(NULL, NULL), IMS_RELEASE_NULL);
+    fields.call_id.len = 0;
+    assert_int_equal(ims_release_dialog_new(&fields, &dialog), IMS_RELEASE_BAD_CALL_ID);
+    assert_null(dialog);
+}
+
+/* A struct that is all zero but for its size, and one without a size. */
+static void structs_of_zeros(void **state)
+{
+    (void)state;
+    ims_release_fields fields = { 0 };
+    ims_release_options options = reason_r();
+    struct pair pair;
+    assert_int_equal(build(&fields, &options, &pair), IMS_RELEASE_STRUCT_SIZE);
+    fields.struct_size = sizeof fields;
+    assert_int_equal(build(&fields, &options, &pair), IMS_RELEASE_BAD_SERVES);
+    fields = base_a();
+    memset(&options, 0, sizeof options);
+    assert_int_equal(build(&fields, &options, &pair), IMS_RELEASE_STRUCT_SIZE);
+    options.struct_size = sizeof options;
+    assert_int_equal(build(&fields, &options, &pair), IMS_RELEASE_BAD_REASON);
+    assert_untouched(&pair);
+}
+
+/* Texts: NULL with 0 octets is "not given"; NULL with some, or a negative length, names the field. */
+static void texts(void **state)
+{
+    (void)state;
+    static const struct {
+        int of_options;
+        size_t at;
+        ims_release_status broken, empty;
+    } cases[] = {
+        { 0, offsetof(ims_release_fields, call_id), IMS_RELEASE_BAD_CALL_ID, IMS_RELEASE_BAD_CALL_ID },
+        { 0, offsetof(ims_release_fields, from), IMS_RELEASE_BAD_FROM, IMS_RELEASE_BAD_FROM },
+        { 0, offsetof(ims_release_fields, to), IMS_RELEASE_BAD_TO, IMS_RELEASE_BAD_TO },
+        { 0, offsetof(ims_release_fields, calling_contact), IMS_RELEASE_BAD_CALLING_CONTACT, IMS_RELEASE_OK },
+        { 0, offsetof(ims_release_fields, called_contact), IMS_RELEASE_BAD_CALLED_CONTACT, IMS_RELEASE_OK },
+        { 0, offsetof(ims_release_fields, contact_address), IMS_RELEASE_BAD_CONTACT_ADDRESS, IMS_RELEASE_OK },
+        { 0, offsetof(ims_release_fields, calling_session_id), IMS_RELEASE_BAD_SESSION_ID, IMS_RELEASE_OK },
+        { 0, offsetof(ims_release_fields, called_session_id), IMS_RELEASE_BAD_SESSION_ID, IMS_RELEASE_OK },
+        { 1, offsetof(ims_release_options, text), IMS_RELEASE_BAD_REASON_TEXT, IMS_RELEASE_OK },
+        { 1, offsetof(ims_release_options, q850_text), IMS_RELEASE_BAD_REASON_TEXT, IMS_RELEASE_OK },
+        { 1, offsetof(ims_release_options, via_sent_by), IMS_RELEASE_BAD_VIA, IMS_RELEASE_OK },
+        { 1, offsetof(ims_release_options, via_transport), IMS_RELEASE_BAD_VIA, IMS_RELEASE_OK },
+    };
+    static const ims_release_str null_zero = { NULL, 0 }, null_some = { NULL, 5 }, null_minus = { NULL, -1 },
+                                 minus = { "x", -1 }, lowest = { "x", INT32_MIN }, zero = { "x", 0 };
+    const struct {
+        const ims_release_str *text;
+        int broken;
+    } values[] = { { &null_zero, 0 }, { &zero, 0 }, { &null_some, 1 }, { &null_minus, 1 }, { &minus, 1 }, { &lowest, 1 } };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        for (size_t k = 0; k < COUNT(values); k++) {
+            ims_release_fields fields = base_a();
+            ims_release_options options = reason_r();
+            struct pair pair;
+            char *of = cases[i].of_options ? (char *)&options : (char *)&fields;
+            memcpy(of + cases[i].at, values[k].text, sizeof(ims_release_str));
+            assert_int_equal(build(&fields, &options, &pair), values[k].broken ? cases[i].broken : cases[i].empty);
+        }
+    }
+}
+
+/* Arrays: NULL with 0 items is empty; NULL with some, or more than the limit, is refused; so are broken items. */
+static void arrays(void **state)
+{
+    (void)state;
+    static const struct {
+        int of_options;
+        size_t array, count;
+        uint32_t routes;
+        ims_release_status broken, empty;
+    } cases[] = {
+        { 0, offsetof(ims_release_fields, record_route), offsetof(ims_release_fields, record_route_count),
+          IMS_RELEASE_ROUTES_RECORD_ROUTE, IMS_RELEASE_BAD_RECORD_ROUTE, IMS_RELEASE_NO_OWN_ROUTE },
+        { 0, offsetof(ims_release_fields, own), offsetof(ims_release_fields, own_count),
+          IMS_RELEASE_ROUTES_RECORD_ROUTE, IMS_RELEASE_BAD_OWN, IMS_RELEASE_NO_OWN_ROUTE },
+        { 0, offsetof(ims_release_fields, routes_to_called), offsetof(ims_release_fields, routes_to_called_count),
+          IMS_RELEASE_ROUTES_APART, IMS_RELEASE_BAD_ROUTE, IMS_RELEASE_NO_OWN_ROUTE },
+        { 0, offsetof(ims_release_fields, routes_to_calling), offsetof(ims_release_fields, routes_to_calling_count),
+          IMS_RELEASE_ROUTES_APART, IMS_RELEASE_BAD_ROUTE, IMS_RELEASE_NO_OWN_ROUTE },
+        { 0, offsetof(ims_release_fields, routes_own), offsetof(ims_release_fields, routes_own_count),
+          IMS_RELEASE_ROUTES_APART, IMS_RELEASE_BAD_ROUTE, IMS_RELEASE_NO_OWN_ROUTE },
+        { 0, offsetof(ims_release_fields, headers), offsetof(ims_release_fields, header_count),
+          IMS_RELEASE_ROUTES_RECORD_ROUTE, IMS_RELEASE_BAD_HEADER, IMS_RELEASE_OK },
+        { 1, offsetof(ims_release_options, headers), offsetof(ims_release_options, header_count),
+          IMS_RELEASE_ROUTES_RECORD_ROUTE, IMS_RELEASE_BAD_HEADER, IMS_RELEASE_OK },
+    };
+    /* Three broken texts are also one broken description of an own entry. */
+    static const ims_release_str broken[] = { { NULL, 3 }, { "x", -1 }, { NULL, -1 } };
+    const void *array = broken;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        ims_release_fields fields = base_a();
+        ims_release_options options = reason_r();
+        struct pair pair;
+        char *of = cases[i].of_options ? (char *)&options : (char *)&fields;
+        const size_t one = 1, none = 0, minus_one = (size_t)-1;
+        const void *null = NULL;
+        fields.routes = cases[i].routes;
+
+        memcpy(of + cases[i].array, &null, sizeof null);
+        memcpy(of + cases[i].count, &none, sizeof none);
+        assert_int_equal(build(&fields, &options, &pair), cases[i].empty);
+        memcpy(of + cases[i].count, &one, sizeof one);
+        assert_int_equal(build(&fields, &options, &pair), IMS_RELEASE_NULL);
+        memcpy(of + cases[i].count, &minus_one, sizeof minus_one);
+        assert_int_equal(build(&fields, &options, &pair), IMS_RELEASE_NULL);
+        memcpy(of + cases[i].array, &array, sizeof array);
+        assert_int_equal(build(&fields, &options, &pair), IMS_RELEASE_TOO_LARGE);
+        memcpy(of + cases[i].count, &one, sizeof one);
+        assert_int_equal(build(&fields, &options, &pair), cases[i].broken);
+        memcpy(of + cases[i].count, &none, sizeof none);
+        assert_int_equal(build(&fields, &options, &pair), cases[i].empty);
+    }
+}
+
+static void numbers_out_of_range(void **state)
+{
+    (void)state;
+    ims_release_options options = reason_r();
+    struct pair pair;
+    static const int64_t cseqs[] = { -2, INT64_MIN, 4294967296, INT64_MAX };
+    for (size_t i = 0; i < COUNT(cseqs); i++) {
+        ims_release_fields fields = base_a();
+        fields.cseq_to_called = cseqs[i];
+        assert_int_equal(build(&fields, &options, &pair), IMS_RELEASE_BAD_CSEQ);
+        fields = base_a();
+        fields.cseq_to_calling = cseqs[i];
+        assert_int_equal(build(&fields, &options, &pair), IMS_RELEASE_BAD_CSEQ);
+    }
+    ims_release_fields fields = base_a();
+    fields.routes = 2;
+    assert_int_equal(build(&fields, &options, &pair), IMS_RELEASE_ARGUMENT);
+    fields = base_a();
+    fields.reserved = 1;
+    assert_int_equal(build(&fields, &options, &pair), IMS_RELEASE_ARGUMENT);
+    fields = base_a();
+    options.form = 2;
+    assert_int_equal(build(&fields, &options, &pair), IMS_RELEASE_ARGUMENT);
+    options = reason_r();
+    options.flags = 2;
+    assert_int_equal(build(&fields, &options, &pair), IMS_RELEASE_ARGUMENT);
+    options = reason_r();
+    options.reserved = 1;
+    assert_int_equal(build(&fields, &options, &pair), IMS_RELEASE_ARGUMENT);
+    static const uint32_t causes[] = { 0, 48, 99, 700, 65536 + 503, UINT32_MAX };
+    for (size_t i = 0; i < COUNT(causes); i++) {
+        options = reason_r();
+        options.cause = causes[i];
+        assert_int_equal(build(&fields, &options, &pair), IMS_RELEASE_BAD_REASON);
+    }
+    options = reason_r();
+    options.q850_cause = 128;
+    assert_int_equal(build(&fields, &options, &pair), IMS_RELEASE_BAD_REASON);
+    options.q850_cause = 256 + 31;
+    assert_int_equal(build(&fields, &options, &pair), IMS_RELEASE_BAD_REASON);
+}
+
+/* T46, T49, T51: line ends, NUL and headers that are not the caller's to write. */
+static void injection(void **state)
+{
+    (void)state;
+    static const char *const ends[] = { "\r", "\n", "\r\nRoute: <sip:evil>", "\0" };
+    static const struct {
+        size_t at;
+        const char *before;
+        ims_release_status status;
+    } cases[] = {
+        { offsetof(ims_release_fields, call_id), "a", IMS_RELEASE_BAD_CALL_ID },
+        { offsetof(ims_release_fields, from), "\"A\" <sip:a@b>;tag=1", IMS_RELEASE_BAD_FROM },
+        { offsetof(ims_release_fields, to), "<sip:a@b>;tag=1", IMS_RELEASE_BAD_TO },
+        { offsetof(ims_release_fields, calling_contact), "<sip:a@b>", IMS_RELEASE_BAD_CALLING_CONTACT },
+        { offsetof(ims_release_fields, called_contact), "<sip:a@b>", IMS_RELEASE_BAD_CALLED_CONTACT },
+        { offsetof(ims_release_fields, contact_address), "sip:a@b", IMS_RELEASE_BAD_CONTACT_ADDRESS },
+    };
+    struct pair pair;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        for (size_t k = 0; k < COUNT(ends); k++) {
+            char value[64];
+            ims_release_fields fields = base_a();
+            ims_release_options options = reason_r();
+            size_t len = strlen(cases[i].before), end = ends[k][0] ? strlen(ends[k]) : 1;
+            memcpy(value, cases[i].before, len);
+            memcpy(value + len, ends[k], end);
+            ims_release_str text = { value, (int)(len + end) };
+            memcpy((char *)&fields + cases[i].at, &text, sizeof text);
+            assert_int_equal(build(&fields, &options, &pair), cases[i].status);
+            assert_untouched(&pair);
+        }
+    }
+    static const struct {
+        const char *header;
+        ims_release_status status;
+    } headers[] = {
+        { "X: a\r\nRoute: <sip:evil>", IMS_RELEASE_BAD_HEADER },
+        { "X", IMS_RELEASE_BAD_HEADER },
+        { ": a", IMS_RELEASE_BAD_HEADER },
+        { "Contact: <sip:a@b>", IMS_RELEASE_FORBIDDEN_HEADER },
+        { "route: <sip:evil>", IMS_RELEASE_FORBIDDEN_HEADER },
+        { "P-Served-User: <sip:a@b>", IMS_RELEASE_FORBIDDEN_HEADER },
+        { "Content-Length: 5", IMS_RELEASE_FORBIDDEN_HEADER },
+        { "l: 5", IMS_RELEASE_FORBIDDEN_HEADER },
+    };
+    for (size_t i = 0; i < COUNT(headers); i++) {
+        ims_release_str header = text_of(headers[i].header);
+        ims_release_fields fields = base_a();
+        ims_release_options options = reason_r();
+        options.headers = &header;
+        options.header_count = 1;
+        assert_int_equal(build(&fields, &options, &pair), headers[i].status);
+        options.header_count = 0;
+        fields.headers = &header;
+        fields.header_count = 1;
+        assert_int_equal(build(&fields, &options, &pair), headers[i].status);
+        assert_untouched(&pair);
+    }
+    ims_release_fields fields = base_a();
+    ims_release_options options = reason_r();
+    options.text = text_of("a\r\nb");
+    assert_int_equal(build(&fields, &options, &pair), IMS_RELEASE_BAD_REASON_TEXT);
+    options = reason_r();
+    options.via_sent_by = text_of("a\r\nb");
+    assert_int_equal(build(&fields, &options, &pair), IMS_RELEASE_BAD_VIA);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(without_arguments), cmocka_unit_test(building),
+        cmocka_unit_test(making_a_dialog),   cmocka_unit_test(structs_of_zeros),
+        cmocka_unit_test(texts),             cmocka_unit_test(arrays),
+        cmocka_unit_test(numbers_out_of_range), cmocka_unit_test(injection),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

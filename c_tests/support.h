@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* What every harness needs: cmocka with its prerequisites, texts, and the dialogs of the conformance cases. */
+#ifndef SUPPORT_H
+#define SUPPORT_H
+
+#include <ims_release.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+/* cmocka.h wants the four above first. */
+#include <cmocka.h>
+
+#define TEXT(text) { text, (int)sizeof(text) - 1 }
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
+/* A text that is made at run time. */
+static inline ims_release_str text_of(const char *text)
+{
+    ims_release_str str = { text, (int)strlen(text) };
+    return str;
+}
+
+/* Both BYEs with room to spare. */
+struct pair {
+    char called_buffer[16384], calling_buffer[16384];
+    ims_release_bye called, calling;
+};
+
+static inline ims_release_status build(const ims_release_fields *fields, const ims_release_options *options,
+                                       struct pair *pair)
+{
+    memset(pair, 0, sizeof *pair);
+    pair->called.struct_size = pair->calling.struct_size = sizeof(ims_release_bye);
+    return ims_release_build(fields, options, pair->called_buffer, sizeof pair->called_buffer, pair->calling_buffer,
+                             sizeof pair->calling_buffer, &pair->called, &pair->calling);
+}
+
+#define assert_text(str, expected)                                                                                     \
+    do {                                                                                                               \
+        ims_release_str actual_ = (str);                                                                               \
+        char *copy_ = malloc((size_t)actual_.len + 1);                                                                 \
+        assert_non_null(copy_);                                                                                        \
+        if (actual_.len > 0)                                                                                           \
+            memcpy(copy_, actual_.s, (size_t)actual_.len);                                                             \
+        copy_[actual_.len] = '\0';                                                                                     \
+        assert_string_equal(copy_, expected);                                                                          \
+        free(copy_);                                                                                                   \
+    } while (0)
+
+/* Base A of the cases: the proxy serves the calling user. */
+static const ims_release_str base_a_record_route[] = {
+    TEXT("<sip:pcscf2.visited2.net;lr>, <sip:mt@scscf2.home2.net;lr>, <sip:mo@scscf1.home1.net;lr;did=7a1.3>, "
+         "<sip:pcscf1.visited1.net:7531;lr>"),
+};
+static const ims_release_own base_a_own[] = { { .uri = TEXT("<sip:mo@scscf1.home1.net;lr;did=7a1.3>") } };
+
+static inline ims_release_fields base_a(void)
+{
+    ims_release_fields fields = {
+        .struct_size = sizeof fields,
+        .serves = IMS_RELEASE_SERVES_CALLING,
+        .call_id = TEXT("cb03a0s09a2sdfglkj490333"),
+        .from = TEXT("\"Alice\" <sip:user1_public1@home1.net>;tag=171828"),
+        .to = TEXT("<tel:+1-212-555-2222>;tag=314159"),
+        .calling_contact = TEXT("<sip:[5555::aaa:bbb:ccc:ddd]:1357;comp=sigcomp>"),
+        .called_contact = TEXT("<sip:[5555::eee:fff:aaa:bbb]:8805;comp=sigcomp>"),
+        .cseq_to_called = 129,
+        .cseq_to_calling = IMS_RELEASE_CSEQ_NONE,
+        .record_route = base_a_record_route,
+        .record_route_count = 1,
+        .own = base_a_own,
+        .own_count = 1,
+    };
+    return fields;
+}
+
+/* Base B: the same call at the proxy of the called user. */
+static const ims_release_str base_b_record_route[] = {
+    TEXT("<sip:pcscf2.visited2.net;lr>, <sip:mt@scscf2.home2.net;lr;did=9b2.4>"),
+    TEXT("<sip:mo@scscf1.home1.net;lr;did=7a1.3>, <sip:pcscf1.visited1.net:7531;lr>"),
+};
+static const ims_release_own base_b_own[] = { { .host = TEXT("SCSCF2.Home2.NET"), .cookie = TEXT("did=9b2.4") } };
+
+static inline ims_release_fields base_b(void)
+{
+    ims_release_fields fields = base_a();
+    fields.serves = IMS_RELEASE_SERVES_CALLED;
+    fields.record_route = base_b_record_route;
+    fields.record_route_count = 2;
+    fields.own = base_b_own;
+    return fields;
+}
+
+/* Reason R of the cases. */
+static inline ims_release_options reason_r(void)
+{
+    ims_release_options options = { .struct_size = sizeof options, .cause = 503, .text = TEXT("Service Unavailable") };
+    return options;
+}
+
+#endif
