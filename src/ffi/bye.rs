@@ -5,9 +5,7 @@ use core::ffi::c_char;
 use core::ops::Range;
 
 use super::sized::{Output, Sized32};
-use super::status::{
-    self, IMS_RELEASE_ARGUMENT, IMS_RELEASE_BUFFER_TOO_SMALL, IMS_RELEASE_NULL, IMS_RELEASE_OK, Status,
-};
+use super::status::{self, IMS_RELEASE_ARGUMENT, IMS_RELEASE_NULL, IMS_RELEASE_OK, Status};
 use super::str::Str;
 use crate::Error;
 use crate::bye::{Encoded, LARGE};
@@ -82,28 +80,6 @@ unsafe impl Sized32 for Bye {}
 
 const _: () = assert!(size_of::<usize>() != 8 || size_of::<Bye>() == 224);
 
-const NOTHING: Bye = Bye {
-    struct_size: size_of::<Bye>() as u32,
-    status: IMS_RELEASE_OK,
-    delivery: 0,
-    cseq: 0,
-    flags: 0,
-    reserved: 0,
-    length: 0,
-    message: Str::EMPTY,
-    request_uri: Str::EMPTY,
-    next_hop: Str::EMPTY,
-    call_id: Str::EMPTY,
-    from: Str::EMPTY,
-    from_before_tag: Str::EMPTY,
-    from_tag_onward: Str::EMPTY,
-    to: Str::EMPTY,
-    to_before_tag: Str::EMPTY,
-    to_tag_onward: Str::EMPTY,
-    headers: Str::EMPTY,
-    route: Str::EMPTY,
-};
-
 /// The caller's two buffers and the descriptions of what is in them.
 #[derive(Clone, Copy)]
 pub(super) struct Outputs {
@@ -153,78 +129,92 @@ impl Outputs {
     /// Writes both BYEs, each as far as it could be planned.
     #[inline]
     pub(super) fn write(self, plan: &Plan<'_>) {
-        let called = write(&plan.called, self.called.0);
-        let calling = write(&plan.calling, self.calling.0);
-        self.called.1.write(&called);
-        self.calling.1.write(&calling);
+        // Both messages first: should one panic, neither description was touched.
+        let called = encode(&plan.called, self.called.0);
+        let calling = encode(&plan.calling, self.calling.0);
+        // SAFETY: `write` hands out a place for the struct.
+        self.called.1.write(|bye| unsafe { describe(&plan.called, &called, self.called.0, bye) });
+        // SAFETY: as above.
+        self.calling.1.write(|bye| unsafe { describe(&plan.calling, &calling, self.calling.0, bye) });
     }
 }
 
-fn write(leg: &Result<Leg<'_>, Error>, buffer: Buffer) -> Bye {
-    let leg = match leg {
-        Ok(leg) => leg,
-        Err(error) => return Bye { status: status::of(*error), ..NOTHING },
-    };
-    let delivery = match leg.delivery() {
-        Delivery::ServiceControl => IMS_RELEASE_SERVICE_CONTROL,
-        Delivery::Direct => IMS_RELEASE_DIRECT,
-    };
+fn encode(leg: &Result<Leg<'_>, Error>, buffer: Buffer) -> Result<Encoded, Error> {
+    let leg = leg.as_ref().map_err(|error| *error)?;
     let bytes = if buffer.capacity == 0 {
         &mut []
     } else {
         // SAFETY: not NULL, and writable for `capacity` octets, as `Outputs::new` was promised.
         unsafe { core::slice::from_raw_parts_mut(buffer.start.cast::<u8>(), buffer.capacity) }
     };
-    let encoded = match leg.encode_into(bytes) {
-        Ok(encoded) => encoded,
-        Err(Error::BufferTooSmall) => {
-            let length = leg.encoded_len();
-            return Bye { status: IMS_RELEASE_BUFFER_TOO_SMALL, delivery, cseq: leg.cseq(), length, ..NOTHING };
-        }
-        Err(error) => return Bye { status: status::of(error), ..NOTHING },
-    };
-    describe(&encoded, bytes, delivery, leg.cseq())
+    leg.encode_into(bytes)
 }
 
-/// Where the parts lie. The core's ranges are within the message.
+/// Fills in all members but `struct_size`. The ranges of the core lie within the message, and that in the buffer.
+///
+/// # Safety
+/// `bye` must be writable. It may hold anything.
 #[inline]
-fn describe(encoded: &Encoded, bytes: &[u8], delivery: u32, cseq: u32) -> Bye {
+unsafe fn describe(leg: &Result<Leg<'_>, Error>, encoded: &Result<Encoded, Error>, buffer: Buffer, bye: *mut Bye) {
+    let (leg, encoded) = match (leg, encoded) {
+        (Ok(leg), Ok(encoded)) => (leg, encoded),
+        // SAFETY: this function's own condition.
+        _ => return unsafe { describe_refused(leg, encoded, bye) },
+    };
     let part = |range: &Range<usize>| Str {
-        s: bytes.as_ptr().wrapping_add(range.start).cast(),
+        s: buffer.start.cast_const().wrapping_add(range.start),
         len: (range.end - range.start) as core::ffi::c_int,
     };
     let split = |value: &Range<usize>, tag: Option<(usize, usize)>| match tag {
         Some((semicolon, tag)) => (part(&(value.start..semicolon)), part(&(tag..value.end))),
         None => (part(value), Str::EMPTY),
     };
-    let (from_before_tag, from_tag_onward) = split(&encoded.from, encoded.from_tag);
-    let (to_before_tag, to_tag_onward) = split(&encoded.to, encoded.to_tag);
-    let mut flags = 0;
-    if encoded.length > LARGE {
-        flags |= IMS_RELEASE_LARGE;
+    let no_tag = encoded.from_tag.is_none() || encoded.to_tag.is_none();
+    // SAFETY: this function's own condition; members are written one by one, so that none is copied twice.
+    unsafe {
+        (*bye).status = IMS_RELEASE_OK;
+        (*bye).delivery = number(leg.delivery());
+        (*bye).cseq = leg.cseq();
+        (*bye).flags =
+            if encoded.length > LARGE { IMS_RELEASE_LARGE } else { 0 } | if no_tag { IMS_RELEASE_NO_TAG } else { 0 };
+        (*bye).reserved = 0;
+        (*bye).length = encoded.length;
+        (*bye).message = part(&(0..encoded.length));
+        (*bye).request_uri = part(&encoded.request_uri);
+        (*bye).next_hop = part(&encoded.next_hop);
+        (*bye).call_id = part(&encoded.call_id);
+        (*bye).from = part(&encoded.from);
+        ((*bye).from_before_tag, (*bye).from_tag_onward) = split(&encoded.from, encoded.from_tag);
+        (*bye).to = part(&encoded.to);
+        ((*bye).to_before_tag, (*bye).to_tag_onward) = split(&encoded.to, encoded.to_tag);
+        (*bye).headers = part(&encoded.headers);
+        (*bye).route = part(&encoded.route);
     }
-    if encoded.from_tag.is_none() || encoded.to_tag.is_none() {
-        flags |= IMS_RELEASE_NO_TAG;
+}
+
+/// The same for a BYE that was not written: all parts empty.
+///
+/// # Safety
+/// `bye` must be writable. It may hold anything.
+#[cold]
+unsafe fn describe_refused(leg: &Result<Leg<'_>, Error>, encoded: &Result<Encoded, Error>, bye: *mut Bye) {
+    // SAFETY: this function's own condition; zeros are "nothing" in every member.
+    unsafe {
+        let struct_size = (*bye).struct_size;
+        bye.write_bytes(0, 1);
+        (*bye).struct_size = struct_size;
+        (*bye).status = encoded.as_ref().err().map_or(IMS_RELEASE_OK, |error| status::of(*error));
+        if let (Ok(leg), Err(Error::BufferTooSmall)) = (leg, encoded) {
+            (*bye).delivery = number(leg.delivery());
+            (*bye).cseq = leg.cseq();
+            (*bye).length = leg.encoded_len();
+        }
     }
-    Bye {
-        struct_size: size_of::<Bye>() as u32,
-        status: IMS_RELEASE_OK,
-        delivery,
-        cseq,
-        flags,
-        reserved: 0,
-        length: encoded.length,
-        message: part(&(0..encoded.length)),
-        request_uri: part(&encoded.request_uri),
-        next_hop: part(&encoded.next_hop),
-        call_id: part(&encoded.call_id),
-        from: part(&encoded.from),
-        from_before_tag,
-        from_tag_onward,
-        to: part(&encoded.to),
-        to_before_tag,
-        to_tag_onward,
-        headers: part(&encoded.headers),
-        route: part(&encoded.route),
+}
+
+fn number(delivery: Delivery) -> u32 {
+    match delivery {
+        Delivery::ServiceControl => IMS_RELEASE_SERVICE_CONTROL,
+        Delivery::Direct => IMS_RELEASE_DIRECT,
     }
 }

@@ -63,14 +63,20 @@ impl<T: Sized32> Output<T> {
         Ok(Self { pointer, size })
     }
 
-    /// Writes the members that the caller's header knows. `struct_size` stays as the caller set it.
+    /// Has `fill` write all members but `struct_size`, which stays as the caller set it. A caller with an older header
+    /// gets the members that it knows.
     #[inline]
-    pub(super) fn write(self, value: &T) {
+    pub(super) fn write(self, fill: impl FnOnce(*mut T)) {
+        if self.size == size_of::<T>() {
+            return fill(self.pointer);
+        }
+        let mut value = core::mem::MaybeUninit::<T>::zeroed();
+        fill(value.as_mut_ptr());
         let first = size_of::<u32>();
         // SAFETY: `new` was promised a writable struct of `size` octets, and `size` is at most that of `T`.
         unsafe {
             core::ptr::copy_nonoverlapping(
-                (&raw const *value).cast::<u8>().add(first),
+                value.as_ptr().cast::<u8>().add(first),
                 self.pointer.cast::<u8>().add(first),
                 self.size - first,
             );
@@ -103,7 +109,11 @@ mod tests {
         assert_eq!(read, Ok(Grown { struct_size: 8, old: 1, new: 0 }));
         // SAFETY: a live struct.
         let output = unsafe { Output::new(&raw mut old) }.expect("the size is known");
-        output.write(&Grown { struct_size: 12, old: 2, new: 3 });
+        // SAFETY: `write` hands out a place for the struct.
+        output.write(|grown| unsafe {
+            (*grown).old = 2;
+            (*grown).new = 3;
+        });
         assert_eq!(old, Grown { struct_size: 8, old: 2, new: 0xbad });
     }
 
