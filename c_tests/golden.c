@@ -213,7 +213,11 @@ static void via_q850_session_id_and_further_headers(void **state)
     const char *called_via = strstr(pair.called_buffer, via), *calling_via = strstr(pair.calling_buffer, via);
     assert_non_null(called_via);
     assert_non_null(calling_via);
-    assert_memory_not_equal(called_via + sizeof via - 1, calling_via + sizeof via - 1, 32);
+    size_t called_length = strcspn(called_via + sizeof via - 1, "\r"),
+           calling_length = strcspn(calling_via + sizeof via - 1, "\r");
+    assert_in_range(called_length, 16, 64);
+    if (called_length == calling_length)
+        assert_memory_not_equal(called_via + sizeof via - 1, calling_via + sizeof via - 1, called_length);
 
     /* T49: the same name in both places is given twice. */
     options.headers = of_dialog;

@@ -5,6 +5,7 @@
 mod c_support;
 
 use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 use c_support::{command, libraries, root, run};
 
@@ -37,27 +38,53 @@ fn no_harness_is_forgotten() {
     assert_eq!(sources, HARNESSES.iter().map(|name| String::from(*name)).collect());
 }
 
-#[test]
-fn a_leak_is_found() {
-    // A harness that loses a dialog must not pass, or the runs under valgrind would prove nothing.
-    let directory = tempfile::tempdir().expect("a directory for temporary files");
-    let source = directory.path().join("leak.c");
-    let body = "#include \"support.h\"\nint main(void) { ims_release_fields fields = base_a(); \
-                ims_release_dialog *dialog = NULL; \
-                return ims_release_dialog_new(&fields, &dialog) != IMS_RELEASE_OK || (dialog = NULL) != NULL; }\n";
-    std::fs::write(&source, body).expect("the source can be written");
+/// Compiles a program that is no harness: one that must fail, or that is measured.
+fn compile(directory: &Path, body: &str) -> PathBuf {
+    let (source, program) = (directory.join("program.c"), directory.join("program"));
+    std::fs::write(&source, format!("#include \"support.h\"\n{body}\n")).expect("the source can be written");
     let library = libraries().join("libims_release.so");
-    std::os::unix::fs::symlink(&library, directory.path().join("libims_release.so.0")).expect("a link can be made");
-    let program = directory.path().join("leak");
-    run(command("cc", ["-Iinclude", "-Ic_tests", "-std=c99", "-o"])
-        .arg(&program)
-        .arg(&source)
-        .arg(library)
+    std::os::unix::fs::symlink(&library, directory.join("libims_release.so.0")).expect("a link can be made");
+    run(command("cc", ["-std=c99", "-Iinclude", "-Ic_tests", "-o"])
+        .args([&program, &source, &library])
         .arg("-lcmocka"));
-    let checked = command("valgrind", ["-q", "--error-exitcode=42", "--leak-check=full"])
-        .arg(&program)
-        .env("LD_LIBRARY_PATH", directory.path())
+    program
+}
+
+/// Runs a program under valgrind: its exit code and what valgrind said.
+fn valgrind(program: &Path, arguments: &[&str]) -> (Option<i32>, String) {
+    let output = command("valgrind", ["--error-exitcode=42", "--leak-check=full"])
+        .arg(program)
+        .args(arguments)
+        .env("LD_LIBRARY_PATH", program.parent().expect("the program lies in a directory"))
         .output()
         .expect("valgrind runs");
-    assert_eq!(checked.status.code(), Some(42), "{}", String::from_utf8_lossy(&checked.stderr));
+    (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+#[test]
+fn a_leak_is_found() {
+    // Were a lost dialog not noticed, the runs under valgrind would prove nothing.
+    let directory = tempfile::tempdir().expect("a directory for temporary files");
+    let body = "int main(void) { ims_release_fields fields = base_a(); ims_release_dialog *dialog = NULL; \
+                return ims_release_dialog_new(&fields, &dialog) != IMS_RELEASE_OK || (dialog = NULL) != NULL; }";
+    let (code, said) = valgrind(&compile(directory.path(), body), &[]);
+    assert_eq!(code, Some(42), "{said}");
+}
+
+#[test]
+fn building_allocates_nothing() {
+    let directory = tempfile::tempdir().expect("a directory for temporary files");
+    let body = "int main(int argc, char **argv) { (void)argc; static struct pair pair; \
+                ims_release_fields fields = base_a(); ims_release_options options = reason_r(); \
+                options.via_sent_by = text_of(\"192.0.2.30\"); \
+                for (int i = atoi(argv[1]); i > 0; i--) if (build(&fields, &options, &pair) != IMS_RELEASE_OK) return 1; \
+                return 0; }";
+    let program = compile(directory.path(), body);
+    let allocations = |pairs: &str| {
+        let (code, said) = valgrind(&program, &[pairs]);
+        assert_eq!(code, Some(0), "{said}");
+        let usage = said.split_once("total heap usage: ").map(|(_, usage)| usage.split(' ').next().map(String::from));
+        usage.flatten().unwrap_or_else(|| panic!("valgrind tells the allocations: {said}"))
+    };
+    assert_eq!(allocations("0"), allocations("500"));
 }
