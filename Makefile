@@ -14,7 +14,7 @@ INSTALL ?= install
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
 ABI     := 0
 
-.PHONY: help deps build test demo header install install-library uninstall clean
+.PHONY: help deps build test header install install-library uninstall uninstall-library clean
 
 help:
 	@echo 'make demo       release live calls through Kamailio on this machine and show what was on the wire'
@@ -33,8 +33,8 @@ deps:
 build:
 	$(CARGO) build --release --locked --lib
 
-# What `make kamailio`, `make bench` and the rest of `make install` do is in make/.
--include make/*.mk
+# `make kamailio`, `make bench`, `make demo` and the rest of `make install`.
+include $(wildcard make/*.mk)
 
 test: deps kamailio
 	$(CARGO) fmt --all --check
@@ -45,7 +45,10 @@ test: deps kamailio
 header:
 	IMS_RELEASE_UPDATE=1 $(CARGO) test --locked --test c_header
 
+# make/kamailio.mk adds the module to both.
 install: build install-library
+
+uninstall: uninstall-library
 
 install-library:
 	$(INSTALL) -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR)
@@ -57,7 +60,7 @@ install-library:
 	sed -e 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@INCLUDEDIR@|$(INCLUDEDIR)|; s|@VERSION@|$(VERSION)|' \
 	    ims_release.pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/ims_release.pc
 
-uninstall:
+uninstall-library:
 	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,libims_release.so libims_release.so.$(ABI) libims_release.so.$(VERSION) \
 	    libims_release.a pkgconfig/ims_release.pc) $(DESTDIR)$(INCLUDEDIR)/ims_release.h
 

@@ -104,7 +104,7 @@ fn the_version_is_the_same_everywhere() {
 #[test]
 fn uninstall_leaves_nothing() {
     let root = installed();
-    run(command("make", ["uninstall", "PREFIX=/usr", "LIBDIR=/usr/lib/here"])
+    run(command("make", ["uninstall-library", "PREFIX=/usr", "LIBDIR=/usr/lib/here"])
         .arg(format!("DESTDIR={}", root.path().display())));
     let left = run(command("find", [root.path()]).args(["-not", "-type", "d"]));
     assert_eq!(left, "");
