@@ -17,5 +17,6 @@ pub mod message;
 pub mod reason;
 pub mod release;
 pub mod route;
+pub mod store;
 
 pub use error::Error;
