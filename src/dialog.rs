@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::headers;
 use crate::message::name_addr::{self, NameAddr};
 use crate::message::{list, uri};
-use crate::route::{self, Cut, Entries, Own};
+use crate::route::{self, Cut, Entries, Entry, Own};
 
 /// Bytes of text in one dialog, at most.
 pub const MAX_DIALOG: usize = 16 * 1024;
@@ -234,12 +234,12 @@ impl<'a> Dialog<'a> {
     }
 
     /// Where the tag of From begins: offsets of its `;` and of its first character.
-    pub(crate) fn from_tag_at(&self) -> Option<(usize, usize)> {
+    pub(crate) fn tag_of_from(&self) -> Option<(usize, usize)> {
         self.layout.from_tag.map(|t| (t.semicolon.into(), t.start.into()))
     }
 
     /// Where the tag of To begins.
-    pub(crate) fn to_tag_at(&self) -> Option<(usize, usize)> {
+    pub(crate) fn tag_of_to(&self) -> Option<(usize, usize)> {
         self.layout.to_tag.map(|t| (t.semicolon.into(), t.start.into()))
     }
 
@@ -340,14 +340,14 @@ fn lay_out(fields: &Fields<'_>, text: &mut Text) -> Result<Layout, Error> {
 
     let (mut entries, mut other) = (Entries::new(), Entries::new());
     let routes = read_routes(fields, &mut entries, &mut other)?;
-    let own_to_called = push_set(text, routes.to_called, routes.own_to_called)?;
+    let own_to_called = push_set(text, routes.to_called)?;
     end(Part::RoutesToCalled, text);
-    let own_to_calling = push_set(text, routes.to_calling, routes.own_to_calling)?;
+    let own_to_calling = push_set(text, routes.to_calling)?;
     end(Part::RoutesToCalling, text);
 
     if !fields.contact_address.is_empty() {
-        uri::parse(fields.contact_address).ok_or(Error::BadContactAddress)?;
-        for piece in uri::without_method_and_headers(fields.contact_address) {
+        let cut = uri::parse(fields.contact_address).ok_or(Error::BadContactAddress)?;
+        for piece in uri::without_method_and_headers(fields.contact_address, &cut) {
             push(text, piece)?;
         }
     }
@@ -382,11 +382,13 @@ fn lay_out(fields: &Fields<'_>, text: &mut Text) -> Result<Layout, Error> {
     layout.to_tag = tag_of(fields.to, Error::BadTo)?;
     layout.own_to_called = own_to_called;
     layout.own_to_calling = own_to_calling;
+    let (called_bare, called_with_own) = routes.to_called.strict();
+    let (calling_bare, calling_with_own) = routes.to_calling.strict();
     let flags = [
-        (routes.strict_after_own(User::Called)?, STRICT_TO_CALLED),
-        (routes.strict(User::Called)?, STRICT_TO_CALLED_OWN),
-        (routes.strict_after_own(User::Calling)?, STRICT_TO_CALLING),
-        (routes.strict(User::Calling)?, STRICT_TO_CALLING_OWN),
+        (called_bare, STRICT_TO_CALLED),
+        (called_with_own, STRICT_TO_CALLED_OWN),
+        (calling_bare, STRICT_TO_CALLING),
+        (calling_with_own, STRICT_TO_CALLING_OWN),
         (calling_gruu, CALLING_GRUU),
         (called_gruu, CALLED_GRUU),
     ];
@@ -417,7 +419,7 @@ fn push_target(contact: &[u8], text: &mut Text, fault: Error) -> Result<bool, Er
     let Some((target, cut)) = target.and_then(|t| Some((t, uri::parse(t)?))) else {
         return Ok(false);
     };
-    for piece in uri::without_method_and_headers(target) {
+    for piece in uri::without_method_and_headers(target, &cut) {
         push(text, piece)?;
     }
     Ok(cut.has(b"gr"))
@@ -429,56 +431,31 @@ fn known_session_id(id: &[u8]) -> &[u8] {
     if hex && id.iter().any(|b| *b != b'0') { id } else { b"" }
 }
 
-/// Both route sets as entries: own entries first, in the order of a Route header.
-struct RouteEntries<'e, 'a> {
+/// Both route sets, own entries first.
+struct RouteSets<'e, 'a> {
     to_called: Set<'e, 'a>,
     to_calling: Set<'e, 'a>,
-    own_to_called: usize,
-    own_to_calling: usize,
-    fault: Error,
 }
 
 /// Entries in the order of a Route header.
 #[derive(Clone, Copy)]
 struct Set<'e, 'a> {
-    own: &'e [&'a [u8]],
-    rest: &'e [&'a [u8]],
+    own: &'e [Entry<'a>],
+    rest: &'e [Entry<'a>],
     /// A list that comes from Record-Route is read backwards towards the called user.
     backwards: bool,
 }
 
 impl<'e, 'a> Set<'e, 'a> {
-    fn iter(self) -> impl Iterator<Item = &'a [u8]> + use<'e, 'a> {
-        let all = self.own.len() + self.rest.len();
-        (0..all).map(move |at| {
-            let (part, at) = if at < self.own.len() { (self.own, at) } else { (self.rest, at - self.own.len()) };
-            part[if self.backwards { part.len() - 1 - at } else { at }]
-        })
-    }
-}
-
-impl RouteEntries<'_, '_> {
-    fn strict(&self, user: User) -> Result<bool, Error> {
-        self.strict_at(user, 0)
+    fn part(self, part: &'e [Entry<'a>]) -> impl Iterator<Item = &'e Entry<'a>> + use<'e, 'a> {
+        (0..part.len()).map(move |at| &part[if self.backwards { part.len() - 1 - at } else { at }])
     }
 
-    fn strict_after_own(&self, user: User) -> Result<bool, Error> {
-        let own = match user {
-            User::Called => self.own_to_called,
-            User::Calling => self.own_to_calling,
-        };
-        self.strict_at(user, own)
-    }
-
-    fn strict_at(&self, user: User, at: usize) -> Result<bool, Error> {
-        let set = match user {
-            User::Called => self.to_called,
-            User::Calling => self.to_calling,
-        };
-        match set.iter().nth(at) {
-            Some(entry) => Ok(!route::entry_uri(entry).ok_or(self.fault)?.loose()),
-            None => Ok(false),
-        }
+    /// Whether the first entry without the own ones is a strict router, and whether the first of all is.
+    fn strict(self) -> (bool, bool) {
+        let bare = self.part(self.rest).next().is_some_and(|e| !e.uri.loose());
+        let with_own = self.part(self.own).next().map_or(bare, |e| !e.uri.loose());
+        (bare, with_own)
     }
 }
 
@@ -486,29 +463,16 @@ fn read_routes<'e, 'a>(
     fields: &Fields<'a>,
     entries: &'e mut Entries<'a>,
     other: &'e mut Entries<'a>,
-) -> Result<RouteEntries<'e, 'a>, Error> {
+) -> Result<RouteSets<'e, 'a>, Error> {
     match fields.routes {
         Routes::RecordRoute { rows, own } => {
             for row in rows {
                 route::push_row(row, entries, Error::BadRecordRoute)?;
             }
-            let entries: &'e [&'a [u8]] = entries;
-            // A call that never was record-routed by anybody has nothing to cut (T25 without own entry is T26).
+            let entries: &'e [Entry<'a>] = entries;
             let Cut { first, last } = route::cut(entries, own, fields.serves)?;
-            let (own, before, after) = (&entries[first..=last], &entries[..first], &entries[last + 1..]);
-            let none = &entries[..0];
-            let (called_own, calling_own) = match fields.serves {
-                Serves::Called => (none, own),
-                // Serving neither, the own entries are kept with one side so that the list can be put together again.
-                Serves::Calling | Serves::Neither => (own, none),
-            };
-            Ok(RouteEntries {
-                to_called: Set { own: called_own, rest: before, backwards: true },
-                to_calling: Set { own: calling_own, rest: after, backwards: false },
-                own_to_called: called_own.len(),
-                own_to_calling: calling_own.len(),
-                fault: Error::BadRecordRoute,
-            })
+            let (called, own, calling) = (&entries[..first], &entries[first..=last], &entries[last + 1..]);
+            Ok(sets(fields.serves, own, called, calling, true))
         }
         Routes::Sets { to_called, to_calling, own } => {
             let fault = Error::BadRoute;
@@ -522,48 +486,55 @@ fn read_routes<'e, 'a>(
             for row in to_calling {
                 route::push_row(row, other, fault)?;
             }
-            if entries.iter().chain(other.iter()).any(|e| route::entry_uri(e).is_none()) {
-                return Err(fault);
-            }
-            let (entries, other): (&'e [&'a [u8]], &'e [&'a [u8]]) = (entries, other);
             let (own, called) = entries.split_at(own_len);
-            let none = &entries[..0];
-            let (called_own, calling_own) = match fields.serves {
-                Serves::Called => (none, own),
-                Serves::Calling | Serves::Neither => (own, none),
-            };
-            // Through service control the own entry comes first; without one the host's script would not see the BYE.
+            // Without an own entry on top the host's script would not see the BYE.
             if own.is_empty() && fields.serves != Serves::Neither {
                 return Err(Error::NoOwnRoute);
             }
-            Ok(RouteEntries {
-                to_called: Set { own: called_own, rest: called, backwards: false },
-                to_calling: Set { own: calling_own, rest: other, backwards: false },
-                own_to_called: called_own.len(),
-                own_to_calling: calling_own.len(),
-                fault,
-            })
+            Ok(sets(fields.serves, own, called, other, false))
         }
     }
 }
 
+/// Puts the own entries on top of the set that goes through service control. Serving neither, they are kept with one
+/// side, so that the whole list can be put together again.
+fn sets<'e, 'a>(
+    serves: Serves,
+    own: &'e [Entry<'a>],
+    called: &'e [Entry<'a>],
+    calling: &'e [Entry<'a>],
+    from_record_route: bool,
+) -> RouteSets<'e, 'a> {
+    let (called_own, calling_own): (&[_], &[_]) = match serves {
+        Serves::Called => (&[], own),
+        Serves::Calling | Serves::Neither => (own, &[]),
+    };
+    RouteSets {
+        to_called: Set { own: called_own, rest: called, backwards: from_record_route },
+        to_calling: Set { own: calling_own, rest: calling, backwards: false },
+    }
+}
+
 /// Adds the set as one Route value; returns the length of its own entries with the separator behind them.
-fn push_set(text: &mut Text, set: Set<'_, '_>, own: usize) -> Result<u16, Error> {
+fn push_set(text: &mut Text, set: Set<'_, '_>) -> Result<u16, Error> {
     let start = text.len();
-    let mut own_end = start;
-    for (index, entry) in set.iter().enumerate() {
+    for (index, entry) in set.part(set.own).enumerate() {
         if index > 0 {
             push(text, b", ")?;
         }
-        if index == own {
-            own_end = text.len();
+        push(text, entry.text)?;
+    }
+    if !set.own.is_empty() && !set.rest.is_empty() {
+        push(text, b", ")?;
+    }
+    let own_len = text.len() - start;
+    for (index, entry) in set.part(set.rest).enumerate() {
+        if index > 0 {
+            push(text, b", ")?;
         }
-        push(text, entry)?;
+        push(text, entry.text)?;
     }
-    if set.iter().count() == own {
-        own_end = text.len();
-    }
-    Ok((own_end - start) as u16)
+    Ok(own_len as u16)
 }
 
 const ENCODED_LAYOUT: usize = 4 + 2 * PARTS + 4 + 12;

@@ -5,22 +5,34 @@ use memchr::memchr2;
 
 use crate::error::Error;
 
-/// A checked reason.
+/// A checked reason. What both BYEs need of it is worked out once.
 #[derive(Clone, Copy, Debug)]
 pub struct Reason<'a> {
     cause: u16,
+    digits: [u8; 3],
+    text: Text<'a>,
+    q850: Option<(u8, Text<'a>)>,
+}
+
+/// The text of a value, to be written as a quoted string.
+#[derive(Clone, Copy, Debug)]
+struct Text<'a> {
     text: &'a [u8],
-    q850: Option<(u8, &'a [u8])>,
+    /// Quotes and backslashes in it.
+    escapes: usize,
 }
 
 impl<'a> Reason<'a> {
     /// `cause` is a SIP status code from 100 to 699. `text` is written as a quoted string, quotes and backslashes
     /// escaped; empty: left out.
+    #[inline]
     pub fn sip(cause: u16, text: &'a [u8]) -> Result<Self, Error> {
         if !(100..700).contains(&cause) {
             return Err(Error::BadReason);
         }
-        Ok(Self { cause, text: checked(text)?, q850: None })
+        let digit = |n: u16| b'0' + (n % 10) as u8;
+        let digits = [digit(cause / 100), digit(cause / 10), digit(cause)];
+        Ok(Self { cause, digits, text: Text::new(text)?, q850: None })
     }
 
     /// Adds a Q.850 value, cause 0 to 127, for peers behind a PSTN gateway.
@@ -28,7 +40,7 @@ impl<'a> Reason<'a> {
         if cause > 127 {
             return Err(Error::BadReason);
         }
-        Ok(Self { q850: Some((cause, checked(text)?)), ..self })
+        Ok(Self { q850: Some((cause, Text::new(text)?)), ..self })
     }
 
     /// The SIP status code.
@@ -36,23 +48,24 @@ impl<'a> Reason<'a> {
         self.cause
     }
 
+    #[inline]
     pub(crate) fn encoded_len(&self) -> usize {
-        let text = |t: &[u8]| if t.is_empty() { 0 } else { TEXT.len() + t.len() + escapes(t) + 1 };
-        SIP.len()
-            + 3
-            + text(self.text)
-            + self.q850.map_or(0, |(cause, t)| Q850.len() + decimal(u32::from(cause), &mut [0; 10]).len() + text(t))
+        let q850 = |(cause, text): (u8, Text<'_>)| {
+            Q850.len() + decimal(u32::from(cause), &mut [0; 10]).len() + text.encoded_len()
+        };
+        SIP.len() + self.digits.len() + self.text.encoded_len() + self.q850.map_or(0, q850)
     }
 
     /// Hands the value to `put` in pieces.
+    #[inline]
     pub(crate) fn encode(&self, mut put: impl FnMut(&[u8])) {
         put(SIP);
-        put(decimal(u32::from(self.cause), &mut [0; 10]));
-        quoted(self.text, &mut put);
+        put(&self.digits);
+        self.text.encode(&mut put);
         if let Some((cause, text)) = self.q850 {
             put(Q850);
             put(decimal(u32::from(cause), &mut [0; 10]));
-            quoted(text, &mut put);
+            text.encode(&mut put);
         }
     }
 }
@@ -61,20 +74,37 @@ const SIP: &[u8] = b"SIP;cause=";
 const Q850: &[u8] = b", Q.850;cause=";
 const TEXT: &[u8] = b";text=\"";
 
-fn checked(text: &[u8]) -> Result<&[u8], Error> {
-    let broken = text.iter().fold(false, |bad, b| bad | ((*b < b' ') & (*b != b'\t')) | (*b == 0x7f));
-    if broken { Err(Error::BadReasonText) } else { Ok(text) }
-}
-
-fn escapes(text: &[u8]) -> usize {
-    memchr::memchr2_iter(b'"', b'\\', text).count()
-}
-
-fn quoted(mut text: &[u8], put: &mut impl FnMut(&[u8])) {
-    if text.is_empty() {
-        return;
+impl<'a> Text<'a> {
+    #[inline]
+    fn new(text: &'a [u8]) -> Result<Self, Error> {
+        let control = |b: u8| ((b < b' ') & (b != b'\t')) | (b == 0x7f);
+        let (broken, escapes) = text.iter().fold((false, 0), |(broken, escapes), b| {
+            (broken | control(*b), escapes + usize::from((*b == b'"') | (*b == b'\\')))
+        });
+        if broken { Err(Error::BadReasonText) } else { Ok(Self { text, escapes }) }
     }
-    put(TEXT);
+
+    #[inline]
+    fn encoded_len(&self) -> usize {
+        if self.text.is_empty() { 0 } else { TEXT.len() + self.text.len() + self.escapes + 1 }
+    }
+
+    #[inline]
+    fn encode(&self, put: &mut impl FnMut(&[u8])) {
+        if self.text.is_empty() {
+            return;
+        }
+        put(TEXT);
+        if self.escapes == 0 {
+            put(self.text);
+        } else {
+            escape(self.text, put);
+        }
+        put(b"\"");
+    }
+}
+
+fn escape(mut text: &[u8], put: &mut impl FnMut(&[u8])) {
     while let Some(at) = memchr2(b'"', b'\\', text) {
         put(&text[..at]);
         put(b"\\");
@@ -82,7 +112,6 @@ fn quoted(mut text: &[u8], put: &mut impl FnMut(&[u8])) {
         text = &text[at + 1..];
     }
     put(text);
-    put(b"\"");
 }
 
 /// `number` in decimal, without allocating.

@@ -52,8 +52,8 @@ pub struct Via<'a> {
 pub struct Branch {
     /// Random, one per process.
     pub prefix: u64,
-    /// Never the same twice in a process.
-    pub counter: u64,
+    /// Not the same again in a process until it wraps.
+    pub counter: u32,
 }
 
 impl<'a> Via<'a> {
@@ -87,28 +87,27 @@ pub struct Plan<'a> {
 /// One planned BYE.
 #[derive(Clone, Copy, Debug)]
 pub struct Leg<'a> {
-    pub(crate) dialog: Dialog<'a>,
+    pub(crate) dialog: &'a Dialog<'a>,
+    pub(crate) request: &'a Request<'a>,
     pub(crate) to: User,
     pub(crate) delivery: Delivery,
     pub(crate) cseq: u32,
     pub(crate) request_uri: &'a [u8],
-    /// A strict router's URI is stripped when it is written.
+    /// The Request-URI is a strict router's, and is stripped when it is written.
     pub(crate) strict: bool,
     pub(crate) routes: &'a [u8],
-    /// Behind a strict router the remote target is the last route.
-    pub(crate) last_route: Option<&'a [u8]>,
-    pub(crate) reason: Reason<'a>,
-    pub(crate) headers: &'a [&'a [u8]],
-    pub(crate) via: Option<(Via<'a>, Branch)>,
+    /// Behind a strict router the remote target is the last route; else empty.
+    pub(crate) last_route: &'a [u8],
 }
 
 /// Plans both BYEs. `random` is asked for 64 random bits only when no CSeq is stored for called to calling.
 ///
 /// An error here is one of the request; errors of a leg are in the plan.
+#[inline]
 pub fn plan<'a>(
-    dialog: Dialog<'a>,
+    dialog: &'a Dialog<'a>,
     cseqs: CSeqs,
-    request: &Request<'a>,
+    request: &'a Request<'a>,
     random: &mut dyn FnMut() -> Result<u64, Error>,
 ) -> Result<Plan<'a>, Error> {
     for header in request.headers {
@@ -130,19 +129,21 @@ pub fn plan<'a>(
     })
 }
 
-fn leg<'a>(dialog: Dialog<'a>, to: User, cseq: u32, request: &Request<'a>) -> Result<Leg<'a>, Error> {
-    let (delivery, own_user) = match (dialog.serves(), to) {
+#[inline]
+fn leg<'a>(dialog: &'a Dialog<'a>, to: User, cseq: u32, request: &'a Request<'a>) -> Result<Leg<'a>, Error> {
+    let (delivery, to_served_user) = match (dialog.serves(), to) {
         (Serves::Calling, User::Called) | (Serves::Called, User::Calling) => (Delivery::ServiceControl, false),
         (Serves::Neither, _) => (Delivery::Direct, false),
         (Serves::Calling, User::Calling) | (Serves::Called, User::Called) => (Delivery::Direct, true),
     };
-    let target = dialog.remote_target(to).ok_or(match to {
+    let mut target = dialog.remote_target(to).ok_or(match to {
         User::Called => Error::BadCalledContact,
         User::Calling => Error::BadCallingContact,
     })?;
     // A BYE that goes directly to the served user does not pass the GRUU's own routing: the registrar's contact does.
-    let use_address = own_user && !request.keep_gruu && dialog.is_gruu(to) && !dialog.contact_address().is_empty();
-    let target = if use_address { dialog.contact_address() } else { target };
+    if to_served_user && !request.keep_gruu && dialog.is_gruu(to) && !dialog.contact_address().is_empty() {
+        target = dialog.contact_address();
+    }
 
     let RouteSet { with_own, bare, strict_with_own, strict_bare } = dialog.route_set(to);
     let looped = delivery == Delivery::ServiceControl && request.form == Form::Loop;
@@ -150,27 +151,11 @@ fn leg<'a>(dialog: Dialog<'a>, to: User, cseq: u32, request: &Request<'a>) -> Re
     // RFC 3261 12.2.1.1: only the first entry decides.
     let (request_uri, routes, last_route) = if strict {
         let (first, rest) = first_route(routes);
-        (first, rest, Some(target))
+        (first, rest, target)
     } else {
-        (target, routes, None)
+        (target, routes, &b""[..])
     };
-    let via = request.via.map(|via| match to {
-        User::Called => (via, via.called),
-        User::Calling => (via, via.calling),
-    });
-    Ok(Leg {
-        dialog,
-        to,
-        delivery,
-        cseq,
-        request_uri,
-        strict,
-        routes,
-        last_route,
-        reason: request.reason,
-        headers: request.headers,
-        via,
-    })
+    Ok(Leg { dialog, request, to, delivery, cseq, request_uri, strict, routes, last_route })
 }
 
 /// The URI of the first route and the routes behind it. The text was joined from checked entries.
@@ -212,7 +197,13 @@ impl<'a> Leg<'a> {
         self.to
     }
 
-    pub(crate) fn via_parts(&self) -> Option<(&'a [u8], &'a [u8], Branch)> {
-        self.via.map(|(via, branch)| (via.transport, via.sent_by, branch))
+    /// Transport, sent-by and branch of the Via to write.
+    pub(crate) fn via(&self) -> Option<(&'a [u8], &'a [u8], Branch)> {
+        let via = self.request.via.as_ref()?;
+        let branch = match self.to {
+            User::Called => via.called,
+            User::Calling => via.calling,
+        };
+        Some((via.transport, via.sent_by, branch))
     }
 }

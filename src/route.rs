@@ -81,22 +81,25 @@ pub(crate) fn host_and_port(text: &[u8]) -> Option<(&[u8], Option<u16>)> {
     Some((host, port))
 }
 
-/// The entries of a list, in order, whole values as received.
-pub(crate) type Entries<'a> = ArrayVec<&'a [u8], MAX_ROUTES>;
-
-/// Adds the entries of one row. `fault` names the list in errors.
-pub(crate) fn push_row<'a>(row: &'a [u8], entries: &mut Entries<'a>, fault: Error) -> Result<(), Error> {
-    for element in list::elements(row) {
-        let element = element.map_err(|_| fault)?;
-        entries.try_push(element).map_err(|_| Error::TooLarge)?;
-    }
-    Ok(())
+/// One entry of a list: the whole value as received, and its URI.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Entry<'a> {
+    pub text: &'a [u8],
+    pub uri: Uri<'a>,
 }
 
-/// The URI of an entry, which must be a name-addr with a SIP or SIPS URI.
-pub(crate) fn entry_uri(entry: &[u8]) -> Option<Uri<'_>> {
-    let cut = name_addr::parse(entry)?;
-    if cut.bracketed { uri::parse(cut.uri) } else { None }
+/// The entries of a list, in order.
+pub(crate) type Entries<'a> = ArrayVec<Entry<'a>, MAX_ROUTES>;
+
+/// Adds the entries of one row, each a name-addr with a SIP or SIPS URI. `fault` names the list in errors.
+pub(crate) fn push_row<'a>(row: &'a [u8], entries: &mut Entries<'a>, fault: Error) -> Result<(), Error> {
+    for element in list::elements(row) {
+        let text = element.map_err(|_| fault)?;
+        let cut = name_addr::parse(text).filter(|cut| cut.bracketed).ok_or(fault)?;
+        let uri = uri::parse(cut.uri).ok_or(fault)?;
+        entries.try_push(Entry { text, uri }).map_err(|_| Error::TooLarge)?;
+    }
+    Ok(())
 }
 
 /// Where the list is cut: indices into the entries of the 2xx, first nearest to the called user.
@@ -114,19 +117,17 @@ pub(crate) struct Cut {
 /// one makes the served user's application servers vanish from the service-control BYE, or puts them into the direct
 /// one. Two adjacent entries belong to one pass only where both carry `r2=on` (double Record-Route). Serving neither,
 /// it is the whole span of own entries.
-pub(crate) fn cut(entries: &[&[u8]], own: &[Own<'_>], serves: Serves) -> Result<Cut, Error> {
+pub(crate) fn cut(entries: &[Entry<'_>], own: &[Own<'_>], serves: Serves) -> Result<Cut, Error> {
     let is_own = |uri: &Uri<'_>| own.iter().any(|o| o.matches(uri));
     let mut span: Option<Cut> = None;
     for (index, entry) in entries.iter().enumerate() {
-        if is_own(&entry_uri(entry).ok_or(Error::BadRecordRoute)?) {
+        if is_own(&entry.uri) {
             span = Some(Cut { first: span.map_or(index, |s| s.first), last: index });
         }
     }
     let span = span.ok_or(Error::NoOwnRoute)?;
-    let double = |index: usize| {
-        let uri = entries.get(index).and_then(|e| entry_uri(e));
-        uri.is_some_and(|u| is_own(&u) && u.params().any(|p| p == b"r2=on"))
-    };
+    let double =
+        |index: usize| entries.get(index).is_some_and(|e| is_own(&e.uri) && e.uri.params().any(|p| p == b"r2=on"));
     let Cut { first, last } = span;
     Ok(match serves {
         Serves::Calling if last > 0 && double(last - 1) && double(last) => Cut { first: last - 1, last },

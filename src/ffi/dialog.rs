@@ -296,6 +296,6 @@ pub unsafe extern "C" fn ims_release_dialog_build(
         let outputs =
             unsafe { Outputs::new(called_buffer, called_capacity, calling_buffer, calling_capacity, called, calling) }?;
         // SAFETY: as above.
-        unsafe { super::release::build(dialog.dialog.as_dialog(), dialog.cseqs, options, outputs) }
+        unsafe { super::release::build(&dialog.dialog.as_dialog(), dialog.cseqs, options, outputs) }
     })
 }

@@ -16,7 +16,7 @@ pub(super) fn random() -> Result<u64, Error> {
 
 static PREFIX: AtomicU64 = AtomicU64::new(0);
 static PREFIX_OF: AtomicU32 = AtomicU32::new(0);
-static COUNTER: AtomicU64 = AtomicU64::new(0);
+static COUNTER: AtomicU32 = AtomicU32::new(0);
 
 /// Two Via branches that no process has used. The prefix belongs to one process: a child draws its own.
 pub(super) fn branches() -> Result<(Branch, Branch), Error> {
@@ -28,5 +28,5 @@ pub(super) fn branches() -> Result<(Branch, Branch), Error> {
     }
     let prefix = PREFIX.load(Ordering::Relaxed);
     let counter = COUNTER.fetch_add(2, Ordering::Relaxed);
-    Ok((Branch { prefix, counter }, Branch { prefix, counter: counter + 1 }))
+    Ok((Branch { prefix, counter }, Branch { prefix, counter: counter.wrapping_add(1) }))
 }

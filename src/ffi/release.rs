@@ -119,7 +119,7 @@ pub(super) unsafe fn with_request<R>(
 /// `options` must be as the header asks.
 #[inline]
 pub(super) unsafe fn build(
-    dialog: Dialog<'_>,
+    dialog: &Dialog<'_>,
     cseqs: CSeqs,
     options: *const Options,
     outputs: Outputs,
@@ -169,7 +169,7 @@ pub unsafe extern "C" fn ims_release_build(
             with_fields(fields, |fields, cseqs| {
                 let mut scratch = Scratch::default();
                 let dialog = Dialog::new(fields, &mut scratch).map_err(status::of)?;
-                build(dialog, cseqs, options, outputs)
+                build(&dialog, cseqs, options, outputs)
             })
         }
     })

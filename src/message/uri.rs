@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! SIP and SIPS URIs (RFC 3261 19.1), cut but never changed.
 
-use memchr::memchr;
+use memchr::{memchr, memchr2, memchr3};
 
 /// A SIP or SIPS URI, cut into its parts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,28 +20,24 @@ pub struct Uri<'a> {
     pub headers: Option<&'a [u8]>,
 }
 
-/// Cuts a SIP or SIPS URI. `None` for any other scheme, no host, a bad port, or a character that would
-/// break the line that carries the URI.
+/// Cuts a SIP or SIPS URI. `None` for any other scheme, no host, a bad port, or a blank, quote or bracket, which would
+/// break the line or value that carries the URI (line ends and NUL are refused for a dialog as a whole).
 pub fn parse(uri: &[u8]) -> Option<Uri<'_>> {
-    let colon = uri.iter().take(5).position(|b| *b == b':')?;
-    let secure = match &uri[..colon] {
-        scheme if scheme.eq_ignore_ascii_case(b"sip") => false,
-        scheme if scheme.eq_ignore_ascii_case(b"sips") => true,
+    let (secure, rest) = match uri {
+        [b's' | b'S', b'i' | b'I', b'p' | b'P', b':', rest @ ..] => (false, rest),
+        [b's' | b'S', b'i' | b'I', b'p' | b'P', b's' | b'S', b':', rest @ ..] => (true, rest),
         _ => return None,
     };
-    // One pass that the compiler turns into vector code; blanks, controls, brackets and quotes end a URI.
-    let broken = uri.iter().fold(false, |bad, b| bad | (*b <= b' ') | matches!(*b, 0x7f | b'<' | b'>' | b'"'));
-    if broken {
+    if memchr3(b' ', b'<', b'"', rest).is_some() || memchr2(b'\t', b'>', rest).is_some() {
         return None;
     }
-    let rest = &uri[colon + 1..];
     let (user, rest) = match memchr(b'@', rest) {
         Some(at) => (Some(&rest[..at]), &rest[at + 1..]),
         None => (None, rest),
     };
     let host_end = match rest.first()? {
         b'[' => memchr(b']', rest)? + 1,
-        _ => rest.iter().position(|b| matches!(b, b':' | b';' | b'?')).unwrap_or(rest.len()),
+        _ => memchr3(b':', b';', b'?', rest).unwrap_or(rest.len()),
     };
     let (host, mut rest) = rest.split_at(host_end);
     if host.is_empty() || host == b"[]" || user.is_some_and(|u| u.is_empty()) {
@@ -66,7 +62,7 @@ pub fn parse(uri: &[u8]) -> Option<Uri<'_>> {
 impl<'a> Uri<'a> {
     /// The URI parameters as written, each without its `;`.
     pub fn params(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
-        self.params.split(|b| *b == b';').skip(1)
+        pieces(self.params).map(|piece| &piece[1..])
     }
 
     /// Whether a parameter of this name is there, with or without a value (names are case-insensitive).
@@ -90,39 +86,35 @@ pub fn name_of(param: &[u8]) -> &[u8] {
     &param[..memchr(b'=', param).unwrap_or(param.len())]
 }
 
+/// URI parameters, each with its `;`.
+fn pieces(params: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = params;
+    core::iter::from_fn(move || {
+        let end = 1 + memchr(b';', rest.get(1..)?).unwrap_or(rest.len() - 1);
+        let (piece, tail) = rest.split_at(end);
+        rest = tail;
+        Some(piece)
+    })
+}
+
 /// The pieces of a URI that may stand in a Request-URI: all but the `method` parameter and the headers
 /// (RFC 3261 19.1.1, Table 1). Joined without a separator they are the URI.
-pub fn without_method_and_headers(uri: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let cut = parse(uri);
-    let (base, params) = match cut {
-        Some(cut) => {
-            let end = uri.len() - cut.params.len() - cut.headers.map_or(0, |h| h.len() + 1);
-            (&uri[..end], cut.params)
-        }
-        None => (uri, &b""[..]),
-    };
-    let mut rest = params;
-    core::iter::once(base).chain(core::iter::from_fn(move || {
-        loop {
-            if rest.is_empty() {
-                return None;
-            }
-            let end = 1 + memchr(b';', &rest[1..]).unwrap_or(rest.len() - 1);
-            let (param, tail) = rest.split_at(end);
-            rest = tail;
-            if !name_of(&param[1..]).eq_ignore_ascii_case(b"method") {
-                return Some(param);
-            }
-        }
-    }))
+pub fn without_method_and_headers<'a>(uri: &'a [u8], cut: &Uri<'a>) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+    let without_headers = &uri[..uri.len() - cut.headers.map_or(0, |h| h.len() + 1)];
+    // Nearly no URI has a method: then it is one piece.
+    let params = if cut.has(b"method") { cut.params } else { b"" };
+    let base = &without_headers[..without_headers.len() - params.len()];
+    let kept = pieces(params).filter(|piece| !name_of(&piece[1..]).eq_ignore_ascii_case(b"method"));
+    core::iter::once(base).chain(kept)
 }
 
 /// Decimal digits as a port.
 pub(crate) fn decimal_u16(digits: &[u8]) -> Option<u16> {
-    if digits.is_empty() || digits.len() > 5 || !digits.iter().all(u8::is_ascii_digit) {
+    if digits.is_empty() || digits.len() > 5 {
         return None;
     }
-    u16::try_from(digits.iter().fold(0u32, |n, d| n * 10 + u32::from(d - b'0'))).ok()
+    let number = digits.iter().try_fold(0u32, |n, d| d.is_ascii_digit().then(|| n * 10 + u32::from(d - b'0')))?;
+    u16::try_from(number).ok()
 }
 
 #[cfg(test)]
@@ -158,7 +150,7 @@ mod tests {
 
     #[test]
     fn request_uri_loses_method_and_headers() {
-        let strip = |uri: &[u8]| without_method_and_headers(uri).collect::<Vec<_>>().concat();
+        let strip = |uri: &[u8]| without_method_and_headers(uri, &parse(uri).unwrap()).collect::<Vec<_>>().concat();
         assert_eq!(strip(b"sip:p1;method=INVITE;x=1?Subject=a"), b"sip:p1;x=1");
         assert_eq!(strip(b"sip:bob@192.0.2.4;transport=tcp?X=1"), b"sip:bob@192.0.2.4;transport=tcp");
         assert_eq!(strip(b"sip:b;METHOD=x"), b"sip:b");
