@@ -4,10 +4,12 @@
 
 #include "oracle.h"
 
+#include <stdarg.h>
 #include <sys/time.h>
 #include <time.h>
 
 #include <osipparser2/osip_parser.h>
+#include <osipparser2/osip_port.h>
 
 struct reader {
     oracle_tell tell;
@@ -81,8 +83,15 @@ static void tell_all(struct reader const *reader, osip_message_t *sip)
         tell_text(reader, ORACLE_REFUSED, "From, To, Call-ID or CSeq is missing");
 }
 
+// What is wrong with a message is told by the reading, not on the terminal.
+static void say_nothing(char const *file, int line, osip_trace_level_t level, char const *format, va_list arguments)
+{
+    (void)file, (void)line, (void)level, (void)format, (void)arguments;
+}
+
 void oracle_osip_start(void)
 {
+    osip_trace_initialize_func(OSIP_FATAL, say_nothing);
     parser_init();
 }
 

@@ -126,3 +126,20 @@ fn many_threads_may_read() {
         }
     });
 }
+
+/// The tests of this file once more under valgrind: the parsers' faces read nothing that is not theirs and free all.
+#[test]
+fn parsers_leave_no_memory() {
+    if std::env::var_os("ORACLE_UNDER_VALGRIND").is_some() {
+        return;
+    }
+    let output = std::process::Command::new("valgrind")
+        .args(["--quiet", "--leak-check=full", "--errors-for-leak-kinds=definite,indirect", "--error-exitcode=9"])
+        .arg(std::env::current_exe().unwrap())
+        .args(["--test-threads=1", "--skip", "many_threads"])
+        .env("ORACLE_UNDER_VALGRIND", "1")
+        .env("RUST_BACKTRACE", "0")
+        .output()
+        .expect("valgrind is in scripts/debian-packages.txt");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
