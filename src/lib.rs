@@ -5,16 +5,21 @@
 //! answered.
 //!
 //! Read it in the order in which the data flows: [`message`] cuts a SIP message, [`dialog`] (with [`cseq`], [`route`],
-//! [`reason`]) holds the stored information, [`release`] plans the two BYEs, [`bye`] writes them.
+//! [`reason`]) holds the stored information, [`release`] plans the two BYEs, [`bye`] writes them. Around that path:
+//! [`capture`] makes the stored information from the messages a proxy sees, [`pending`] is the state of a release until
+//! both BYEs are answered, [`registry`] keeps both in a [`store`] for all processes of the proxy.
 
 pub mod bye;
+pub mod capture;
 pub mod cseq;
 pub mod dialog;
 mod error;
 pub mod ffi;
 mod headers;
 pub mod message;
+pub mod pending;
 pub mod reason;
+pub mod registry;
 pub mod release;
 pub mod route;
 pub mod store;

@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What a message does to the stored information (RFC 3261 12, 13.2.2.4; RFC 3311; RFC 6141): the initial INVITE and
+//! its replies make a record, requests inside the dialog and their replies change it.
+
+use crate::dialog::User;
+use crate::message::StartLine;
+
+use super::read::Captured;
+use super::record::{Party, Pending, Record, Roles, Stage};
+
+/// What a request inside a dialog, or the reply to one, does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Change<'a> {
+    /// CSeq that counts for the direction of its request: every method but ACK and CANCEL, whose numbers repeat that
+    /// of the INVITE (RFC 3261 12.2.1.1).
+    pub counts: Option<u32>,
+    /// The information to store from now on; `None`: as before.
+    pub record: Option<Record<'a>>,
+    /// What it means for the session.
+    pub signal: Signal,
+}
+
+/// What a message means for the session.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Signal {
+    /// Nothing.
+    #[default]
+    None,
+    /// The ACK to the 2xx of the initial INVITE.
+    Acknowledged,
+    /// A BYE of one of the users: the session is over for it (RFC 3261 15.1.1), answered or not.
+    Ending,
+    /// That BYE was refused, say challenged: the session goes on.
+    NotEnding,
+    /// That BYE was answered 2xx, 481 or 408: the dialog is over.
+    Ended,
+}
+
+/// The record of an initial INVITE.
+pub fn invite<'a>(message: &'a Captured<'_>, roles: Roles) -> Record<'a> {
+    Record {
+        stage: Stage::Invite,
+        roles,
+        invite_cseq: message.cseq,
+        answered: 0,
+        call_id: &message.call_id,
+        from: &message.from,
+        to: &message.to,
+        from_tag: message.calling_tag_at(),
+        to_tag: message.called_tag_at(),
+        calling: Party {
+            contact: message.contact.as_deref().unwrap_or_default(),
+            session_id: message.session_id,
+            refreshed: None,
+            pending: None,
+        },
+        called: Party::default(),
+        record_route: b"",
+    }
+}
+
+/// An INVITE with the Call-ID and From tag of one that is known: sent again after a challenge it has a higher CSeq and
+/// takes its place; back from an application server it adds the user that is served on this pass, and its values count
+/// only where they are those of the calling user's pass. `None`: a retransmission, nothing changes.
+pub fn invite_again<'a>(known: &Record<'a>, message: &'a Captured<'_>, roles: Roles) -> Option<Record<'a>> {
+    let again = invite(message, known.roles | roles);
+    if message.cseq > known.invite_cseq {
+        return Some(again);
+    }
+    if message.cseq < known.invite_cseq || known.roles == again.roles {
+        return None;
+    }
+    let calling = crate::dialog::Serves::Calling;
+    let first_calling_pass = roles.serves() == calling && known.roles.serves() != calling;
+    Some(if first_calling_pass { again } else { Record { roles: again.roles, ..*known } })
+}
+
+/// The early dialog that a provisional reply with a To tag makes.
+pub fn early<'a>(invite: &Record<'a>, reply: &'a Captured<'_>) -> Record<'a> {
+    Record {
+        stage: Stage::Early,
+        invite_cseq: reply.cseq,
+        to: &reply.to,
+        to_tag: reply.called_tag_at(),
+        called: Party {
+            contact: reply.contact.as_deref().unwrap_or_default(),
+            session_id: reply.session_id,
+            ..Party::default()
+        },
+        ..*invite
+    }
+}
+
+/// The dialog that a 2xx to the initial INVITE makes. To, the called user's Contact and the routes are those of the
+/// 2xx (RFC 3261 13.2.2.4), whatever a provisional reply said. What an UPDATE changed on the calling user's side in
+/// the early dialog stays. `None` where neither the INVITE nor an early dialog is known.
+pub fn answered<'a>(
+    invite: Option<&Record<'a>>,
+    early: Option<&Record<'a>>,
+    reply: &'a Captured<'_>,
+    now: u64,
+) -> Option<Record<'a>> {
+    // After a challenge the early dialog of the first INVITE may be older than the INVITE that is answered.
+    let base = match (invite, early) {
+        (Some(invite), Some(early)) if early.invite_cseq < invite.invite_cseq => invite,
+        (_, Some(early)) => early,
+        (Some(invite), None) => invite,
+        (None, None) => return None,
+    };
+    let refreshed = base.calling.refreshed.map_or(reply.cseq, |cseq| cseq.max(reply.cseq));
+    let session_id = match (reply.session_id, early) {
+        (b"", Some(early)) => early.called.session_id,
+        (id, _) => id,
+    };
+    Some(Record {
+        stage: Stage::Confirmed,
+        roles: invite.map_or(base.roles, |i| i.roles | base.roles),
+        invite_cseq: reply.cseq,
+        answered: now,
+        to: &reply.to,
+        to_tag: reply.called_tag_at(),
+        calling: Party { refreshed: Some(refreshed), ..base.calling },
+        called: Party {
+            contact: reply.contact.as_deref().unwrap_or_default(),
+            session_id,
+            ..early.map_or(Party::default(), |e| e.called)
+        },
+        record_route: &reply.record_route,
+        ..*base
+    })
+}
+
+/// What a request inside the dialog does; `sender` is who sent it.
+pub fn request<'a>(dialog: &Record<'a>, sender: User, message: &'a Captured<'_>) -> Change<'a> {
+    let counts = counts(message);
+    let (record, signal) = match message.method {
+        b"ACK" => {
+            let first = dialog.stage == Stage::Confirmed && sender == User::Calling;
+            let acknowledged = first && message.cseq == dialog.invite_cseq;
+            (None, if acknowledged { Signal::Acknowledged } else { Signal::None })
+        }
+        b"BYE" => (None, Signal::Ending),
+        b"INVITE" | b"UPDATE" => (refresh_wanted(dialog, sender, message), Signal::None),
+        _ => (None, Signal::None),
+    };
+    Change { counts, record, signal }
+}
+
+/// What the reply to a request inside the dialog does; `sender` is who sent that request.
+pub fn reply<'a>(dialog: &Record<'a>, sender: User, message: &'a Captured<'_>) -> Change<'a> {
+    let code = match message.start {
+        StartLine::Reply { code } => code,
+        StartLine::Request { .. } => return Change::default(),
+    };
+    let (record, signal) = match (message.method, code) {
+        (b"INVITE" | b"UPDATE", 200..=299) => (refreshed(dialog, sender, message, true), Signal::None),
+        // RFC 6141 4.4: a reliable provisional reply commits the Contacts, even if the re-INVITE fails in the end.
+        (b"INVITE", 101..=199) if message.reliable => (refreshed(dialog, sender, message, false), Signal::None),
+        (b"BYE", 200..=299 | 408 | 481) => (None, Signal::Ended),
+        (b"BYE", 300..) => (None, Signal::NotEnding),
+        _ => (None, Signal::None),
+    };
+    Change { counts: counts(message), record, signal }
+}
+
+/// The CSeq that counts. A reply says that its request was sent, even where that was not seen.
+fn counts(message: &Captured<'_>) -> Option<u32> {
+    (!matches!(message.method, b"ACK" | b"CANCEL")).then_some(message.cseq)
+}
+
+impl<'a> Record<'a> {
+    /// What is stored for the user that sent a request, and for the other.
+    fn parties(&self, sender: User) -> (Party<'a>, Party<'a>) {
+        match sender {
+            User::Calling => (self.calling, self.called),
+            User::Called => (self.called, self.calling),
+        }
+    }
+
+    fn with_parties(&self, sender: User, own: Party<'a>, other: Party<'a>) -> Self {
+        match sender {
+            User::Calling => Self { calling: own, called: other, ..*self },
+            User::Called => Self { called: own, calling: other, ..*self },
+        }
+    }
+}
+
+/// A re-INVITE or UPDATE keeps its new Contact aside until its 2xx.
+fn refresh_wanted<'a>(dialog: &Record<'a>, sender: User, message: &'a Captured<'_>) -> Option<Record<'a>> {
+    let contact = message.contact.as_deref()?;
+    let (own, other) = dialog.parties(sender);
+    let late = own.refreshed.is_some_and(|cseq| message.cseq <= cseq)
+        || own.pending.is_some_and(|pending| message.cseq <= pending.cseq);
+    if late || contact == own.contact {
+        return None;
+    }
+    let pending = Some(Pending { cseq: message.cseq, contact });
+    Some(dialog.with_parties(sender, Party { pending, ..own }, other))
+}
+
+/// The Contacts of a request and its reply become the targets.
+fn refreshed<'a>(dialog: &Record<'a>, sender: User, message: &'a Captured<'_>, finally: bool) -> Option<Record<'a>> {
+    let (mut own, mut other) = dialog.parties(sender);
+    if own.refreshed.is_some_and(|cseq| message.cseq <= cseq) {
+        return None;
+    }
+    if let Some(pending) = own.pending.filter(|p| p.cseq == message.cseq) {
+        own.contact = pending.contact;
+        own.pending = None;
+    }
+    if let Some(contact) = message.contact.as_deref() {
+        other.contact = contact;
+    }
+    if finally {
+        own.refreshed = Some(message.cseq);
+    }
+    let changed = dialog.with_parties(sender, own, other);
+    (changed != *dialog).then_some(changed)
+}

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! From the messages that a proxy sees to the stored information of a dialog: the INVITE, its replies, the ACK,
+//! requests inside the dialog both ways and their replies. Pure: no storage, no clock.
+//!
+//! [`read`] takes from one message what may matter, or refuses it with the place of the fault; [`change`] says what it
+//! does to the stored information; [`Record`] is that information, and the bytes that a store keeps.
+
+pub mod change;
+mod read;
+mod record;
+
+pub use read::{Captured, Fault, Field, Problem, Refused, read};
+pub use record::{Party, Pending, Record, Roles, Stage};

@@ -1,0 +1,334 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The stored information of one dialog, or of an INVITE that has none yet, as it was received; and its bytes in a
+//! store. Routes are cut and targets checked when a BYE is built: what cannot be used then names its leg.
+
+use core::ops::BitOr;
+
+use crate::dialog::{Dialog, Fields, MAX_DIALOG, Routes, Scratch, Serves};
+use crate::error::Error;
+use crate::route::Own;
+
+/// How far the INVITE has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Stage {
+    /// An INVITE; no reply with a To tag belongs to this record.
+    Invite,
+    /// An early dialog: a provisional reply with a To tag.
+    Early,
+    /// A dialog: the 2xx is there.
+    Confirmed,
+}
+
+/// The users whom the proxy serves in this dialog; two where both are on the same proxy.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Roles(u8);
+
+impl Roles {
+    const CALLING: u8 = 1;
+    const CALLED: u8 = 2;
+    const NEITHER: u8 = 4;
+
+    /// 1 for the calling user, 2 for the called user, 4 for neither, added up.
+    pub fn bits(self) -> u8 {
+        self.0
+    }
+
+    /// With both users served, the release is that of the calling user's side: the BYE to the called user passes the
+    /// called user's service control by ordinary routing, and there is one pair (T10).
+    pub fn serves(self) -> Serves {
+        match self.0 {
+            bits if bits & Self::CALLING != 0 => Serves::Calling,
+            bits if bits & Self::CALLED != 0 => Serves::Called,
+            _ => Serves::Neither,
+        }
+    }
+}
+
+impl From<Serves> for Roles {
+    fn from(serves: Serves) -> Self {
+        Self(match serves {
+            Serves::Calling => Self::CALLING,
+            Serves::Called => Self::CALLED,
+            Serves::Neither => Self::NEITHER,
+        })
+    }
+}
+
+impl BitOr for Roles {
+    type Output = Self;
+
+    fn bitor(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
+
+/// What is stored for one user.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Party<'a> {
+    /// The whole Contact value given last; empty where none can be used.
+    pub contact: &'a [u8],
+    /// The user's Session-ID UUID; empty where unknown.
+    pub session_id: &'a [u8],
+    /// CSeq of this user's last INVITE or UPDATE that a 2xx has committed. A 2xx to an earlier one is a retransmission
+    /// and must not bring old targets back.
+    pub refreshed: Option<u32>,
+    /// A new Contact that waits for its 2xx.
+    pub pending: Option<Pending<'a>>,
+}
+
+/// The Contact of a re-INVITE or UPDATE without a 2xx yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pending<'a> {
+    /// CSeq of the request.
+    pub cseq: u32,
+    /// The whole value.
+    pub contact: &'a [u8],
+}
+
+/// The stored information, borrowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Record<'a> {
+    /// How far the INVITE has come.
+    pub stage: Stage,
+    /// Whom the proxy serves.
+    pub roles: Roles,
+    /// CSeq of the initial INVITE: of the one that got the 2xx.
+    pub invite_cseq: u32,
+    /// When the 2xx came, in seconds; 0 before it.
+    pub answered: u64,
+    /// Call-ID.
+    pub call_id: &'a [u8],
+    /// The From value of the initial INVITE. A later one does not change it (T70).
+    pub from: &'a [u8],
+    /// The To value of the 2xx; before it, of the INVITE or the provisional reply.
+    pub to: &'a [u8],
+    pub(super) from_tag: (usize, usize),
+    pub(super) to_tag: (usize, usize),
+    /// The calling user.
+    pub calling: Party<'a>,
+    /// The called user.
+    pub called: Party<'a>,
+    /// The Record-Route rows of the 2xx, divided by line feeds; empty before it.
+    pub record_route: &'a [u8],
+}
+
+const VERSION: u8 = 1;
+const TEXTS: usize = 10;
+const HEAD: usize = 32 + 2 * (TEXTS + 4);
+
+const CALLING_REFRESHED: u8 = 1;
+const CALLED_REFRESHED: u8 = 1 << 1;
+const CALLING_PENDING: u8 = 1 << 2;
+const CALLED_PENDING: u8 = 1 << 3;
+
+impl<'a> Record<'a> {
+    /// The calling user's tag; empty for an RFC 2543 peer.
+    pub fn from_tag(&self) -> &'a [u8] {
+        &self.from[self.from_tag.0..self.from_tag.1]
+    }
+
+    /// The called user's tag; empty where there is none.
+    pub fn to_tag(&self) -> &'a [u8] {
+        &self.to[self.to_tag.0..self.to_tag.1]
+    }
+
+    /// The dialog that the BYEs are built from, or why none of them can be.
+    pub fn dialog<'s>(&self, own: &[Own<'_>], scratch: &'s mut Scratch) -> Result<Dialog<'s>, Error> {
+        let rows: Vec<&[u8]> = self.record_route.split(|b| *b == b'\n').collect();
+        let fields = Fields {
+            serves: self.roles.serves(),
+            call_id: self.call_id,
+            from: self.from,
+            to: self.to,
+            calling_contact: self.calling.contact,
+            called_contact: self.called.contact,
+            routes: Routes::RecordRoute { rows: &rows, own },
+            contact_address: b"",
+            calling_session_id: self.calling.session_id,
+            called_session_id: self.called.session_id,
+            headers: &[],
+        };
+        Dialog::new(&fields, scratch)
+    }
+
+    fn texts(&self) -> [&'a [u8]; TEXTS] {
+        [
+            self.call_id,
+            self.from,
+            self.to,
+            self.calling.contact,
+            self.called.contact,
+            self.record_route,
+            self.calling.session_id,
+            self.called.session_id,
+            self.calling.pending.map_or(b"", |p| p.contact),
+            self.called.pending.map_or(b"", |p| p.contact),
+        ]
+    }
+
+    /// Writes the record into `bytes` (what was there goes away), for a store; `TooLarge` above the limit of a dialog.
+    pub fn encode(&self, bytes: &mut Vec<u8>) -> Result<(), Error> {
+        bytes.clear();
+        let texts = self.texts();
+        if HEAD + texts.iter().map(|t| t.len()).sum::<usize>() > MAX_DIALOG {
+            return Err(Error::TooLarge);
+        }
+        let stage = match self.stage {
+            Stage::Invite => 1,
+            Stage::Early => 2,
+            Stage::Confirmed => 3,
+        };
+        let flags = [
+            (self.calling.refreshed.is_some(), CALLING_REFRESHED),
+            (self.called.refreshed.is_some(), CALLED_REFRESHED),
+            (self.calling.pending.is_some(), CALLING_PENDING),
+            (self.called.pending.is_some(), CALLED_PENDING),
+        ];
+        let flags = flags.iter().filter(|(set, _)| *set).fold(0, |all, (_, flag)| all | flag);
+        bytes.extend_from_slice(&[VERSION, stage, self.roles.0, flags]);
+        bytes.extend_from_slice(&self.invite_cseq.to_le_bytes());
+        bytes.extend_from_slice(&self.answered.to_le_bytes());
+        let numbers = [
+            self.calling.refreshed,
+            self.called.refreshed,
+            self.calling.pending.map(|p| p.cseq),
+            self.called.pending.map(|p| p.cseq),
+        ];
+        for number in numbers {
+            bytes.extend_from_slice(&number.unwrap_or_default().to_le_bytes());
+        }
+        // All fit 16 bits: the sum is below the limit.
+        let tags = [self.from_tag.0, self.from_tag.1, self.to_tag.0, self.to_tag.1];
+        for length in texts.iter().map(|t| t.len()).chain(tags) {
+            bytes.extend_from_slice(&(length as u16).to_le_bytes());
+        }
+        for text in texts {
+            bytes.extend_from_slice(text);
+        }
+        Ok(())
+    }
+
+    /// Reads what [`Record::encode`] wrote; `None` when the bytes are not that.
+    pub fn decode(bytes: &'a [u8]) -> Option<Self> {
+        let (head, mut text) = bytes.split_at_checked(HEAD)?;
+        let stage = match (head[0], head[1]) {
+            (VERSION, 1) => Stage::Invite,
+            (VERSION, 2) => Stage::Early,
+            (VERSION, 3) => Stage::Confirmed,
+            _ => return None,
+        };
+        let flags = head[3];
+        let number = |at: usize| u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
+        let length = |index: usize| usize::from(u16::from_le_bytes([head[32 + 2 * index], head[33 + 2 * index]]));
+        let mut texts = [&b""[..]; TEXTS];
+        for (index, part) in texts.iter_mut().enumerate() {
+            (*part, text) = text.split_at_checked(length(index))?;
+        }
+        if !text.is_empty() {
+            return None;
+        }
+        let [
+            call_id,
+            from,
+            to,
+            calling_contact,
+            called_contact,
+            record_route,
+            calling_id,
+            called_id,
+            calling_new,
+            called_new,
+        ] = texts;
+        let tag = |index: usize, value: &[u8]| {
+            let (start, end) = (length(index), length(index + 1));
+            (start <= end && end <= value.len()).then_some((start, end))
+        };
+        let present = |flag: u8, at: usize| (flags & flag != 0).then(|| number(at));
+        Some(Self {
+            stage,
+            roles: Roles(head[2]),
+            invite_cseq: number(4),
+            answered: u64::from(number(8)) | u64::from(number(12)) << 32,
+            call_id,
+            from,
+            to,
+            from_tag: tag(TEXTS, from)?,
+            to_tag: tag(TEXTS + 2, to)?,
+            calling: Party {
+                contact: calling_contact,
+                session_id: calling_id,
+                refreshed: present(CALLING_REFRESHED, 16),
+                pending: present(CALLING_PENDING, 24).map(|cseq| Pending { cseq, contact: calling_new }),
+            },
+            called: Party {
+                contact: called_contact,
+                session_id: called_id,
+                refreshed: present(CALLED_REFRESHED, 20),
+                pending: present(CALLED_PENDING, 28).map(|cseq| Pending { cseq, contact: called_new }),
+            },
+            record_route,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample() -> Record<'static> {
+        Record {
+            stage: Stage::Confirmed,
+            roles: Roles::from(Serves::Calling) | Roles::from(Serves::Called),
+            invite_cseq: 127,
+            answered: 1 << 33,
+            call_id: b"x",
+            from: b"<sip:a@b>;tag=1",
+            to: b"<sip:c@d>;tag=22",
+            from_tag: (14, 15),
+            to_tag: (14, 16),
+            calling: Party { contact: b"<sip:a>", session_id: b"", refreshed: Some(0), pending: None },
+            called: Party {
+                contact: b"<sip:c>",
+                session_id: b"id",
+                refreshed: None,
+                pending: Some(Pending { cseq: 9, contact: b"<sip:n>" }),
+            },
+            record_route: b"<sip:p;lr>\n<sip:o;lr>",
+        }
+    }
+
+    #[test]
+    fn bytes_and_back() {
+        let mut bytes = Vec::new();
+        sample().encode(&mut bytes).unwrap();
+        let back = Record::decode(&bytes).unwrap();
+        assert_eq!(back, sample());
+        assert_eq!((back.from_tag(), back.to_tag()), (&b"1"[..], &b"22"[..]));
+        assert_eq!(back.roles.serves(), Serves::Calling);
+        for end in 0..bytes.len() {
+            assert_eq!(Record::decode(&bytes[..end]), None, "{end}");
+        }
+    }
+
+    #[test]
+    fn t67_any_changed_byte_is_refused_or_read_without_a_panic() {
+        let mut bytes = Vec::new();
+        sample().encode(&mut bytes).unwrap();
+        for at in 0..bytes.len() {
+            for bit in 0..8 {
+                let mut changed = bytes.clone();
+                changed[at] ^= 1 << bit;
+                if let Some(record) = Record::decode(&changed) {
+                    let _ = (record.from_tag(), record.to_tag(), record.dialog(&[], &mut Scratch::default()).is_ok());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn too_large_is_refused() {
+        let long = vec![b'x'; MAX_DIALOG];
+        let record = Record { record_route: &long, ..sample() };
+        assert_eq!(record.encode(&mut Vec::new()), Err(Error::TooLarge));
+    }
+}

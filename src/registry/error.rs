@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Why the registry refuses. Numbers for these belong to the C ABI.
+
+use core::fmt;
+
+use crate::capture::Refused;
+use crate::error::Error;
+use crate::store::StoreError;
+
+/// Why the registry refused.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum RegistryError {
+    /// The message is malformed.
+    Message(Refused),
+    /// Only an INVITE can be tracked.
+    NotAnInvite,
+    /// A selector does not have its form.
+    Selector,
+    /// A reply code is not from 100 to 699.
+    Code,
+    /// There is no such dialog.
+    NotFound,
+    /// The dialog is early: it is for the host to cancel its INVITE (TS 24.229 5.4.5.1.1).
+    Early,
+    /// The 2xx was not acknowledged yet: a BYE to the calling user must wait for the ACK (RFC 3261 15).
+    NotAcknowledged,
+    /// Its release is under way.
+    AlreadyReleasing,
+    /// A user's own BYE is under way.
+    Ending,
+    /// Neither BYE can be built, for one reason that lies in the stored information.
+    Dialog(Error),
+    /// Neither BYE can be built, for a reason each.
+    Legs {
+        /// Why not the one to the called user.
+        called: Error,
+        /// Why not the one to the calling user.
+        calling: Error,
+    },
+    /// The reason, a further header or the Via of the request for release is not right.
+    Request(Error),
+    /// A buffer is too small; the lengths needed (0 for a BYE that cannot be built). Nothing was started.
+    BufferTooSmall {
+        /// For the BYE to the called user.
+        called: usize,
+        /// For the BYE to the calling user.
+        calling: usize,
+    },
+    /// No release of this dialog waits for that leg.
+    NotReleasing,
+    /// The message that the host printed has no Via to take, or the BYE has one already.
+    NoVia,
+    /// The store refused.
+    Store(StoreError),
+}
+
+impl RegistryError {
+    /// What is wrong, in one line.
+    pub fn text(&self) -> &'static str {
+        match self {
+            Self::Message(refused) => refused.fault.text(),
+            Self::NotAnInvite => "Message: only an INVITE can be tracked",
+            Self::Selector => "Selector: expected a Call-ID, CALL-ID,FROM-TAG,TO-TAG, or a number",
+            Self::Code => "Reply code: must be from 100 to 699",
+            Self::NotFound => "Dialog: not found",
+            Self::Early => "Dialog: early, not answered yet; cancel its INVITE instead",
+            Self::NotAcknowledged => "Dialog: answered, but not acknowledged yet",
+            Self::AlreadyReleasing => "Dialog: already releasing",
+            Self::Ending => "Dialog: a user's BYE is under way",
+            Self::Dialog(error) | Self::Request(error) => error.text(),
+            Self::Legs { called, .. } => called.text(),
+            Self::BufferTooSmall { .. } => Error::BufferTooSmall.text(),
+            Self::NotReleasing => "Dialog: no release waits for this",
+            Self::NoVia => "Via: the printed message has none, or the BYE has one already",
+            Self::Store(error) => match error {
+                StoreError::Full => "Store: full, raise its size",
+                StoreError::TooLarge => "Store: the record is too large",
+                StoreError::Busy => "Store: busy, a lock was held too long",
+                _ => "Store: the operating system refused",
+            },
+        }
+    }
+}
+
+impl fmt::Display for RegistryError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Message(refused) => refused.fmt(f),
+            Self::Legs { called, calling } => write!(f, "{called}; {calling}"),
+            Self::Store(error) => error.fmt(f),
+            _ => f.write_str(self.text()),
+        }
+    }
+}
+
+impl std::error::Error for RegistryError {}
+
+impl From<StoreError> for RegistryError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::NotFound => Self::NotFound,
+            error => Self::Store(error),
+        }
+    }
+}

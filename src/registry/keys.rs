@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Where a dialog is found: digests of its Call-ID and of Call-ID and tags, under the store's secret, so that a peer
+//! that picks its own Call-IDs cannot pick collisions.
+
+use core::hash::Hasher;
+
+use siphasher::sip128::{Hasher128, SipHasher24};
+
+use crate::store::Key;
+
+/// Makes the keys of one store.
+#[derive(Clone, Debug)]
+pub(super) struct Keys {
+    secret: [u8; 16],
+}
+
+impl Keys {
+    pub fn new(secret: [u8; 16]) -> Self {
+        Self { secret }
+    }
+
+    /// All records of a Call-ID.
+    pub fn group(&self, call_id: &[u8]) -> u128 {
+        self.digest(b'c', &[call_id])
+    }
+
+    /// An initial INVITE. It is no dialog with an empty To tag: RFC 2543 peers make those.
+    pub fn invite(&self, call_id: &[u8], from_tag: &[u8]) -> Key {
+        Key { group: self.group(call_id), member: self.digest(b'i', &[call_id, from_tag]) }
+    }
+
+    /// A dialog, early or not.
+    pub fn dialog(&self, call_id: &[u8], from_tag: &[u8], to_tag: &[u8]) -> Key {
+        Key { group: self.group(call_id), member: self.digest(b'd', &[call_id, from_tag, to_tag]) }
+    }
+
+    /// A record of the registry's own.
+    pub fn own(&self, name: &[u8]) -> Key {
+        Key { group: self.digest(b'o', &[]), member: self.digest(b'o', &[name]) }
+    }
+
+    fn digest(&self, kind: u8, parts: &[&[u8]]) -> u128 {
+        let mut hasher = SipHasher24::new_with_key(&self.secret);
+        hasher.write(&[kind]);
+        for part in parts {
+            // With its length first no two lists of parts give the same bytes.
+            hasher.write(&(part.len() as u64).to_le_bytes());
+            hasher.write(part);
+        }
+        hasher.finish128().into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn t44_every_byte_and_every_border_counts() {
+        let keys = Keys::new([7; 16]);
+        let dialog = |a: &[u8], b: &[u8], c: &[u8]| keys.dialog(a, b, c).member;
+        assert_ne!(dialog(b"aB%41@x", b"1", b"2"), dialog(b"ab%41@x", b"1", b"2"));
+        assert_ne!(dialog(b"ab", b"c", b"d"), dialog(b"a", b"bc", b"d"));
+        assert_ne!(dialog(b"a", b"c", b""), dialog(b"a", b"", b"c"));
+        assert_ne!(dialog(b"a", b"c", b""), keys.invite(b"a", b"c").member);
+        assert_eq!(keys.dialog(b"a", b"b", b"c").group, keys.invite(b"a", b"z").group);
+        assert_ne!(Keys::new([8; 16]).group(b"a"), keys.group(b"a"));
+    }
+}

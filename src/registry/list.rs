@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What an operator sees: dialogs, releases, figures.
+
+use crate::capture::{Record, Roles, Stage};
+use crate::cseq::CSeqs;
+use crate::pending::{Leg, Phase, Release};
+use crate::store::{Id, Store, Usage, WORDS};
+
+use super::find::is_shown;
+use super::words::{LEG_CALLED, LEG_CALLING, RELEASE, SEEN, Seen, cseqs};
+use super::{Counters, Counts, Registry, RegistryError};
+
+/// How far a dialog is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum State {
+    /// Not answered yet.
+    Early,
+    /// Answered, not acknowledged yet.
+    Confirmed,
+    /// Acknowledged.
+    Acknowledged,
+    /// A user's BYE is under way.
+    Ending,
+    /// Its release is under way.
+    Releasing,
+}
+
+/// One dialog, or an INVITE that has none yet.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry<'a> {
+    /// Its number.
+    pub id: Id,
+    /// How far it is.
+    pub state: State,
+    /// Whom the proxy serves.
+    pub roles: Roles,
+    /// Call-ID.
+    pub call_id: &'a [u8],
+    /// The calling user's tag.
+    pub from_tag: &'a [u8],
+    /// The called user's tag; empty before a reply.
+    pub to_tag: &'a [u8],
+    /// The From value of the INVITE.
+    pub from: &'a [u8],
+    /// The To value of the 2xx.
+    pub to: &'a [u8],
+    /// The CSeq stored for each direction.
+    pub cseqs: CSeqs,
+    /// When its last message was seen, in seconds.
+    pub seen: u64,
+    /// Its release.
+    pub release: Release,
+    /// The leg to the called user.
+    pub called: Leg,
+    /// The leg to the calling user.
+    pub calling: Leg,
+}
+
+impl<'a> Entry<'a> {
+    pub(super) fn new(id: Id, record: &Record<'a>, words: &[u64; WORDS]) -> Self {
+        let seen = Seen::from_word(words[SEEN]);
+        let release = Release::from_word(words[RELEASE]);
+        let state = match record.stage {
+            _ if release.phase != Phase::None => State::Releasing,
+            Stage::Invite | Stage::Early => State::Early,
+            Stage::Confirmed if seen.has(Seen::ENDING) => State::Ending,
+            Stage::Confirmed if seen.has(Seen::ACKNOWLEDGED) => State::Acknowledged,
+            Stage::Confirmed => State::Confirmed,
+        };
+        Self {
+            id,
+            state,
+            roles: record.roles,
+            call_id: record.call_id,
+            from_tag: record.from_tag(),
+            to_tag: record.to_tag(),
+            from: record.from,
+            to: record.to,
+            cseqs: cseqs(words),
+            seen: seen.at,
+            release,
+            called: Leg::from_word(words[LEG_CALLED]),
+            calling: Leg::from_word(words[LEG_CALLING]),
+        }
+    }
+}
+
+/// Figures of a registry.
+#[derive(Clone, Debug)]
+pub struct Stats {
+    /// What has happened since the store was made.
+    pub counts: Counts,
+    /// Records of the store in use, without those of the registry itself.
+    pub records: u64,
+    /// The store.
+    pub usage: Usage,
+}
+
+impl<S: Store> Registry<S> {
+    /// Calls `visit` with the dialogs among the next `limit` records from `cursor` on (0: from the beginning). Returns
+    /// where to go on; 0 at the end. A dialog that is there all the time is visited once.
+    pub fn list(&self, cursor: u64, limit: usize, visit: &mut dyn FnMut(&Entry<'_>)) -> Result<u64, RegistryError> {
+        self.counted(self.list_page(cursor, limit, visit))
+    }
+
+    fn list_page(&self, cursor: u64, limit: usize, visit: &mut dyn FnMut(&Entry<'_>)) -> Result<u64, RegistryError> {
+        let mut ids = Vec::with_capacity(limit.min(4096));
+        let next = self.store.scan(cursor, limit, &mut |id| ids.push(id))?;
+        let mut bytes = Vec::new();
+        for id in ids {
+            if let Some((stored, record)) = self.load(id, &mut bytes)?
+                && is_shown(&record, &stored)
+            {
+                visit(&Entry::new(id, &record, &stored.words));
+            }
+        }
+        Ok(next)
+    }
+
+    /// Figures.
+    pub fn stats(&self) -> Result<Stats, RegistryError> {
+        let counts = self.counters.read(&self.store)?;
+        let usage = self.store.usage();
+        let records = usage.records.saturating_sub(Counters::RECORDS);
+        Ok(Stats { counts, records, usage })
+    }
+}

@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The dialogs of a proxy and their releases, in a store that all its processes share.
+//!
+//! A host hands in what it sees ([`Registry::track`], [`Registry::observe`]), starts releases ([`Registry::find`],
+//! [`Registry::start`]), reports what came of the BYEs ([`Registry::note`]) and calls [`Registry::sweep`] from a timer.
+//! Nothing here waits without a bound, and no lock is held while the host is called back: it may call the registry from
+//! there.
+
+mod counters;
+mod error;
+mod find;
+mod keys;
+mod list;
+mod mark;
+mod observe;
+mod release;
+mod sweep;
+mod track;
+mod words;
+
+use core::fmt;
+use core::sync::atomic::AtomicU64;
+
+use crate::capture::{Captured, Record, Stage, read};
+use crate::dialog::User;
+use crate::pending::{Leg, Outcome, Release};
+use crate::route::Own;
+use crate::store::{Entry as Stored, Id, Store, StoreError};
+
+pub use counters::Counts;
+pub use error::RegistryError;
+pub use find::{Selector, parse_id};
+pub use list::{Entry, State, Stats};
+pub use mark::Pass;
+pub use observe::{Seen, What};
+pub use release::{Bye, Noted, Started};
+pub use sweep::Swept;
+pub use track::Tracked;
+
+use counters::{Counter, Counters};
+use keys::Keys;
+use words::{SEEN, cseq_of, cseq_to, cseq_word};
+
+/// How a registry works.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings<'a> {
+    /// The proxy's own Record-Route entries.
+    pub own: &'a [Own<'a>],
+    /// A release that has not ended by then is over, in milliseconds.
+    pub deadline: u64,
+    /// An INVITE or early dialog without a 2xx is dropped after this time without a message, in milliseconds.
+    pub early_lifetime: u64,
+}
+
+impl Default for Settings<'_> {
+    fn default() -> Self {
+        Self { own: &[], deadline: 60_000, early_lifetime: 300_000 }
+    }
+}
+
+/// How a release ended, for the host: told at most once for each release, by whichever process saw the last reply.
+#[derive(Clone, Copy, Debug)]
+pub struct Ended<'a> {
+    /// The dialog's number; it is gone when the host has been told.
+    pub id: Id,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The SIP status code of its Reason.
+    pub cause: u16,
+    /// The leg to the called user.
+    pub called: Leg,
+    /// The leg to the calling user.
+    pub calling: Leg,
+    /// Call-ID; empty, as the tags are, when the record was damaged.
+    pub call_id: &'a [u8],
+    /// The calling user's tag.
+    pub from_tag: &'a [u8],
+    /// The called user's tag.
+    pub to_tag: &'a [u8],
+    /// From start to end, in milliseconds.
+    pub duration: u64,
+}
+
+/// What the host does when a release has ended.
+pub type OnEnded = Box<dyn Fn(&Ended<'_>) + Send + Sync>;
+
+/// The dialogs of a proxy.
+pub struct Registry<S> {
+    store: S,
+    keys: Keys,
+    counters: Counters,
+    own: Vec<OwnEntry>,
+    deadline: u64,
+    early_lifetime: u64,
+    ended: OnEnded,
+    /// Where the sweep of this process goes on.
+    swept_to: AtomicU64,
+}
+
+impl<S: fmt::Debug> fmt::Debug for Registry<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Registry").field("store", &self.store).field("own", &self.own).finish_non_exhaustive()
+    }
+}
+
+/// [`Own`], kept.
+#[derive(Clone, Debug)]
+enum OwnEntry {
+    Uri(Box<[u8]>),
+    Host { host: Box<[u8]>, port: Option<u16>, cookie: Box<[u8]> },
+}
+
+impl From<&Own<'_>> for OwnEntry {
+    fn from(own: &Own<'_>) -> Self {
+        match *own {
+            Own::Uri(uri) => Self::Uri(uri.into()),
+            Own::Host { host, port, cookie } => Self::Host { host: host.into(), port, cookie: cookie.into() },
+        }
+    }
+}
+
+impl OwnEntry {
+    fn as_own(&self) -> Own<'_> {
+        match self {
+            Self::Uri(uri) => Own::Uri(uri),
+            Self::Host { host, port, cookie } => Own::Host { host, port: *port, cookie },
+        }
+    }
+}
+
+/// How often an operation is tried again when another process changed the same dialog in between.
+const TRIES: usize = 32;
+
+/// 64*T1 of RFC 3261 17.1.1.2: how long a 2xx, an ACK or a fork's further 2xx may still come, in milliseconds.
+const TIMER_B: u64 = 32_000;
+
+const MILLIS: u64 = 1_000;
+
+impl<S: Store> Registry<S> {
+    /// A registry over `store`. `ended` is called from whichever of the other calls ends a release.
+    pub fn new(store: S, settings: &Settings<'_>, ended: OnEnded) -> Result<Self, StoreError> {
+        let keys = Keys::new(store.secret());
+        let counters = Counters::open(&store, &keys)?;
+        Ok(Self {
+            keys,
+            counters,
+            own: settings.own.iter().map(OwnEntry::from).collect(),
+            deadline: settings.deadline,
+            early_lifetime: settings.early_lifetime,
+            ended,
+            swept_to: AtomicU64::new(0),
+            store,
+        })
+    }
+
+    /// The store.
+    pub fn store(&self) -> &S {
+        &self.store
+    }
+
+    fn read_message<'m>(&self, message: &'m [u8]) -> Result<Captured<'m>, RegistryError> {
+        read(message).map_err(|refused| {
+            self.counters.add(&self.store, Counter::RefusedMessages);
+            RegistryError::Message(refused)
+        })
+    }
+
+    /// Counts what the store refused.
+    fn counted<T>(&self, result: Result<T, RegistryError>) -> Result<T, RegistryError> {
+        if matches!(result, Err(RegistryError::Store(_))) {
+            self.counters.add(&self.store, Counter::StoreFailures);
+        }
+        result
+    }
+
+    /// Changes one word of a cell without a lock. `Ok(false)`: `next` wants no change. Bounded: so many collisions in a
+    /// row do not happen unless something is broken.
+    fn change(&self, id: Id, word: usize, next: impl Fn(u64) -> Option<u64>) -> Result<bool, RegistryError> {
+        for _ in 0..TRIES * 8 {
+            let current = self.store.word(id, word)?.ok_or(RegistryError::NotFound)?;
+            match next(current) {
+                Some(new) if new != current => {
+                    if self.store.compare_exchange(id, word, current, new)? {
+                        return Ok(true);
+                    }
+                }
+                _ => return Ok(false),
+            }
+        }
+        Err(RegistryError::Store(StoreError::Busy))
+    }
+
+    /// The highest CSeq counts, whatever the order in which messages are seen.
+    fn count_cseq(&self, id: Id, to: User, cseq: u32) -> Result<(), RegistryError> {
+        self.change(id, cseq_to(to), |word| {
+            cseq_of(word).is_none_or(|known| known < cseq).then(|| cseq_word(Some(cseq)))
+        })?;
+        Ok(())
+    }
+
+    fn touch(&self, id: Id, now: u64, set: u8, clear: u8) -> Result<(), RegistryError> {
+        self.change(id, SEEN, |word| {
+            let seen = words::Seen::from_word(word);
+            let flags = seen.flags & !clear | set;
+            Some(words::Seen { at: seen.at.max(now / MILLIS), flags }.to_word())
+        })?;
+        Ok(())
+    }
+
+    /// The record of `id`, in `bytes`; `None` when it is gone or is no dialog.
+    fn load<'b>(&self, id: Id, bytes: &'b mut Vec<u8>) -> Result<Option<(Stored, Record<'b>)>, RegistryError> {
+        Ok(match self.store.read(id, bytes)? {
+            Some(stored) => Record::decode(bytes).map(|record| (stored, record)),
+            None => None,
+        })
+    }
+
+    /// Calls `visit` with the INVITE records and early dialogs of one INVITE; tells whether a dialog of it is
+    /// confirmed.
+    fn siblings(
+        &self,
+        call_id: &[u8],
+        from_tag: &[u8],
+        except: Option<Id>,
+        mut visit: impl FnMut(Id, &Record<'_>),
+    ) -> Result<bool, RegistryError> {
+        let mut ids = Vec::with_capacity(GROUP);
+        self.store.group(self.keys.group(call_id), &mut ids)?;
+        let mut confirmed = false;
+        let mut bytes = Vec::new();
+        for id in ids.into_iter().filter(|id| Some(*id) != except) {
+            if let Some((_, record)) = self.load(id, &mut bytes)?
+                && record.call_id == call_id
+                && record.from_tag() == from_tag
+            {
+                confirmed |= record.stage == Stage::Confirmed;
+                if record.stage != Stage::Confirmed {
+                    visit(id, &record);
+                }
+            }
+        }
+        Ok(confirmed)
+    }
+
+    /// Removes an ended dialog, and its INVITE and early siblings unless another dialog of that INVITE lives. `true`
+    /// for the one caller that removed it.
+    fn forget(&self, id: Id, call_id: &[u8], from_tag: &[u8]) -> Result<bool, RegistryError> {
+        // The siblings first: a process that dies in between leaves the dialog, which is swept, not a ghost.
+        let mut siblings = Vec::new();
+        let others = self.siblings(call_id, from_tag, Some(id), |sibling, _| siblings.push(sibling))?;
+        if !others {
+            for sibling in siblings {
+                self.store.remove(sibling)?;
+            }
+        }
+        Ok(self.store.remove(id)?)
+    }
+
+    fn leg(&self, id: Id, user: User) -> Result<Leg, RegistryError> {
+        let word = self.store.word(id, words::leg_to(user))?.ok_or(RegistryError::NotFound)?;
+        Ok(Leg::from_word(word))
+    }
+
+    fn release(&self, id: Id) -> Result<Release, RegistryError> {
+        let word = self.store.word(id, words::RELEASE)?.ok_or(RegistryError::NotFound)?;
+        Ok(Release::from_word(word))
+    }
+}
+
+/// Records of one Call-ID that are looked at, at most.
+const GROUP: usize = 256;
+
+fn other(user: User) -> User {
+    match user {
+        User::Called => User::Calling,
+        User::Calling => User::Called,
+    }
+}

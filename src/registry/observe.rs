@@ -1,0 +1,327 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Every other message of a call: replies to the INVITE, the ACK, requests inside the dialog and their replies.
+//!
+//! What happens with each message (CSeq, time, flags) changes one word of the cell without a lock. Only what changes
+//! the stored information (an early dialog, the 2xx, a new Contact) goes through [`Store::replace`], and is tried again
+//! when another process changed the same dialog.
+
+use crate::capture::change::{self, Change, Signal};
+use crate::capture::{Captured, Record, Roles, Stage};
+use crate::dialog::User;
+use crate::message::StartLine;
+use crate::pending::Phase;
+use crate::store::{Id, Insert, Store, StoreError, WORDS};
+
+use super::track::encode;
+use super::words::{CSEQ_TO_CALLED, SEEN, Seen as SeenWord, cseq_word};
+use super::{Counter, MILLIS, Registry, RegistryError, TRIES, other};
+
+/// What a message was to the registry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// What it was.
+    pub what: What,
+    /// Its dialog or INVITE, where one is known; it may be gone with this message.
+    pub id: Option<Id>,
+}
+
+/// What a message was to the registry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum What {
+    /// Of no call that is tracked.
+    Unknown,
+    /// Of a tracked call, and nothing that matters.
+    Nothing,
+    /// Counted for its CSeq.
+    Counted,
+    /// An early dialog.
+    Early,
+    /// The 2xx: a dialog.
+    Confirmed,
+    /// The ACK to it.
+    Acknowledged,
+    /// A Contact was kept or became the remote target.
+    Refreshed,
+    /// The INVITE was refused.
+    Refused,
+    /// A user's BYE.
+    Ending,
+    /// That BYE was refused: the dialog goes on.
+    NotEnding,
+    /// That BYE was answered: the dialog was removed.
+    Ended,
+    /// A BYE on a dialog that is being released: no matter.
+    Releasing,
+}
+
+fn seen(what: What, id: Id) -> Seen {
+    Seen { what, id: Some(id) }
+}
+
+const UNKNOWN: Seen = Seen { what: What::Unknown, id: None };
+
+/// The member of a group that a message belongs to.
+pub(super) struct Member {
+    pub id: Id,
+    /// Who sent the request, of a reply the request it answers.
+    pub sender: User,
+}
+
+impl<S: Store> Registry<S> {
+    /// Takes in any message of a call. `now` is in milliseconds.
+    pub fn observe(&self, message: &[u8], now: u64) -> Result<Seen, RegistryError> {
+        let message = self.read_message(message)?;
+        self.counted(self.observe_captured(&message, now))
+    }
+
+    pub(super) fn observe_captured(&self, message: &Captured<'_>, now: u64) -> Result<Seen, RegistryError> {
+        let result = match message.start {
+            StartLine::Request { method: b"INVITE", .. } if message.to_tag().is_empty() => {
+                self.initial_invite(message, now)
+            }
+            StartLine::Request { method: b"CANCEL", .. } => Ok(UNKNOWN),
+            StartLine::Request { .. } => match self.member(message)? {
+                Some(member) => self.in_dialog(&member, message, now, change::request),
+                None => Ok(UNKNOWN),
+            },
+            StartLine::Reply { code } if message.method == b"INVITE" => self.invite_reply(message, code, now),
+            StartLine::Reply { .. } => match self.member(message)? {
+                Some(member) => self.in_dialog(&member, message, now, change::reply),
+                None => Ok(UNKNOWN),
+            },
+        };
+        match result {
+            // The dialog ended in another process meanwhile: nothing that this message could still change.
+            Err(RegistryError::NotFound) => Ok(UNKNOWN),
+            result => result,
+        }
+    }
+
+    /// The dialog whose tags the message has. From is always who sent the request.
+    pub(super) fn member(&self, message: &Captured<'_>) -> Result<Option<Member>, RegistryError> {
+        let (from, to) = (message.from_tag(), message.to_tag());
+        if let Some(id) = self.store.find(self.keys.dialog(&message.call_id, from, to))? {
+            return Ok(Some(Member { id, sender: User::Calling }));
+        }
+        let id = self.store.find(self.keys.dialog(&message.call_id, to, from))?;
+        Ok(id.map(|id| Member { id, sender: User::Called }))
+    }
+
+    /// Not handed to `track` this time: it only counts where the call is tracked.
+    fn initial_invite(&self, message: &Captured<'_>, now: u64) -> Result<Seen, RegistryError> {
+        let Some(id) = self.store.find(self.keys.invite(&message.call_id, message.from_tag()))? else {
+            return Ok(UNKNOWN);
+        };
+        for _ in 0..TRIES {
+            if self.invite_again(id, message, Roles::default(), now)?.is_some() {
+                return Ok(seen(What::Counted, id));
+            }
+        }
+        Err(StoreError::Busy.into())
+    }
+
+    /// A request inside a dialog or the reply to one.
+    fn in_dialog(
+        &self,
+        member: &Member,
+        message: &Captured<'_>,
+        now: u64,
+        change: for<'a> fn(&Record<'a>, User, &'a Captured<'_>) -> Change<'a>,
+    ) -> Result<Seen, RegistryError> {
+        let Member { id, sender } = *member;
+        let (mut bytes, mut next) = (Vec::new(), Vec::new());
+        for _ in 0..TRIES {
+            let Some((stored, record)) = self.load(id, &mut bytes)? else {
+                return Ok(UNKNOWN);
+            };
+            // Our own BYEs come by here too, and so may a user's: which of them ends the dialog is the release's matter.
+            if message.method == b"BYE" && self.release(id)?.phase != Phase::None {
+                return Ok(seen(What::Releasing, id));
+            }
+            let Change { counts, record: changed, signal } = change(&record, sender, message);
+            if let Some(cseq) = counts {
+                self.count_cseq(id, other(sender), cseq)?;
+            }
+            let refreshed = changed.is_some();
+            if let Some(changed) = changed {
+                encode(&changed, &mut next)?;
+                if !self.store.replace(id, stored.version, &next)? {
+                    continue;
+                }
+            }
+            let (set, clear, what) = match signal {
+                Signal::None if refreshed => (0, 0, What::Refreshed),
+                Signal::None if counts.is_some() => (0, 0, What::Counted),
+                Signal::None => (0, 0, What::Nothing),
+                Signal::Acknowledged => (SeenWord::ACKNOWLEDGED, 0, What::Acknowledged),
+                Signal::Ending => (SeenWord::ENDING, 0, What::Ending),
+                Signal::NotEnding => (0, SeenWord::ENDING, What::NotEnding),
+                Signal::Ended => {
+                    if self.forget(id, record.call_id, record.from_tag())? {
+                        self.counters.add(&self.store, Counter::EndedByUser);
+                    }
+                    return Ok(seen(What::Ended, id));
+                }
+            };
+            self.touch(id, now, set, clear)?;
+            return Ok(seen(what, id));
+        }
+        Err(StoreError::Busy.into())
+    }
+
+    /// A reply to an INVITE, initial or not.
+    fn invite_reply(&self, reply: &Captured<'_>, code: u16, now: u64) -> Result<Seen, RegistryError> {
+        let invite = self.store.find(self.keys.invite(&reply.call_id, reply.from_tag()))?;
+        let member = self.member(reply)?;
+        let mut bytes = Vec::new();
+        if let Some(member) = &member
+            && let Some((_, record)) = self.load(member.id, &mut bytes)?
+        {
+            let initial =
+                member.sender == User::Calling && (record.stage == Stage::Early || reply.cseq <= record.invite_cseq);
+            if !initial {
+                return self.in_dialog(member, reply, now, change::reply);
+            }
+            // Late or sent again: the 2xx is known, and an older INVITE was not the one that got it.
+            if record.stage == Stage::Confirmed || reply.cseq < record.invite_cseq {
+                return Ok(seen(What::Nothing, member.id));
+            }
+        }
+        let early = member.map(|m| m.id);
+        match code {
+            ..=199 if reply.to_tag().is_empty() => Ok(invite.map_or(UNKNOWN, |id| seen(What::Nothing, id))),
+            ..=199 => self.provisional(reply, invite, early, now),
+            200..=299 => self.confirmed(reply, invite, now),
+            _ => self.refused(reply, invite, early, now),
+        }
+    }
+
+    fn provisional(
+        &self,
+        reply: &Captured<'_>,
+        invite: Option<Id>,
+        early: Option<Id>,
+        now: u64,
+    ) -> Result<Seen, RegistryError> {
+        let (mut bytes, mut next, mut known) = (Vec::new(), Vec::new(), Vec::new());
+        let Some((_, invited)) = invite.map(|id| self.load(id, &mut bytes)).transpose()?.flatten() else {
+            // The INVITE is forgotten, its early dialog not: it lives on with this reply.
+            if let Some(id) = early {
+                self.touch(id, now, 0, 0)?;
+            }
+            return Ok(early.map_or(UNKNOWN, |id| seen(What::Early, id)));
+        };
+        if reply.cseq < invited.invite_cseq {
+            return Ok(Seen { what: What::Nothing, id: invite });
+        }
+        encode(&change::early(&invited, reply), &mut next)?;
+        for _ in 0..TRIES {
+            let id = match self.store.insert(self.dialog_key(reply), &next, &self.new_words(reply, now, 0))? {
+                Insert::New(id) => id,
+                Insert::Exists(id) => {
+                    let Some((stored, record)) = self.load(id, &mut known)? else { continue };
+                    // An early dialog of the INVITE before the challenge; a confirmed one is past this reply.
+                    let older = record.stage == Stage::Early && record.invite_cseq < reply.cseq;
+                    if older && !self.store.replace(id, stored.version, &next)? {
+                        continue;
+                    }
+                    self.count_cseq(id, User::Called, reply.cseq)?;
+                    self.touch(id, now, 0, if older { SeenWord::FADING } else { 0 })?;
+                    id
+                }
+            };
+            if let Some(invite) = invite {
+                self.touch(invite, now, SeenWord::HAS_DIALOG, 0)?;
+            }
+            return Ok(seen(What::Early, id));
+        }
+        Err(StoreError::Busy.into())
+    }
+
+    fn confirmed(&self, reply: &Captured<'_>, invite: Option<Id>, now: u64) -> Result<Seen, RegistryError> {
+        let key = self.dialog_key(reply);
+        let (mut invite_bytes, mut early_bytes, mut next) = (Vec::new(), Vec::new(), Vec::new());
+        let invited = invite.map(|id| self.load(id, &mut invite_bytes)).transpose()?.flatten().map(|(_, r)| r);
+        if invited.is_some_and(|i| reply.cseq < i.invite_cseq) {
+            return Ok(Seen { what: What::Nothing, id: invite });
+        }
+        for _ in 0..TRIES {
+            let early_id = self.store.find(key)?;
+            let early = early_id.map(|id| self.load(id, &mut early_bytes)).transpose()?.flatten();
+            if let (Some(id), Some((_, record))) = (early_id, &early)
+                && record.stage == Stage::Confirmed
+            {
+                return Ok(seen(What::Nothing, id));
+            }
+            let record = early.as_ref().map(|(_, record)| record);
+            let Some(record) = change::answered(invited.as_ref(), record, reply, now / MILLIS) else {
+                return Ok(UNKNOWN);
+            };
+            encode(&record, &mut next)?;
+            let id = match (early_id, &early) {
+                (Some(id), Some((stored, _))) => {
+                    if !self.store.replace(id, stored.version, &next)? {
+                        continue;
+                    }
+                    self.count_cseq(id, User::Called, reply.cseq)?;
+                    self.touch(id, now, SeenWord::CONFIRMED, SeenWord::FADING)?;
+                    id
+                }
+                _ => match self.store.insert(key, &next, &self.new_words(reply, now, SeenWord::CONFIRMED))? {
+                    Insert::New(id) => id,
+                    // Another process was first, or a damaged record is in the way until the store drops it.
+                    Insert::Exists(_) => continue,
+                },
+            };
+            self.counters.add(&self.store, Counter::Confirmed);
+            self.fade(reply, Some(id), now);
+            return Ok(seen(What::Confirmed, id));
+        }
+        Err(StoreError::Busy.into())
+    }
+
+    fn refused(
+        &self,
+        reply: &Captured<'_>,
+        invite: Option<Id>,
+        early: Option<Id>,
+        now: u64,
+    ) -> Result<Seen, RegistryError> {
+        let Some(id) = invite.or(early) else {
+            return Ok(UNKNOWN);
+        };
+        let mut bytes = Vec::new();
+        if let Some(invite) = invite
+            && let Some((_, record)) = self.load(invite, &mut bytes)?
+            && reply.cseq < record.invite_cseq
+        {
+            return Ok(seen(What::Nothing, invite));
+        }
+        self.fade(reply, None, now);
+        Ok(seen(What::Refused, id))
+    }
+
+    /// The INVITE and its early dialogs have no future, short of a late 2xx of another branch (RFC 3261 13.2.2.4): out
+    /// of the list now, swept after 64*T1. Where this fails they stay listed until their lifetime is over.
+    fn fade(&self, reply: &Captured<'_>, except: Option<Id>, now: u64) {
+        let mut fading = Vec::new();
+        let found = self.siblings(&reply.call_id, reply.from_tag(), except, |id, record| {
+            if record.invite_cseq <= reply.cseq {
+                fading.push(id);
+            }
+        });
+        let faded = found.and_then(|_| fading.iter().try_for_each(|id| self.touch(*id, now, SeenWord::FADING, 0)));
+        let _ = self.counted(faded);
+    }
+
+    fn dialog_key(&self, reply: &Captured<'_>) -> crate::store::Key {
+        self.keys.dialog(&reply.call_id, reply.from_tag(), reply.to_tag())
+    }
+
+    fn new_words(&self, reply: &Captured<'_>, now: u64, flags: u8) -> [u64; WORDS] {
+        let mut words = [0; WORDS];
+        words[CSEQ_TO_CALLED] = cseq_word(Some(reply.cseq));
+        words[SEEN] = SeenWord { at: now / MILLIS, flags }.to_word();
+        words
+    }
+}

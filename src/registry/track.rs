@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The initial INVITE: the script says whom the proxy serves.
+
+use crate::capture::{Captured, Fault, Record, Refused, Roles, change};
+use crate::dialog::Serves;
+use crate::message::StartLine;
+use crate::store::{Id, Insert, Store, StoreError, WORDS};
+
+use super::words::{CSEQ_TO_CALLED, SEEN, Seen, cseq_word};
+use super::{Counter, MILLIS, Registry, RegistryError, TRIES};
+
+/// What became of an INVITE.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tracked {
+    /// It is tracked from now on.
+    New(Id),
+    /// It was known, and was sent again after a challenge, or serves the other user on this pass.
+    Again(Id),
+    /// It was known: a retransmission.
+    Known(Id),
+    /// It belongs to a dialog (it has a To tag): observed, not tracked.
+    InDialog,
+}
+
+impl<S: Store> Registry<S> {
+    /// Tracks the call of an initial INVITE. `now` is in milliseconds.
+    pub fn track(&self, message: &[u8], serves: Serves, now: u64) -> Result<Tracked, RegistryError> {
+        let message = self.read_message(message)?;
+        if !matches!(message.start, StartLine::Request { method: b"INVITE", .. }) {
+            return Err(RegistryError::NotAnInvite);
+        }
+        if !message.to_tag().is_empty() {
+            self.counted(self.observe_captured(&message, now))?;
+            return Ok(Tracked::InDialog);
+        }
+        self.counted(self.track_invite(&message, serves.into(), now))
+    }
+
+    fn track_invite(&self, message: &Captured<'_>, roles: Roles, now: u64) -> Result<Tracked, RegistryError> {
+        let key = self.keys.invite(&message.call_id, message.from_tag());
+        let mut record = Vec::new();
+        encode(&change::invite(message, roles), &mut record)?;
+        let mut words = [0; WORDS];
+        words[CSEQ_TO_CALLED] = cseq_word(Some(message.cseq));
+        words[SEEN] = Seen { at: now / MILLIS, flags: 0 }.to_word();
+        for _ in 0..TRIES {
+            match self.store.insert(key, &record, &words)? {
+                Insert::New(id) => {
+                    self.counters.add(&self.store, Counter::Tracked);
+                    return Ok(Tracked::New(id));
+                }
+                Insert::Exists(id) => {
+                    if let Some(tracked) = self.invite_again(id, message, roles, now)? {
+                        return Ok(tracked);
+                    }
+                }
+            }
+        }
+        Err(StoreError::Busy.into())
+    }
+
+    /// `None`: it went away or changed in between.
+    pub(super) fn invite_again(
+        &self,
+        id: Id,
+        message: &Captured<'_>,
+        roles: Roles,
+        now: u64,
+    ) -> Result<Option<Tracked>, RegistryError> {
+        let (mut bytes, mut next) = (Vec::new(), Vec::new());
+        let Some((stored, known)) = self.load(id, &mut bytes)? else {
+            return Ok(None);
+        };
+        let Some(record) = change::invite_again(&known, message, roles) else {
+            return Ok(Some(Tracked::Known(id)));
+        };
+        encode(&record, &mut next)?;
+        if !self.store.replace(id, stored.version, &next)? {
+            return Ok(None);
+        }
+        // Sent again after a refusal it has its future before it, and no dialog yet.
+        let fresh = message.cseq > known.invite_cseq;
+        self.touch(id, now, 0, if fresh { Seen::FADING | Seen::HAS_DIALOG } else { 0 })?;
+        Ok(Some(Tracked::Again(id)))
+    }
+}
+
+/// What is too much to keep is refused with the message that brought it.
+pub(super) fn encode(record: &Record<'_>, bytes: &mut Vec<u8>) -> Result<(), RegistryError> {
+    record.encode(bytes).map_err(|_| RegistryError::Message(Refused { fault: Fault::TooLarge, offset: 0 }))
+}
