@@ -10,7 +10,18 @@ use std::path::Path;
 const ABI: u32 = 0;
 
 /// The files that make up the C interface, in the order in which their items stand in the header.
-const INTERFACE: &[&str] = &["version.rs", "str.rs", "status.rs", "log.rs", "dialog.rs", "release.rs", "bye.rs"];
+const INTERFACE: &[&str] = &[
+    "version.rs",
+    "str.rs",
+    "status.rs",
+    "log.rs",
+    "dialog.rs",
+    "release.rs",
+    "bye.rs",
+    "registry.rs",
+    "list.rs",
+    "running.rs",
+];
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");

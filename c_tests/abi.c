@@ -89,6 +89,58 @@ static void offsets(void **state)
     MEMBER(ims_release_bye, to_tag_onward, 176);
     MEMBER(ims_release_bye, headers, 192);
     MEMBER(ims_release_bye, route, 208);
+
+    assert_int_equal(sizeof(ims_release_ended), 88);
+    MEMBER(ims_release_ended, struct_size, 0);
+    MEMBER(ims_release_ended, outcome, 4);
+    MEMBER(ims_release_ended, id, 8);
+    MEMBER(ims_release_ended, cause, 16);
+    MEMBER(ims_release_ended, called_code, 20);
+    MEMBER(ims_release_ended, calling_code, 24);
+    MEMBER(ims_release_ended, duration_ms, 32);
+    MEMBER(ims_release_ended, call_id, 40);
+    MEMBER(ims_release_ended, from_tag, 56);
+    MEMBER(ims_release_ended, to_tag, 72);
+
+    assert_int_equal(sizeof(ims_release_config), 88);
+    MEMBER(ims_release_config, struct_size, 0);
+    MEMBER(ims_release_config, engine, 4);
+    MEMBER(ims_release_config, directory, 8);
+    MEMBER(ims_release_config, size, 24);
+    MEMBER(ims_release_config, uid, 32);
+    MEMBER(ims_release_config, gid, 36);
+    MEMBER(ims_release_config, lock_timeout_ms, 40);
+    MEMBER(ims_release_config, deadline_ms, 44);
+    MEMBER(ims_release_config, early_lifetime_s, 48);
+    MEMBER(ims_release_config, reserved, 52);
+    MEMBER(ims_release_config, own, 56);
+    MEMBER(ims_release_config, own_count, 64);
+    MEMBER(ims_release_config, ended, 72);
+    MEMBER(ims_release_config, env, 80);
+
+    assert_int_equal(sizeof(ims_release_entry), 152);
+    MEMBER(ims_release_entry, struct_size, 0);
+    MEMBER(ims_release_entry, state, 4);
+    MEMBER(ims_release_entry, id, 8);
+    MEMBER(ims_release_entry, roles, 16);
+    MEMBER(ims_release_entry, cause, 20);
+    MEMBER(ims_release_entry, called_state, 24);
+    MEMBER(ims_release_entry, calling_state, 28);
+    MEMBER(ims_release_entry, called_code, 32);
+    MEMBER(ims_release_entry, calling_code, 36);
+    MEMBER(ims_release_entry, seen_s, 40);
+    MEMBER(ims_release_entry, started_s, 48);
+    MEMBER(ims_release_entry, cseq_to_called, 56);
+    MEMBER(ims_release_entry, cseq_to_calling, 64);
+    MEMBER(ims_release_entry, call_id, 72);
+    MEMBER(ims_release_entry, from_tag, 88);
+    MEMBER(ims_release_entry, to_tag, 104);
+    MEMBER(ims_release_entry, from, 120);
+    MEMBER(ims_release_entry, to, 136);
+
+    assert_int_equal(sizeof(ims_release_stats), 160);
+    MEMBER(ims_release_stats, tracked, 8);
+    MEMBER(ims_release_stats, refused_large, 152);
 }
 
 static void numbers(void **state)
@@ -126,6 +178,76 @@ static void numbers(void **state)
         { IMS_RELEASE_DUPLICATE_HEADER, 118 },
         { IMS_RELEASE_FORBIDDEN_HEADER, 119 },
         { IMS_RELEASE_BAD_SESSION_ID, 120 },
+        { IMS_RELEASE_MESSAGE_START_LINE, 200 },
+        { IMS_RELEASE_MESSAGE_HEADER_LINE, 201 },
+        { IMS_RELEASE_MESSAGE_END_OF_HEADERS, 202 },
+        { IMS_RELEASE_MESSAGE_CONTENT_LENGTH, 203 },
+        { IMS_RELEASE_MESSAGE_METHOD, 204 },
+        { IMS_RELEASE_MESSAGE_TOO_LARGE, 205 },
+        { IMS_RELEASE_MESSAGE_NOT_AN_INVITE, 206 },
+        { IMS_RELEASE_MESSAGE_NO_VIA, 207 },
+        { IMS_RELEASE_MESSAGE_CALL_ID_MISSING, 208 },
+        { IMS_RELEASE_MESSAGE_CALL_ID_DOUBLED, 209 },
+        { IMS_RELEASE_MESSAGE_CALL_ID_UNREADABLE, 210 },
+        { IMS_RELEASE_MESSAGE_FROM_MISSING, 211 },
+        { IMS_RELEASE_MESSAGE_FROM_DOUBLED, 212 },
+        { IMS_RELEASE_MESSAGE_FROM_UNREADABLE, 213 },
+        { IMS_RELEASE_MESSAGE_TO_MISSING, 214 },
+        { IMS_RELEASE_MESSAGE_TO_DOUBLED, 215 },
+        { IMS_RELEASE_MESSAGE_TO_UNREADABLE, 216 },
+        { IMS_RELEASE_MESSAGE_CSEQ_MISSING, 217 },
+        { IMS_RELEASE_MESSAGE_CSEQ_DOUBLED, 218 },
+        { IMS_RELEASE_MESSAGE_CSEQ_UNREADABLE, 219 },
+        { IMS_RELEASE_NOT_FOUND, 300 },
+        { IMS_RELEASE_EARLY, 301 },
+        { IMS_RELEASE_NOT_ACKNOWLEDGED, 302 },
+        { IMS_RELEASE_ALREADY_RELEASING, 303 },
+        { IMS_RELEASE_ENDING, 304 },
+        { IMS_RELEASE_NOT_RELEASING, 305 },
+        { IMS_RELEASE_BAD_SELECTOR, 306 },
+        { IMS_RELEASE_STORE_FULL, 320 },
+        { IMS_RELEASE_STORE_TOO_LARGE, 321 },
+        { IMS_RELEASE_STORE_BUSY, 322 },
+        { IMS_RELEASE_STORE_IO, 323 },
+        { IMS_RELEASE_ENGINE_SHARED, 1 },
+        { IMS_RELEASE_ENGINE_MEMORY, 2 },
+        { IMS_RELEASE_SEEN_UNKNOWN, 0 },
+        { IMS_RELEASE_SEEN_NOTHING, 1 },
+        { IMS_RELEASE_SEEN_COUNTED, 2 },
+        { IMS_RELEASE_SEEN_EARLY, 3 },
+        { IMS_RELEASE_SEEN_CONFIRMED, 4 },
+        { IMS_RELEASE_SEEN_ACKNOWLEDGED, 5 },
+        { IMS_RELEASE_SEEN_REFRESHED, 6 },
+        { IMS_RELEASE_SEEN_REFUSED, 7 },
+        { IMS_RELEASE_SEEN_ENDING, 8 },
+        { IMS_RELEASE_SEEN_NOT_ENDING, 9 },
+        { IMS_RELEASE_SEEN_ENDED, 10 },
+        { IMS_RELEASE_SEEN_RELEASING, 11 },
+        { IMS_RELEASE_COMPLETED, 1 },
+        { IMS_RELEASE_GONE, 2 },
+        { IMS_RELEASE_PARTIAL, 3 },
+        { IMS_RELEASE_FAILED, 4 },
+        { IMS_RELEASE_EXPIRED, 5 },
+        { IMS_RELEASE_SELECT_CALL, 1 },
+        { IMS_RELEASE_SELECT_DIALOG, 2 },
+        { IMS_RELEASE_SELECT_ID, 3 },
+        { IMS_RELEASE_SELECT_MESSAGE, 4 },
+        { IMS_RELEASE_STATE_EARLY, 1 },
+        { IMS_RELEASE_STATE_CONFIRMED, 2 },
+        { IMS_RELEASE_STATE_ACKNOWLEDGED, 3 },
+        { IMS_RELEASE_STATE_ENDING, 4 },
+        { IMS_RELEASE_STATE_RELEASING, 5 },
+        { IMS_RELEASE_LEG_IDLE, 0 },
+        { IMS_RELEASE_LEG_WAITING, 1 },
+        { IMS_RELEASE_LEG_DONE, 2 },
+        { IMS_RELEASE_LEG_GONE, 3 },
+        { IMS_RELEASE_LEG_FAILED, 4 },
+        { IMS_RELEASE_LEG_NOT_BUILT, 5 },
+        { IMS_RELEASE_LEG_CALLED, 1 },
+        { IMS_RELEASE_LEG_CALLING, 2 },
+        { IMS_RELEASE_PASS_NOT_OURS, 0 },
+        { IMS_RELEASE_PASS_FIRST, 1 },
+        { IMS_RELEASE_PASS_AGAIN, 2 },
         { IMS_RELEASE_SERVES_CALLING, 1 },
         { IMS_RELEASE_SERVES_CALLED, 2 },
         { IMS_RELEASE_SERVES_NEITHER, 3 },

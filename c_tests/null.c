@@ -314,6 +314,156 @@ static void injection(void **state)
     assert_int_equal(build(&fields, &options, &pair), IMS_RELEASE_BAD_VIA);
 }
 
+static void ignore(void *env, const ims_release_entry *entry)
+{
+    (void)env;
+    (void)entry;
+}
+
+static void registry(void **state)
+{
+    (void)state;
+    static const ims_release_str null = { NULL, 0 }, null_some = { NULL, 5 }, minus = { "x", -1 }, x = TEXT("x");
+    const ims_release_options options = reason_r();
+    ims_release_config config = { .struct_size = sizeof config, .engine = IMS_RELEASE_ENGINE_MEMORY };
+    ims_release_registry *open = NULL;
+    struct pair *pair = test_calloc(1, sizeof *pair);
+    ims_release_bye *called = &pair->called, *calling = &pair->calling;
+    char *one = pair->called_buffer, *two = pair->calling_buffer;
+    const size_t size = sizeof pair->called_buffer, minus_one = (size_t)-1;
+    uint32_t number = 77, other = 77;
+    uint64_t big = 77;
+    size_t length = 77;
+    ims_release_stats stats = { .struct_size = sizeof stats };
+    called->struct_size = calling->struct_size = sizeof *called;
+
+    assert_int_equal(ims_release_registry_open(NULL, &open), IMS_RELEASE_NULL);
+    assert_int_equal(ims_release_registry_open(&config, NULL), IMS_RELEASE_NULL);
+    config.struct_size = 0;
+    assert_int_equal(ims_release_registry_open(&config, &open), IMS_RELEASE_STRUCT_SIZE);
+    config.struct_size = sizeof config;
+    config.engine = 0;
+    assert_int_equal(ims_release_registry_open(&config, &open), IMS_RELEASE_ARGUMENT);
+    config.engine = IMS_RELEASE_ENGINE_SHARED;
+    assert_int_equal(ims_release_registry_open(&config, &open), IMS_RELEASE_ARGUMENT); /* no directory */
+    config.directory = null_some;
+    assert_int_equal(ims_release_registry_open(&config, &open), IMS_RELEASE_ARGUMENT);
+    config.directory = minus;
+    assert_int_equal(ims_release_registry_open(&config, &open), IMS_RELEASE_ARGUMENT);
+    config.directory = null;
+    config.engine = IMS_RELEASE_ENGINE_MEMORY;
+    config.own_count = 1;
+    assert_int_equal(ims_release_registry_open(&config, &open), IMS_RELEASE_NULL);
+    config.own_count = minus_one;
+    assert_int_equal(ims_release_registry_open(&config, &open), IMS_RELEASE_NULL);
+    config.own = base_a_own;
+    assert_int_equal(ims_release_registry_open(&config, &open), IMS_RELEASE_TOO_LARGE);
+    assert_null(open);
+    config.own_count = 1;
+    assert_int_equal(ims_release_registry_open(&config, &open), IMS_RELEASE_OK);
+
+    assert_int_equal(ims_release_registry_track(NULL, x, 1, NOW), IMS_RELEASE_NULL);
+    assert_int_equal(ims_release_registry_track(open, null_some, 1, NOW), IMS_RELEASE_ARGUMENT);
+    assert_int_equal(ims_release_registry_track(open, minus, 1, NOW), IMS_RELEASE_ARGUMENT);
+    assert_int_equal(ims_release_registry_track(open, null, 1, NOW), IMS_RELEASE_MESSAGE_START_LINE);
+    assert_int_equal(ims_release_registry_track(open, text_of(MESSAGE_INVITE("c")), 0, NOW), IMS_RELEASE_BAD_SERVES);
+    assert_int_equal(ims_release_registry_track(open, text_of(MESSAGE_200("c")), 1, NOW),
+                     IMS_RELEASE_MESSAGE_NOT_AN_INVITE);
+
+    assert_int_equal(ims_release_registry_observe(NULL, x, NOW, &number), IMS_RELEASE_NULL);
+    assert_int_equal(ims_release_registry_observe(open, x, NOW, NULL), IMS_RELEASE_NULL);
+    assert_int_equal(ims_release_registry_observe(open, null_some, NOW, &number), IMS_RELEASE_ARGUMENT);
+    assert_int_equal(ims_release_registry_observe(open, minus, NOW, &number), IMS_RELEASE_ARGUMENT);
+    assert_int_equal(ims_release_registry_observe(open, null, NOW, &number), IMS_RELEASE_MESSAGE_START_LINE);
+
+    assert_int_equal(ims_release_registry_find(NULL, 1, x, ignore, NULL), IMS_RELEASE_NULL);
+    assert_int_equal(ims_release_registry_find(open, 1, x, NULL, NULL), IMS_RELEASE_NULL);
+    assert_int_equal(ims_release_registry_find(open, 1, null_some, ignore, NULL), IMS_RELEASE_ARGUMENT);
+    assert_int_equal(ims_release_registry_find(open, 1, minus, ignore, NULL), IMS_RELEASE_ARGUMENT);
+    assert_int_equal(ims_release_registry_find(open, 0, x, ignore, NULL), IMS_RELEASE_ARGUMENT);
+    assert_int_equal(ims_release_registry_find(open, 5, x, ignore, NULL), IMS_RELEASE_ARGUMENT);
+    assert_int_equal(ims_release_registry_find(open, IMS_RELEASE_SELECT_CALL, null, ignore, NULL), IMS_RELEASE_NOT_FOUND);
+    assert_int_equal(ims_release_registry_find(open, IMS_RELEASE_SELECT_DIALOG, null, ignore, NULL),
+                     IMS_RELEASE_BAD_SELECTOR);
+    assert_int_equal(ims_release_registry_find(open, IMS_RELEASE_SELECT_ID, null, ignore, NULL),
+                     IMS_RELEASE_BAD_SELECTOR);
+    assert_int_equal(ims_release_registry_find(open, IMS_RELEASE_SELECT_MESSAGE, null, ignore, NULL),
+                     IMS_RELEASE_MESSAGE_START_LINE);
+
+    assert_int_equal(ims_release_registry_start(NULL, 1, &options, NOW, one, size, two, size, called, calling),
+                     IMS_RELEASE_NULL);
+    assert_int_equal(ims_release_registry_start(open, 1, NULL, NOW, one, size, two, size, called, calling),
+                     IMS_RELEASE_NULL);
+    assert_int_equal(ims_release_registry_start(open, 1, &options, NOW, NULL, size, two, size, called, calling),
+                     IMS_RELEASE_NULL);
+    assert_int_equal(ims_release_registry_start(open, 1, &options, NOW, one, size, NULL, size, called, calling),
+                     IMS_RELEASE_NULL);
+    assert_int_equal(ims_release_registry_start(open, 1, &options, NOW, one, size, two, size, NULL, calling),
+                     IMS_RELEASE_NULL);
+    assert_int_equal(ims_release_registry_start(open, 1, &options, NOW, one, size, two, size, called, NULL),
+                     IMS_RELEASE_NULL);
+    assert_int_equal(ims_release_registry_start(open, 1, &options, NOW, one, minus_one, two, size, called, calling),
+                     IMS_RELEASE_ARGUMENT);
+    assert_int_equal(ims_release_registry_start(open, 1, &options, NOW, one, size, two, minus_one, called, calling),
+                     IMS_RELEASE_ARGUMENT);
+    assert_int_equal(ims_release_registry_start(open, 1, &options, NOW, NULL, 0, NULL, 0, called, calling),
+                     IMS_RELEASE_NOT_FOUND);
+    assert_int_equal(ims_release_registry_start(open, 0, &options, NOW, one, size, two, size, called, calling),
+                     IMS_RELEASE_NOT_FOUND);
+    assert_untouched(pair);
+
+    assert_int_equal(ims_release_registry_note(NULL, 1, 1, 200, NOW), IMS_RELEASE_NULL);
+    assert_int_equal(ims_release_registry_note(open, 1, 0, 200, NOW), IMS_RELEASE_ARGUMENT);
+    assert_int_equal(ims_release_registry_note(open, 1, 3, 200, NOW), IMS_RELEASE_ARGUMENT);
+    assert_int_equal(ims_release_registry_note(open, 1, 1, 99, NOW), IMS_RELEASE_ARGUMENT);
+    assert_int_equal(ims_release_registry_note(open, 1, 1, 700, NOW), IMS_RELEASE_ARGUMENT);
+    assert_int_equal(ims_release_registry_note(open, 1, 1, UINT32_MAX, NOW), IMS_RELEASE_ARGUMENT);
+    assert_int_equal(ims_release_registry_note(open, 1, 1, 200, NOW), IMS_RELEASE_OK); /* a late reply */
+
+    assert_int_equal(ims_release_registry_adopt(NULL, 1, 1, x, x, one, size, &length), IMS_RELEASE_NULL);
+    assert_int_equal(ims_release_registry_adopt(open, 1, 1, x, x, NULL, size, &length), IMS_RELEASE_NULL);
+    assert_int_equal(ims_release_registry_adopt(open, 1, 1, x, x, one, size, NULL), IMS_RELEASE_NULL);
+    assert_int_equal(ims_release_registry_adopt(open, 1, 1, x, x, one, minus_one, &length), IMS_RELEASE_ARGUMENT);
+    assert_int_equal(ims_release_registry_adopt(open, 1, 0, x, x, one, size, &length), IMS_RELEASE_ARGUMENT);
+    assert_int_equal(ims_release_registry_adopt(open, 1, 1, null_some, x, one, size, &length), IMS_RELEASE_ARGUMENT);
+    assert_int_equal(ims_release_registry_adopt(open, 1, 1, x, minus, one, size, &length), IMS_RELEASE_ARGUMENT);
+    assert_int_equal(ims_release_registry_adopt(open, 1, 1, null, null, NULL, 0, &length), IMS_RELEASE_NOT_FOUND);
+
+    assert_int_equal(ims_release_registry_recognise(NULL, x, 1, &number, &big, &other), IMS_RELEASE_NULL);
+    assert_int_equal(ims_release_registry_recognise(open, x, 1, NULL, &big, &other), IMS_RELEASE_NULL);
+    assert_int_equal(ims_release_registry_recognise(open, x, 1, &number, NULL, &other), IMS_RELEASE_NULL);
+    assert_int_equal(ims_release_registry_recognise(open, x, 1, &number, &big, NULL), IMS_RELEASE_NULL);
+    assert_int_equal(ims_release_registry_recognise(open, null_some, 1, &number, &big, &other), IMS_RELEASE_ARGUMENT);
+    assert_int_equal(ims_release_registry_recognise(open, minus, 1, &number, &big, &other), IMS_RELEASE_ARGUMENT);
+    assert_int_equal(ims_release_registry_recognise(open, x, 2, &number, &big, &other), IMS_RELEASE_ARGUMENT);
+
+    assert_int_equal(ims_release_registry_answered(NULL, 1, 200), IMS_RELEASE_NULL);
+    assert_int_equal(ims_release_registry_answered(open, 1, 0), IMS_RELEASE_ARGUMENT);
+    assert_int_equal(ims_release_registry_answered(open, 1, 200), IMS_RELEASE_NOT_FOUND);
+
+    assert_int_equal(ims_release_registry_sweep(NULL, NOW, 1), IMS_RELEASE_NULL);
+    assert_int_equal(ims_release_registry_sweep(open, NOW, 0), IMS_RELEASE_ARGUMENT);
+
+    assert_int_equal(ims_release_registry_list(NULL, 0, 1, ignore, NULL, &big), IMS_RELEASE_NULL);
+    assert_int_equal(ims_release_registry_list(open, 0, 1, NULL, NULL, &big), IMS_RELEASE_NULL);
+    assert_int_equal(ims_release_registry_list(open, 0, 1, ignore, NULL, NULL), IMS_RELEASE_NULL);
+    assert_int_equal(ims_release_registry_list(open, 0, 0, ignore, NULL, &big), IMS_RELEASE_ARGUMENT);
+
+    assert_int_equal(ims_release_registry_stats(NULL, &stats), IMS_RELEASE_NULL);
+    assert_int_equal(ims_release_registry_stats(open, NULL), IMS_RELEASE_NULL);
+    stats.struct_size = 0;
+    assert_int_equal(ims_release_registry_stats(open, &stats), IMS_RELEASE_STRUCT_SIZE);
+
+    /* No output was touched by any of them. */
+    assert_int_equal(number, 77);
+    assert_int_equal(other, 77);
+    assert_int_equal(big, 77);
+    assert_int_equal(length, 77);
+    ims_release_registry_close(open);
+    ims_release_registry_close(NULL);
+    test_free(pair);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -321,6 +471,7 @@ int main(void)
         cmocka_unit_test(making_a_dialog),   cmocka_unit_test(structs_of_zeros),
         cmocka_unit_test(texts),             cmocka_unit_test(arrays),
         cmocka_unit_test(numbers_out_of_range), cmocka_unit_test(injection),
+        cmocka_unit_test(registry),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

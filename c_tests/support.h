@@ -94,6 +94,28 @@ static inline ims_release_fields base_b(void)
     return fields;
 }
 
+/* The same call as messages, as the proxy of the calling user sees them. */
+#define SIDE_A "\"Alice\" <sip:user1_public1@home1.net>;tag=171828"
+#define SIDE_B "<tel:+1-212-555-2222>"
+#define MESSAGE_INVITE(call_id)                                                                                        \
+    "INVITE tel:+1-212-555-2222 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.11;branch=z9hG4bKi\r\n"                            \
+    "Record-Route: <sip:mo@scscf1.home1.net;lr;did=7a1.3>, <sip:pcscf1.visited1.net:7531;lr>\r\n"                      \
+    "From: " SIDE_A "\r\nTo: " SIDE_B "\r\nCall-ID: " call_id "\r\nCSeq: 127 INVITE\r\n"                              \
+    "Contact: <sip:[5555::aaa:bbb:ccc:ddd]:1357;comp=sigcomp>\r\nContent-Length: 0\r\n\r\n"
+#define MESSAGE_200(call_id)                                                                                           \
+    "SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 192.0.2.11;branch=z9hG4bKi\r\n"                                              \
+    "Record-Route: <sip:pcscf2.visited2.net;lr>, <sip:mt@scscf2.home2.net;lr>, "                                       \
+    "<sip:mo@scscf1.home1.net;lr;did=7a1.3>, <sip:pcscf1.visited1.net:7531;lr>\r\n"                                    \
+    "From: " SIDE_A "\r\nTo: " SIDE_B ";tag=314159\r\nCall-ID: " call_id "\r\nCSeq: 127 INVITE\r\n"                  \
+    "Contact: <sip:[5555::eee:fff:aaa:bbb]:8805;comp=sigcomp>\r\nContent-Length: 0\r\n\r\n"
+#define MESSAGE_WITHIN(method, number, call_id)                                                                        \
+    method " sip:[5555::eee:fff:aaa:bbb]:8805 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.11;branch=z9hG4bK" number "\r\n"     \
+    "From: " SIDE_A "\r\nTo: " SIDE_B ";tag=314159\r\nCall-ID: " call_id "\r\nCSeq: " number " " method               \
+    "\r\nContent-Length: 0\r\n\r\n"
+
+/* When the tests take place: the library is told the time. */
+#define NOW UINT64_C(1800000000000)
+
 /* Reason R of the cases. */
 static inline ims_release_options reason_r(void)
 {

@@ -116,6 +116,99 @@
 // Session-ID: the UUID is no readable text. (One that is not 32 lower-case hex digits counts as unknown.)
 #define IMS_RELEASE_BAD_SESSION_ID 120
 
+// Message: start line: neither a request line nor a status line of SIP/2.0.
+#define IMS_RELEASE_MESSAGE_START_LINE 200
+
+// Message: header line: no name and colon.
+#define IMS_RELEASE_MESSAGE_HEADER_LINE 201
+
+// Message: headers: no empty line ends them.
+#define IMS_RELEASE_MESSAGE_END_OF_HEADERS 202
+
+// Message: Content-Length: not one number, or more than what follows the headers.
+#define IMS_RELEASE_MESSAGE_CONTENT_LENGTH 203
+
+// Message: CSeq: its method is not that of the request line.
+#define IMS_RELEASE_MESSAGE_METHOD 204
+
+// Message: too long to be read or kept.
+#define IMS_RELEASE_MESSAGE_TOO_LARGE 205
+
+// Message: only an initial INVITE can be tracked.
+#define IMS_RELEASE_MESSAGE_NOT_AN_INVITE 206
+
+// Message: the printed one has no Via to take, or the BYE has one already.
+#define IMS_RELEASE_MESSAGE_NO_VIA 207
+
+// Message: Call-ID: missing.
+#define IMS_RELEASE_MESSAGE_CALL_ID_MISSING 208
+
+// Message: Call-ID: given twice.
+#define IMS_RELEASE_MESSAGE_CALL_ID_DOUBLED 209
+
+// Message: Call-ID: its value does not follow its grammar.
+#define IMS_RELEASE_MESSAGE_CALL_ID_UNREADABLE 210
+
+// Message: From: missing.
+#define IMS_RELEASE_MESSAGE_FROM_MISSING 211
+
+// Message: From: given twice.
+#define IMS_RELEASE_MESSAGE_FROM_DOUBLED 212
+
+// Message: From: its value does not follow its grammar.
+#define IMS_RELEASE_MESSAGE_FROM_UNREADABLE 213
+
+// Message: To: missing.
+#define IMS_RELEASE_MESSAGE_TO_MISSING 214
+
+// Message: To: given twice.
+#define IMS_RELEASE_MESSAGE_TO_DOUBLED 215
+
+// Message: To: its value does not follow its grammar.
+#define IMS_RELEASE_MESSAGE_TO_UNREADABLE 216
+
+// Message: CSeq: missing.
+#define IMS_RELEASE_MESSAGE_CSEQ_MISSING 217
+
+// Message: CSeq: given twice.
+#define IMS_RELEASE_MESSAGE_CSEQ_DOUBLED 218
+
+// Message: CSeq: its value does not follow its grammar.
+#define IMS_RELEASE_MESSAGE_CSEQ_UNREADABLE 219
+
+// Dialog: there is none such.
+#define IMS_RELEASE_NOT_FOUND 300
+
+// Dialog: early; its INVITE is to be cancelled instead (TS 24.229 5.4.5.1.1).
+#define IMS_RELEASE_EARLY 301
+
+// Dialog: answered, but not acknowledged yet; a BYE to the calling user must wait for the ACK (RFC 3261 15).
+#define IMS_RELEASE_NOT_ACKNOWLEDGED 302
+
+// Dialog: its release is under way.
+#define IMS_RELEASE_ALREADY_RELEASING 303
+
+// Dialog: a user's own BYE is under way.
+#define IMS_RELEASE_ENDING 304
+
+// Dialog: no release of it waits for this leg.
+#define IMS_RELEASE_NOT_RELEASING 305
+
+// Selector: its value does not have the form that it asks for.
+#define IMS_RELEASE_BAD_SELECTOR 306
+
+// Store: full. Raise its size.
+#define IMS_RELEASE_STORE_FULL 320
+
+// Store: the record is larger than a store keeps.
+#define IMS_RELEASE_STORE_TOO_LARGE 321
+
+// Store: another process held a lock too long. Nothing was changed.
+#define IMS_RELEASE_STORE_BUSY 322
+
+// Store: the operating system refused something; the log says what and where.
+#define IMS_RELEASE_STORE_IO 323
+
 // A call that cannot be served, a damaged store, a bug (a caught panic).
 #define IMS_RELEASE_LOG_ERROR 1
 
@@ -178,6 +271,126 @@
 // `flags`: From or To has no tag (an RFC 2543 peer); others may answer 481.
 #define IMS_RELEASE_NO_TAG 2
 
+// `engine`: one file, mapped and shared by all processes that are forked after the opening. Survives restarts.
+#define IMS_RELEASE_ENGINE_SHARED 1
+
+// `engine`: the memory of one process, for threaded hosts and tests.
+#define IMS_RELEASE_ENGINE_MEMORY 2
+
+// `uid`, `gid`: the files stay with whoever makes them.
+#define IMS_RELEASE_OWNER_NONE UINT32_MAX
+
+// `seen`: of no call that is tracked.
+#define IMS_RELEASE_SEEN_UNKNOWN 0
+
+// `seen`: of a tracked call, and nothing that matters.
+#define IMS_RELEASE_SEEN_NOTHING 1
+
+// `seen`: counted for its CSeq.
+#define IMS_RELEASE_SEEN_COUNTED 2
+
+// `seen`: an early dialog.
+#define IMS_RELEASE_SEEN_EARLY 3
+
+// `seen`: the 2xx to the INVITE: a dialog.
+#define IMS_RELEASE_SEEN_CONFIRMED 4
+
+// `seen`: the ACK to it.
+#define IMS_RELEASE_SEEN_ACKNOWLEDGED 5
+
+// `seen`: a Contact was kept, or became the remote target.
+#define IMS_RELEASE_SEEN_REFRESHED 6
+
+// `seen`: the INVITE was refused.
+#define IMS_RELEASE_SEEN_REFUSED 7
+
+// `seen`: a user's BYE.
+#define IMS_RELEASE_SEEN_ENDING 8
+
+// `seen`: that BYE was refused: the dialog goes on.
+#define IMS_RELEASE_SEEN_NOT_ENDING 9
+
+// `seen`: that BYE was answered: the dialog was removed.
+#define IMS_RELEASE_SEEN_ENDED 10
+
+// `seen`: a BYE on a dialog that is being released.
+#define IMS_RELEASE_SEEN_RELEASING 11
+
+// `outcome`: both BYEs were answered 2xx.
+#define IMS_RELEASE_COMPLETED 1
+
+// `outcome`: the session has ended at both users, at least at one not by a 2xx.
+#define IMS_RELEASE_GONE 2
+
+// `outcome`: it has ended at one; at the other it failed or could not be built.
+#define IMS_RELEASE_PARTIAL 3
+
+// `outcome`: it has ended at neither.
+#define IMS_RELEASE_FAILED 4
+
+// `outcome`: the deadline came first.
+#define IMS_RELEASE_EXPIRED 5
+
+// `selector`: all dialogs of a Call-ID.
+#define IMS_RELEASE_SELECT_CALL 1
+
+// `selector`: the dialog "CALL-ID,FROM-TAG,TO-TAG".
+#define IMS_RELEASE_SELECT_DIALOG 2
+
+// `selector`: the internal id in decimal, as entries show it.
+#define IMS_RELEASE_SELECT_ID 3
+
+// `selector`: the dialog that a raw message belongs to.
+#define IMS_RELEASE_SELECT_MESSAGE 4
+
+// `state`: the INVITE is not yet answered.
+#define IMS_RELEASE_STATE_EARLY 1
+
+// `state`: answered, the ACK not yet seen.
+#define IMS_RELEASE_STATE_CONFIRMED 2
+
+// `state`: answered and acknowledged. Only such a dialog can be released.
+#define IMS_RELEASE_STATE_ACKNOWLEDGED 3
+
+// `state`: one of the users has sent BYE.
+#define IMS_RELEASE_STATE_ENDING 4
+
+// `state`: a release is under way.
+#define IMS_RELEASE_STATE_RELEASING 5
+
+// `leg_state`: no release is under way.
+#define IMS_RELEASE_LEG_IDLE 0
+
+// `leg_state`: the BYE is out, no final reply yet.
+#define IMS_RELEASE_LEG_WAITING 1
+
+// `leg_state`: answered 2xx.
+#define IMS_RELEASE_LEG_DONE 2
+
+// `leg_state`: 481, 408, time-out, or not sent: no session at that end any more (RFC 3261 15.1.1).
+#define IMS_RELEASE_LEG_GONE 3
+
+// `leg_state`: any other final reply.
+#define IMS_RELEASE_LEG_FAILED 4
+
+// `leg_state`: the BYE could not be built.
+#define IMS_RELEASE_LEG_NOT_BUILT 5
+
+// `leg`: the BYE for the called user.
+#define IMS_RELEASE_LEG_CALLED 1
+
+// `leg`: the BYE for the calling user.
+#define IMS_RELEASE_LEG_CALLING 2
+
+// `pass`: no BYE of ours, or a copy that somebody else sent.
+#define IMS_RELEASE_PASS_NOT_OURS 0
+
+// `pass`: our BYE, seen for the first time: run the script.
+#define IMS_RELEASE_PASS_FIRST 1
+
+// `pass`: our BYE again: do not run the script. `answered` tells the code of a stateless answer, to be sent again.
+#define IMS_RELEASE_PASS_AGAIN 2
+
 // A checked dialog, made by ims_release_dialog_new() from the fields.
 //
 // Building from it costs a fraction of ims_release_build(), which checks the fields each time.
@@ -187,6 +400,18 @@
 //
 // Methods: ims_release_dialog_new(), ims_release_dialog_build(), ims_release_dialog_free().
 typedef struct ims_release_dialog ims_release_dialog;
+
+// Dialogs and releases over a store.
+//
+// Thread rule: any number of threads may use it at once; only ims_release_registry_close() must be alone.
+// Fork rule: open it before the fork; all children then share it (engine SHARED). A child that exits closes nothing;
+// the first process closes it when all are done.
+//
+// Time: `now_ms` is Unix time in milliseconds, the host's.
+//
+// Methods: ims_release_registry_open(), _close(), _track(), _observe(), _find(), _start(), _note(), _adopt(),
+// _recognise(), _answered(), _sweep(), _list(), _stats().
+typedef struct ims_release_registry ims_release_registry;
 
 // Outcome of a call: IMS_RELEASE_OK or a code that says what was refused.
 //
@@ -330,7 +555,7 @@ typedef struct ims_release_options {
 //
 // Thread rule: the caller's own. Lifetime: the slices live as long as the caller's buffer.
 //
-// Filled in by: ims_release_build(), ims_release_dialog_build().
+// Filled in by: ims_release_build(), ims_release_dialog_build(), ims_release_registry_start().
 typedef struct ims_release_bye {
     // sizeof(ims_release_bye), set by the caller.
     uint32_t struct_size;
@@ -374,6 +599,164 @@ typedef struct ims_release_bye {
     // The Route line alone, with its line end. It stands at the head of `headers`.
     struct ims_release_str route;
 } ims_release_bye;
+
+// How a release ended; the content of the `ended` callback.
+//
+// Lifetime: it and its texts end with the callback.
+typedef struct ims_release_ended {
+    // sizeof(ims_release_ended) of the library: members are only ever added at the end.
+    uint32_t struct_size;
+    // IMS_RELEASE_COMPLETED, _GONE, _PARTIAL, _FAILED or _EXPIRED.
+    uint32_t outcome;
+    // The id that the dialog had.
+    uint64_t id;
+    // SIP status code of the Reason.
+    uint32_t cause;
+    // Final code of the called user's BYE; 0 without one.
+    uint32_t called_code;
+    // Final code of the calling user's BYE; 0 without one.
+    uint32_t calling_code;
+    // Zero.
+    uint32_t reserved;
+    // From the start of the release to its end.
+    uint64_t duration_ms;
+    // Call-ID.
+    struct ims_release_str call_id;
+    // Tag of the calling user.
+    struct ims_release_str from_tag;
+    // Tag of the called user.
+    struct ims_release_str to_tag;
+} ims_release_ended;
+
+// Takes the end of a release, once for each release, in the process whose call brought it about: during
+// ims_release_registry_note() or _sweep(). No lock is held: it may call the library. It must not unwind.
+typedef void (*ims_release_ended_fn)(void *env, const struct ims_release_ended *ended);
+
+// How to open a registry. Set all to zero first, then `struct_size`, `engine`, and for the shared engine `directory`,
+// `uid` and `gid`; elsewhere zero is the default.
+//
+// Lifetime: read during ims_release_registry_open() only, but `ended` and `env` are used until the registry is closed.
+typedef struct ims_release_config {
+    // sizeof(ims_release_config).
+    uint32_t struct_size;
+    // IMS_RELEASE_ENGINE_SHARED or IMS_RELEASE_ENGINE_MEMORY.
+    uint32_t engine;
+    // Directory of the store. It is made when only its last part is missing. For the shared engine.
+    struct ims_release_str directory;
+    // Octets of the store, of the shared engine allocated in full when its file is made; 0 for 64 MiB.
+    uint64_t size;
+    // User that the files are given to: the one that the processes run as. IMS_RELEASE_OWNER_NONE to leave them.
+    uint32_t uid;
+    // Group that the files are given to. IMS_RELEASE_OWNER_NONE to leave them.
+    uint32_t gid;
+    // Longest wait for a lock of the store; 0 for 100.
+    uint32_t lock_timeout_ms;
+    // After this long a release is over whatever was answered; 0 for 60,000.
+    uint32_t deadline_ms;
+    // After this long an INVITE without 2xx is forgotten; 0 for 300.
+    uint32_t early_lifetime_s;
+    // Zero.
+    uint32_t reserved;
+    // How to tell the proxy's own Record-Route entries.
+    const struct ims_release_own *own;
+    // How many descriptions.
+    size_t own_count;
+    // Called at the end of each release; NULL for none.
+    ims_release_ended_fn ended;
+    // Given to `ended`.
+    void *env;
+} ims_release_config;
+
+// One dialog of a registry.
+//
+// Lifetime: it and its texts end with the callback.
+typedef struct ims_release_entry {
+    // sizeof(ims_release_entry) of the library: members are only ever added at the end.
+    uint32_t struct_size;
+    // IMS_RELEASE_STATE_*.
+    uint32_t state;
+    // Internal id: what IMS_RELEASE_SELECT_ID takes.
+    uint64_t id;
+    // Roles of the proxy in it: 1 serves the calling user, 2 the called user, 4 neither; added up.
+    uint32_t roles;
+    // SIP status code of the Reason of its release; 0 without one.
+    uint32_t cause;
+    // IMS_RELEASE_LEG_* of the called user's BYE.
+    uint32_t called_state;
+    // IMS_RELEASE_LEG_* of the calling user's BYE.
+    uint32_t calling_state;
+    // Final code of the called user's BYE; 0 without one.
+    uint32_t called_code;
+    // Final code of the calling user's BYE; 0 without one.
+    uint32_t calling_code;
+    // Unix time in seconds of the last message.
+    uint64_t seen_s;
+    // Unix time in seconds of the start of the release; 0 without one.
+    uint64_t started_s;
+    // Highest CSeq towards the called user, or IMS_RELEASE_CSEQ_NONE.
+    int64_t cseq_to_called;
+    // Highest CSeq towards the calling user, or IMS_RELEASE_CSEQ_NONE.
+    int64_t cseq_to_calling;
+    // Call-ID.
+    struct ims_release_str call_id;
+    // Tag of the calling user.
+    struct ims_release_str from_tag;
+    // Tag of the called user; empty while there is none.
+    struct ims_release_str to_tag;
+    // From of the INVITE.
+    struct ims_release_str from;
+    // To of the 200; of the INVITE before.
+    struct ims_release_str to;
+} ims_release_entry;
+
+// Takes one dialog. No lock is held: it may call the library. It must not unwind.
+typedef void (*ims_release_entry_fn)(void *env, const struct ims_release_entry *entry);
+
+// Figures of a registry. Set `struct_size` before. The first ones count since the store was made.
+typedef struct ims_release_stats {
+    // sizeof(ims_release_stats), set by the caller.
+    uint32_t struct_size;
+    // Zero.
+    uint32_t reserved;
+    // Initial INVITEs tracked.
+    uint64_t tracked;
+    // Dialogs confirmed by a 2xx.
+    uint64_t confirmed;
+    // Dialogs ended by a user's BYE.
+    uint64_t ended_by_user;
+    // Releases started.
+    uint64_t started;
+    // Releases by outcome.
+    uint64_t completed;
+    // See IMS_RELEASE_GONE.
+    uint64_t gone;
+    // See IMS_RELEASE_PARTIAL.
+    uint64_t partial;
+    // See IMS_RELEASE_FAILED.
+    uint64_t failed;
+    // See IMS_RELEASE_EXPIRED.
+    uint64_t expired;
+    // Messages that were refused as malformed.
+    uint64_t refused_messages;
+    // INVITEs and early dialogs dropped because no 2xx came.
+    uint64_t early_dropped;
+    // Operations that the store refused.
+    uint64_t store_failures;
+    // Records in the store now: INVITEs, early dialogs, dialogs.
+    uint64_t records;
+    // Records of the usual size that fit.
+    uint64_t capacity;
+    // Damaged records that were dropped.
+    uint64_t damaged;
+    // Repairs after the death of a process, or at start.
+    uint64_t repairs;
+    // Calls that gave up on a lock.
+    uint64_t lock_timeouts;
+    // Records refused because the store was full.
+    uint64_t refused_full;
+    // Records refused because they were too large.
+    uint64_t refused_large;
+} ims_release_stats;
 
 #ifdef __cplusplus
 extern "C" {
@@ -448,6 +831,152 @@ ims_release_status ims_release_build(const struct ims_release_fields *fields,
                                      size_t calling_capacity,
                                      struct ims_release_bye *called,
                                      struct ims_release_bye *calling);
+
+// Opens a registry for `*registry`, which the caller owns and closes.
+//
+// The shared engine makes its files when they are missing, repairs what a killed process left, and takes dialogs and
+// releases up where they were. A file that it cannot use is renamed aside and reported to the log, never a reason to
+// fail. Reasons to fail, with a line in the log that says what to do: the directory cannot be made or written, the disk
+// is full, another live host uses the store.
+//
+// Consumes nothing. On an error `*registry` is untouched. Errors: 1 to 3, 5, 111, 300 to 399.
+// Before the fork. The log may be called.
+ims_release_status ims_release_registry_open(const struct ims_release_config *config,
+                                             struct ims_release_registry **registry);
+
+// Closes a registry opened by ims_release_registry_open(); nothing for NULL. It consumes `registry`: do not use it any
+// more. Dialogs stay in the store of the shared engine. No other thread may be using it.
+void ims_release_registry_close(struct ims_release_registry *registry);
+
+// Tracks the call of an initial INVITE, `message` as received or sent, whole. Call it again when the INVITE is seen
+// again: after a challenge, on another pass through the same proxy (both users served: both roles are kept).
+//
+// Consumes nothing. Errors: 1, 3, 112, 200 to 299, 320 to 399; the call itself is never touched by one.
+// From any thread and process. No callback but the log.
+ims_release_status ims_release_registry_track(const struct ims_release_registry *registry,
+                                              struct ims_release_str message,
+                                              uint32_t serves,
+                                              uint64_t now_ms);
+
+// Takes in any other message of a call, whole, in both directions: replies to the INVITE, the ACK, requests within the
+// dialog and their replies. `*seen` tells what it was: IMS_RELEASE_SEEN_*. A message of no tracked call is fine, and so is
+// one given twice.
+//
+// Consumes nothing. Errors: 1, 3, 200 to 299, 320 to 399; the call itself is never touched by one.
+// From any thread and process. No callback but the log.
+ims_release_status ims_release_registry_observe(const struct ims_release_registry *registry,
+                                                struct ims_release_str message,
+                                                uint64_t now_ms,
+                                                uint32_t *seen);
+
+// Ends what time ends: releases past their deadline, INVITEs past their lifetime, what a killed process left. Looks at
+// the next `limit` records, goes on there next time, and begins again at the end. For the host's timer.
+//
+// Errors: 1, 3, 320 to 399. From any thread and process; one process is enough. `ended` may be called.
+ims_release_status ims_release_registry_sweep(const struct ims_release_registry *registry,
+                                              uint64_t now_ms,
+                                              uint32_t limit);
+
+// Calls `found` with each dialog that `value` means by `selector`, one of IMS_RELEASE_SELECT_*. An INVITE counts as
+// an early dialog while there is none of it.
+//
+// Consumes nothing. Errors: IMS_RELEASE_NOT_FOUND when there is none; 1, 3, 200 to 399. From any thread and process.
+// `found` is called during the call.
+ims_release_status ims_release_registry_find(const struct ims_release_registry *registry,
+                                             uint32_t selector,
+                                             struct ims_release_str value,
+                                             ims_release_entry_fn found,
+                                             void *env);
+
+// Calls `found` with the dialogs among the next `limit` records from `cursor` on: 0 for the first page, then what
+// `*next` told. `*next` is 0 at the end. A dialog that is there all the time is shown once.
+//
+// Consumes nothing. Errors: 1, 3, 320 to 399. From any thread and process. `found` is called during the call.
+ims_release_status ims_release_registry_list(const struct ims_release_registry *registry,
+                                             uint64_t cursor,
+                                             uint32_t limit,
+                                             ims_release_entry_fn found,
+                                             void *env,
+                                             uint64_t *next);
+
+// Tells the figures of a registry.
+//
+// Errors: 1, 2, 320 to 399. From any thread and process. No callback but the log.
+ims_release_status ims_release_registry_stats(const struct ims_release_registry *registry,
+                                              struct ims_release_stats *stats);
+
+// Starts the release of dialog `id`: builds both BYEs like ims_release_build(), and from then on the dialog is under
+// release. However many processes try, one gets IMS_RELEASE_OK, the others IMS_RELEASE_ALREADY_RELEASING.
+//
+// After IMS_RELEASE_OK the host sends each BYE whose `status` is IMS_RELEASE_OK, the called user's first, and reports
+// what comes of it with ims_release_registry_note(). One BYE that cannot be built does not stop the other; when
+// neither can, nothing is started.
+//
+// A buffer that is too small starts nothing: the call returns IMS_RELEASE_BUFFER_TOO_SMALL, and `length` of both,
+// then also written, tells what is needed.
+//
+// Consumes nothing. Errors: 1 to 7, 100 to 120, 300 to 399. From any thread and process. No callback but the log.
+ims_release_status ims_release_registry_start(const struct ims_release_registry *registry,
+                                              uint64_t id,
+                                              const struct ims_release_options *options,
+                                              uint64_t now_ms,
+                                              char *called_buffer,
+                                              size_t called_capacity,
+                                              char *calling_buffer,
+                                              size_t calling_capacity,
+                                              struct ims_release_bye *called,
+                                              struct ims_release_bye *calling);
+
+// Notes what came of a BYE: the code of a reply, 408 for a time-out, 0 when it could not be sent. Provisional, late and
+// repeated replies change nothing. With the last final reply the release has ended: `ended` is called, and the dialog
+// is gone.
+//
+// Errors: 1, 3, 320 to 399. From any thread and process. `ended` may be called.
+ims_release_status ims_release_registry_note(const struct ims_release_registry *registry,
+                                             uint64_t id,
+                                             uint32_t leg,
+                                             uint32_t code,
+                                             uint64_t now_ms);
+
+// For a host whose transaction layer prints the request itself: writes our BYE (`ours`, built without Via) with the
+// topmost Via of what the host has printed, so that all else goes out as the library wrote it and the host still knows
+// its replies. On the leg that goes through the own socket the Via gets the mark that ims_release_registry_recognise()
+// knows.
+//
+// `*length` is the length of the message; with IMS_RELEASE_BUFFER_TOO_SMALL what is needed, and nothing is written to
+// `buffer`. On other errors it is untouched. `buffer` must not overlap the texts.
+//
+// Consumes nothing. Errors: 1, 3, 4, 207, 300 to 399. From any thread and process. No callback but the log.
+ims_release_status ims_release_registry_adopt(const struct ims_release_registry *registry,
+                                              uint64_t id,
+                                              uint32_t leg,
+                                              struct ims_release_str ours,
+                                              struct ims_release_str printed,
+                                              char *buffer,
+                                              size_t capacity,
+                                              size_t *length);
+
+// Tells in `*pass` whether a request that came in is our own BYE on its way through service control:
+// IMS_RELEASE_PASS_*. `from_own_socket` is 1 when it came from an address of the proxy itself, else 0. The first pass
+// is given once, to one process; no copy that anybody sends gets it.
+//
+// `*id` is the dialog, 0 when it is not ours. `*answered` is, of a BYE that came again, the code that
+// ims_release_registry_answered() noted, 0 for none.
+//
+// Consumes nothing. Errors: 1, 3, 320 to 399. From any thread and process. No callback but the log.
+ims_release_status ims_release_registry_recognise(const struct ims_release_registry *registry,
+                                                  struct ims_release_str message,
+                                                  uint32_t from_own_socket,
+                                                  uint32_t *pass,
+                                                  uint64_t *id,
+                                                  uint32_t *answered);
+
+// Notes that the script has answered our BYE without a transaction, with `code`: a retransmission gets it again.
+//
+// Errors: 1, 3, 300, 320 to 399. From any thread and process. No callback but the log.
+ims_release_status ims_release_registry_answered(const struct ims_release_registry *registry,
+                                                 uint64_t id,
+                                                 uint32_t code);
 
 #ifdef __cplusplus
 }  // extern "C"

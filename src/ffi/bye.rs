@@ -5,10 +5,13 @@ use core::ffi::c_char;
 use core::ops::Range;
 
 use super::sized::{Output, Sized32};
-use super::status::{self, IMS_RELEASE_ARGUMENT, IMS_RELEASE_NULL, IMS_RELEASE_OK, Status};
+use super::status::{
+    self, IMS_RELEASE_ARGUMENT, IMS_RELEASE_BUFFER_TOO_SMALL, IMS_RELEASE_NULL, IMS_RELEASE_OK, Status,
+};
 use super::str::Str;
 use crate::Error;
 use crate::bye::{Encoded, LARGE};
+use crate::registry::Started;
 use crate::release::{Delivery, Leg, Plan};
 
 /// `delivery`: through internal service control, as if the served user had sent it.
@@ -28,7 +31,7 @@ pub const IMS_RELEASE_NO_TAG: u32 = 2;
 ///
 /// Thread rule: the caller's own. Lifetime: the slices live as long as the caller's buffer.
 ///
-/// Filled in by: ims_release_build(), ims_release_dialog_build().
+/// Filled in by: ims_release_build(), ims_release_dialog_build(), ims_release_registry_start().
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct Bye {
@@ -83,24 +86,39 @@ const _: () = assert!(size_of::<usize>() != 8 || size_of::<Bye>() == 224);
 /// The caller's two buffers and the descriptions of what is in them.
 #[derive(Clone, Copy)]
 pub(super) struct Outputs {
-    called: (Buffer, Output<Bye>),
-    calling: (Buffer, Output<Bye>),
+    called: BufferAndBye,
+    calling: BufferAndBye,
 }
 
+/// A buffer of the caller.
 #[derive(Clone, Copy)]
-struct Buffer {
+pub(super) struct Buffer {
     start: *mut c_char,
     capacity: usize,
 }
 
 impl Buffer {
-    fn new(start: *mut c_char, capacity: usize) -> Result<Self, Status> {
+    /// Checks pointer and size.
+    ///
+    /// # Safety
+    /// `start` must be NULL or writable for `capacity` octets until the last use.
+    pub(super) unsafe fn new(start: *mut c_char, capacity: usize) -> Result<Self, Status> {
         if start.is_null() && capacity > 0 {
             Err(IMS_RELEASE_NULL)
         } else if isize::try_from(capacity).is_err() {
             Err(IMS_RELEASE_ARGUMENT)
         } else {
             Ok(Self { start, capacity })
+        }
+    }
+
+    /// The octets that may be written.
+    pub(super) fn octets(&mut self) -> &mut [u8] {
+        if self.capacity == 0 {
+            &mut []
+        } else {
+            // SAFETY: not NULL, and writable for `capacity` octets, as `Outputs::new` was promised.
+            unsafe { core::slice::from_raw_parts_mut(self.start.cast::<u8>(), self.capacity) }
         }
     }
 }
@@ -119,11 +137,13 @@ impl Outputs {
         calling: *mut Bye,
     ) -> Result<Self, Status> {
         // SAFETY: this function's own condition.
-        let (called, calling) = unsafe { (Output::new(called)?, Output::new(calling)?) };
-        Ok(Self {
-            called: (Buffer::new(called_buffer, called_capacity)?, called),
-            calling: (Buffer::new(calling_buffer, calling_capacity)?, calling),
-        })
+        unsafe {
+            let (called, calling) = (Output::new(called)?, Output::new(calling)?);
+            Ok(Self {
+                called: (Buffer::new(called_buffer, called_capacity)?, called),
+                calling: (Buffer::new(calling_buffer, calling_capacity)?, calling),
+            })
+        }
     }
 
     /// Writes both BYEs, each as far as it could be planned.
@@ -132,35 +152,54 @@ impl Outputs {
         // Both messages first: should one panic, neither description was touched.
         let called = encode(&plan.called, self.called.0);
         let calling = encode(&plan.calling, self.calling.0);
-        // SAFETY: `write` hands out a place for the struct.
-        self.called.1.write(|bye| unsafe { describe(&plan.called, &called, self.called.0, bye) });
-        // SAFETY: as above.
-        self.calling.1.write(|bye| unsafe { describe(&plan.calling, &calling, self.calling.0, bye) });
+        describe(self.called, &plan.called, &called);
+        describe(self.calling, &plan.calling, &calling);
+    }
+
+    /// Both buffers, writable as far as the caller said.
+    pub(super) fn buffers(&mut self) -> (&mut [u8], &mut [u8]) {
+        (self.called.0.octets(), self.calling.0.octets())
+    }
+
+    /// Describes what a registry has written into the buffers.
+    pub(super) fn describe_started(self, started: &Started) {
+        for (output, bye) in [(self.called, &started.called), (self.calling, &started.calling)] {
+            match bye {
+                Ok(bye) => describe_written(output, bye.delivery, bye.cseq, &bye.encoded),
+                Err(error) => describe_refused(output, status::of(*error), 0, 0, 0),
+            }
+        }
+    }
+
+    /// Tells how large the buffers must be; 0 for a BYE that cannot be built.
+    pub(super) fn describe_lengths(self, called: usize, calling: usize) {
+        for (output, length) in [(self.called, called), (self.calling, calling)] {
+            describe_refused(output, IMS_RELEASE_BUFFER_TOO_SMALL, 0, 0, length);
+        }
     }
 }
 
-fn encode(leg: &Result<Leg<'_>, Error>, buffer: Buffer) -> Result<Encoded, Error> {
-    let leg = leg.as_ref().map_err(|error| *error)?;
-    let bytes = if buffer.capacity == 0 {
-        &mut []
-    } else {
-        // SAFETY: not NULL, and writable for `capacity` octets, as `Outputs::new` was promised.
-        unsafe { core::slice::from_raw_parts_mut(buffer.start.cast::<u8>(), buffer.capacity) }
-    };
-    leg.encode_into(bytes)
+type BufferAndBye = (Buffer, Output<Bye>);
+
+fn encode(leg: &Result<Leg<'_>, Error>, mut buffer: Buffer) -> Result<Encoded, Error> {
+    leg.as_ref().map_err(|error| *error)?.encode_into(buffer.octets())
+}
+
+#[inline]
+fn describe(output: BufferAndBye, leg: &Result<Leg<'_>, Error>, encoded: &Result<Encoded, Error>) {
+    match (leg, encoded) {
+        (Ok(leg), Ok(encoded)) => describe_written(output, leg.delivery(), leg.cseq(), encoded),
+        (Ok(leg), Err(Error::BufferTooSmall)) => {
+            let (delivery, length) = (number(leg.delivery()), leg.encoded_len());
+            describe_refused(output, IMS_RELEASE_BUFFER_TOO_SMALL, delivery, leg.cseq(), length);
+        }
+        (_, Err(error)) | (Err(error), _) => describe_refused(output, status::of(*error), 0, 0, 0),
+    }
 }
 
 /// Fills in all members but `struct_size`. The ranges of the core lie within the message, and that in the buffer.
-///
-/// # Safety
-/// `bye` must be writable. It may hold anything.
 #[inline]
-unsafe fn describe(leg: &Result<Leg<'_>, Error>, encoded: &Result<Encoded, Error>, buffer: Buffer, bye: *mut Bye) {
-    let (leg, encoded) = match (leg, encoded) {
-        (Ok(leg), Ok(encoded)) => (leg, encoded),
-        // SAFETY: this function's own condition.
-        _ => return unsafe { describe_refused(leg, encoded, bye) },
-    };
+fn describe_written((buffer, output): BufferAndBye, delivery: Delivery, cseq: u32, encoded: &Encoded) {
     let part = |range: &Range<usize>| Str {
         s: buffer.start.cast_const().wrapping_add(range.start),
         len: (range.end - range.start) as core::ffi::c_int,
@@ -170,13 +209,15 @@ unsafe fn describe(leg: &Result<Leg<'_>, Error>, encoded: &Result<Encoded, Error
         None => (part(value), Str::EMPTY),
     };
     let no_tag = encoded.from_tag.is_none() || encoded.to_tag.is_none();
-    // SAFETY: this function's own condition; members are written one by one, so that none is copied twice.
-    unsafe {
+    let flags =
+        if encoded.length > LARGE { IMS_RELEASE_LARGE } else { 0 } | if no_tag { IMS_RELEASE_NO_TAG } else { 0 };
+    // SAFETY: `write` hands out a place for the struct, which may hold anything; members are written one by one, so
+    // that none is copied twice.
+    output.write(|bye| unsafe {
         (*bye).status = IMS_RELEASE_OK;
-        (*bye).delivery = number(leg.delivery());
-        (*bye).cseq = leg.cseq();
-        (*bye).flags =
-            if encoded.length > LARGE { IMS_RELEASE_LARGE } else { 0 } | if no_tag { IMS_RELEASE_NO_TAG } else { 0 };
+        (*bye).delivery = number(delivery);
+        (*bye).cseq = cseq;
+        (*bye).flags = flags;
         (*bye).reserved = 0;
         (*bye).length = encoded.length;
         (*bye).message = part(&(0..encoded.length));
@@ -189,27 +230,22 @@ unsafe fn describe(leg: &Result<Leg<'_>, Error>, encoded: &Result<Encoded, Error
         ((*bye).to_before_tag, (*bye).to_tag_onward) = split(&encoded.to, encoded.to_tag);
         (*bye).headers = part(&encoded.headers);
         (*bye).route = part(&encoded.route);
-    }
+    });
 }
 
 /// The same for a BYE that was not written: all parts empty.
-///
-/// # Safety
-/// `bye` must be writable. It may hold anything.
 #[cold]
-unsafe fn describe_refused(leg: &Result<Leg<'_>, Error>, encoded: &Result<Encoded, Error>, bye: *mut Bye) {
-    // SAFETY: this function's own condition; zeros are "nothing" in every member.
-    unsafe {
+fn describe_refused((_, output): BufferAndBye, status: Status, delivery: u32, cseq: u32, length: usize) {
+    // SAFETY: `write` hands out a place for the struct; zeros are "nothing" in every member.
+    output.write(|bye| unsafe {
         let struct_size = (*bye).struct_size;
         bye.write_bytes(0, 1);
         (*bye).struct_size = struct_size;
-        (*bye).status = encoded.as_ref().err().map_or(IMS_RELEASE_OK, |error| status::of(*error));
-        if let (Ok(leg), Err(Error::BufferTooSmall)) = (leg, encoded) {
-            (*bye).delivery = number(leg.delivery());
-            (*bye).cseq = leg.cseq();
-            (*bye).length = leg.encoded_len();
-        }
-    }
+        (*bye).status = status;
+        (*bye).delivery = delivery;
+        (*bye).cseq = cseq;
+        (*bye).length = length;
+    });
 }
 
 fn number(delivery: Delivery) -> u32 {

@@ -14,8 +14,11 @@ mod sized;
 
 pub mod bye;
 pub mod dialog;
+pub mod list;
 pub mod log;
+pub mod registry;
 pub mod release;
+pub mod running;
 pub mod status;
 pub mod str;
 pub mod version;

@@ -4,6 +4,9 @@
 use core::ffi::{CStr, c_char};
 
 use crate::Error;
+use crate::capture::{Fault, Field, Problem};
+use crate::registry::RegistryError;
+use crate::store::StoreError;
 
 /// Outcome of a call: IMS_RELEASE_OK or a code that says what was refused.
 ///
@@ -72,6 +75,70 @@ pub const IMS_RELEASE_FORBIDDEN_HEADER: u32 = 119;
 /// Session-ID: the UUID is no readable text. (One that is not 32 lower-case hex digits counts as unknown.)
 pub const IMS_RELEASE_BAD_SESSION_ID: u32 = 120;
 
+/// Message: start line: neither a request line nor a status line of SIP/2.0.
+pub const IMS_RELEASE_MESSAGE_START_LINE: u32 = 200;
+/// Message: header line: no name and colon.
+pub const IMS_RELEASE_MESSAGE_HEADER_LINE: u32 = 201;
+/// Message: headers: no empty line ends them.
+pub const IMS_RELEASE_MESSAGE_END_OF_HEADERS: u32 = 202;
+/// Message: Content-Length: not one number, or more than what follows the headers.
+pub const IMS_RELEASE_MESSAGE_CONTENT_LENGTH: u32 = 203;
+/// Message: CSeq: its method is not that of the request line.
+pub const IMS_RELEASE_MESSAGE_METHOD: u32 = 204;
+/// Message: too long to be read or kept.
+pub const IMS_RELEASE_MESSAGE_TOO_LARGE: u32 = 205;
+/// Message: only an initial INVITE can be tracked.
+pub const IMS_RELEASE_MESSAGE_NOT_AN_INVITE: u32 = 206;
+/// Message: the printed one has no Via to take, or the BYE has one already.
+pub const IMS_RELEASE_MESSAGE_NO_VIA: u32 = 207;
+/// Message: Call-ID: missing.
+pub const IMS_RELEASE_MESSAGE_CALL_ID_MISSING: u32 = 208;
+/// Message: Call-ID: given twice.
+pub const IMS_RELEASE_MESSAGE_CALL_ID_DOUBLED: u32 = 209;
+/// Message: Call-ID: its value does not follow its grammar.
+pub const IMS_RELEASE_MESSAGE_CALL_ID_UNREADABLE: u32 = 210;
+/// Message: From: missing.
+pub const IMS_RELEASE_MESSAGE_FROM_MISSING: u32 = 211;
+/// Message: From: given twice.
+pub const IMS_RELEASE_MESSAGE_FROM_DOUBLED: u32 = 212;
+/// Message: From: its value does not follow its grammar.
+pub const IMS_RELEASE_MESSAGE_FROM_UNREADABLE: u32 = 213;
+/// Message: To: missing.
+pub const IMS_RELEASE_MESSAGE_TO_MISSING: u32 = 214;
+/// Message: To: given twice.
+pub const IMS_RELEASE_MESSAGE_TO_DOUBLED: u32 = 215;
+/// Message: To: its value does not follow its grammar.
+pub const IMS_RELEASE_MESSAGE_TO_UNREADABLE: u32 = 216;
+/// Message: CSeq: missing.
+pub const IMS_RELEASE_MESSAGE_CSEQ_MISSING: u32 = 217;
+/// Message: CSeq: given twice.
+pub const IMS_RELEASE_MESSAGE_CSEQ_DOUBLED: u32 = 218;
+/// Message: CSeq: its value does not follow its grammar.
+pub const IMS_RELEASE_MESSAGE_CSEQ_UNREADABLE: u32 = 219;
+
+/// Dialog: there is none such.
+pub const IMS_RELEASE_NOT_FOUND: u32 = 300;
+/// Dialog: early; its INVITE is to be cancelled instead (TS 24.229 5.4.5.1.1).
+pub const IMS_RELEASE_EARLY: u32 = 301;
+/// Dialog: answered, but not acknowledged yet; a BYE to the calling user must wait for the ACK (RFC 3261 15).
+pub const IMS_RELEASE_NOT_ACKNOWLEDGED: u32 = 302;
+/// Dialog: its release is under way.
+pub const IMS_RELEASE_ALREADY_RELEASING: u32 = 303;
+/// Dialog: a user's own BYE is under way.
+pub const IMS_RELEASE_ENDING: u32 = 304;
+/// Dialog: no release of it waits for this leg.
+pub const IMS_RELEASE_NOT_RELEASING: u32 = 305;
+/// Selector: its value does not have the form that it asks for.
+pub const IMS_RELEASE_BAD_SELECTOR: u32 = 306;
+/// Store: full. Raise its size.
+pub const IMS_RELEASE_STORE_FULL: u32 = 320;
+/// Store: the record is larger than a store keeps.
+pub const IMS_RELEASE_STORE_TOO_LARGE: u32 = 321;
+/// Store: another process held a lock too long. Nothing was changed.
+pub const IMS_RELEASE_STORE_BUSY: u32 = 322;
+/// Store: the operating system refused something; the log says what and where.
+pub const IMS_RELEASE_STORE_IO: u32 = 323;
+
 /// What a code means, in one English line that starts with the name of the field; for logs and operators.
 ///
 /// The text is static, ends with NUL, and must not be freed. An unknown code gives "unknown status".
@@ -105,6 +172,56 @@ pub(super) const fn of(error: Error) -> Status {
         Error::NoRandom => IMS_RELEASE_NO_RANDOM,
         Error::TooLarge => IMS_RELEASE_TOO_LARGE,
         Error::BufferTooSmall => IMS_RELEASE_BUFFER_TOO_SMALL,
+    }
+}
+
+/// The number of what is wrong with a message.
+const fn of_fault(fault: Fault) -> Status {
+    match fault {
+        Fault::StartLine => IMS_RELEASE_MESSAGE_START_LINE,
+        Fault::HeaderLine => IMS_RELEASE_MESSAGE_HEADER_LINE,
+        Fault::EndOfHeaders => IMS_RELEASE_MESSAGE_END_OF_HEADERS,
+        Fault::ContentLength => IMS_RELEASE_MESSAGE_CONTENT_LENGTH,
+        Fault::MethodMismatch => IMS_RELEASE_MESSAGE_METHOD,
+        Fault::TooLarge => IMS_RELEASE_MESSAGE_TOO_LARGE,
+        Fault::Header(Field::CallId, Problem::Missing) => IMS_RELEASE_MESSAGE_CALL_ID_MISSING,
+        Fault::Header(Field::CallId, Problem::Doubled) => IMS_RELEASE_MESSAGE_CALL_ID_DOUBLED,
+        Fault::Header(Field::CallId, Problem::Unreadable) => IMS_RELEASE_MESSAGE_CALL_ID_UNREADABLE,
+        Fault::Header(Field::From, Problem::Missing) => IMS_RELEASE_MESSAGE_FROM_MISSING,
+        Fault::Header(Field::From, Problem::Doubled) => IMS_RELEASE_MESSAGE_FROM_DOUBLED,
+        Fault::Header(Field::From, Problem::Unreadable) => IMS_RELEASE_MESSAGE_FROM_UNREADABLE,
+        Fault::Header(Field::To, Problem::Missing) => IMS_RELEASE_MESSAGE_TO_MISSING,
+        Fault::Header(Field::To, Problem::Doubled) => IMS_RELEASE_MESSAGE_TO_DOUBLED,
+        Fault::Header(Field::To, Problem::Unreadable) => IMS_RELEASE_MESSAGE_TO_UNREADABLE,
+        Fault::Header(Field::CSeq, Problem::Missing) => IMS_RELEASE_MESSAGE_CSEQ_MISSING,
+        Fault::Header(Field::CSeq, Problem::Doubled) => IMS_RELEASE_MESSAGE_CSEQ_DOUBLED,
+        Fault::Header(Field::CSeq, Problem::Unreadable) => IMS_RELEASE_MESSAGE_CSEQ_UNREADABLE,
+    }
+}
+
+/// The number of an error of the registry.
+pub(super) const fn of_registry(error: &RegistryError) -> Status {
+    match error {
+        RegistryError::Message(refused) => of_fault(refused.fault),
+        RegistryError::NotAnInvite => IMS_RELEASE_MESSAGE_NOT_AN_INVITE,
+        RegistryError::Selector => IMS_RELEASE_BAD_SELECTOR,
+        RegistryError::Code => IMS_RELEASE_ARGUMENT,
+        RegistryError::NotFound => IMS_RELEASE_NOT_FOUND,
+        RegistryError::Early => IMS_RELEASE_EARLY,
+        RegistryError::NotAcknowledged => IMS_RELEASE_NOT_ACKNOWLEDGED,
+        RegistryError::AlreadyReleasing => IMS_RELEASE_ALREADY_RELEASING,
+        RegistryError::Ending => IMS_RELEASE_ENDING,
+        RegistryError::Dialog(error) | RegistryError::Request(error) | RegistryError::Legs { called: error, .. } => {
+            of(*error)
+        }
+        RegistryError::BufferTooSmall { .. } => IMS_RELEASE_BUFFER_TOO_SMALL,
+        RegistryError::NotReleasing => IMS_RELEASE_NOT_RELEASING,
+        RegistryError::NoVia => IMS_RELEASE_MESSAGE_NO_VIA,
+        RegistryError::Store(StoreError::Full) => IMS_RELEASE_STORE_FULL,
+        RegistryError::Store(StoreError::TooLarge) => IMS_RELEASE_STORE_TOO_LARGE,
+        RegistryError::Store(StoreError::Busy) => IMS_RELEASE_STORE_BUSY,
+        RegistryError::Store(StoreError::NotFound) => IMS_RELEASE_NOT_FOUND,
+        RegistryError::Store(StoreError::Io(_)) => IMS_RELEASE_STORE_IO,
     }
 }
 
@@ -160,6 +277,37 @@ fn text(status: Status) -> &'static CStr {
         IMS_RELEASE_NO_RANDOM => c_text!(Error::NoRandom.text()),
         IMS_RELEASE_TOO_LARGE => c_text!(Error::TooLarge.text()),
         IMS_RELEASE_BUFFER_TOO_SMALL => c_text!(Error::BufferTooSmall.text()),
+        IMS_RELEASE_MESSAGE_START_LINE => c_text!(Fault::StartLine.text()),
+        IMS_RELEASE_MESSAGE_HEADER_LINE => c_text!(Fault::HeaderLine.text()),
+        IMS_RELEASE_MESSAGE_END_OF_HEADERS => c_text!(Fault::EndOfHeaders.text()),
+        IMS_RELEASE_MESSAGE_CONTENT_LENGTH => c_text!(Fault::ContentLength.text()),
+        IMS_RELEASE_MESSAGE_METHOD => c_text!(Fault::MethodMismatch.text()),
+        IMS_RELEASE_MESSAGE_TOO_LARGE => c_text!(Fault::TooLarge.text()),
+        IMS_RELEASE_MESSAGE_CALL_ID_MISSING => c_text!(Fault::Header(Field::CallId, Problem::Missing).text()),
+        IMS_RELEASE_MESSAGE_CALL_ID_DOUBLED => c_text!(Fault::Header(Field::CallId, Problem::Doubled).text()),
+        IMS_RELEASE_MESSAGE_CALL_ID_UNREADABLE => c_text!(Fault::Header(Field::CallId, Problem::Unreadable).text()),
+        IMS_RELEASE_MESSAGE_FROM_MISSING => c_text!(Fault::Header(Field::From, Problem::Missing).text()),
+        IMS_RELEASE_MESSAGE_FROM_DOUBLED => c_text!(Fault::Header(Field::From, Problem::Doubled).text()),
+        IMS_RELEASE_MESSAGE_FROM_UNREADABLE => c_text!(Fault::Header(Field::From, Problem::Unreadable).text()),
+        IMS_RELEASE_MESSAGE_TO_MISSING => c_text!(Fault::Header(Field::To, Problem::Missing).text()),
+        IMS_RELEASE_MESSAGE_TO_DOUBLED => c_text!(Fault::Header(Field::To, Problem::Doubled).text()),
+        IMS_RELEASE_MESSAGE_TO_UNREADABLE => c_text!(Fault::Header(Field::To, Problem::Unreadable).text()),
+        IMS_RELEASE_MESSAGE_CSEQ_MISSING => c_text!(Fault::Header(Field::CSeq, Problem::Missing).text()),
+        IMS_RELEASE_MESSAGE_CSEQ_DOUBLED => c_text!(Fault::Header(Field::CSeq, Problem::Doubled).text()),
+        IMS_RELEASE_MESSAGE_CSEQ_UNREADABLE => c_text!(Fault::Header(Field::CSeq, Problem::Unreadable).text()),
+        IMS_RELEASE_MESSAGE_NOT_AN_INVITE => c"Message: only an INVITE can be tracked",
+        IMS_RELEASE_MESSAGE_NO_VIA => c"Via: the printed message has none, or the BYE has one already",
+        IMS_RELEASE_NOT_FOUND => c"Dialog: not found",
+        IMS_RELEASE_EARLY => c"Dialog: early, not answered yet; cancel its INVITE instead",
+        IMS_RELEASE_NOT_ACKNOWLEDGED => c"Dialog: answered, but not acknowledged yet",
+        IMS_RELEASE_ALREADY_RELEASING => c"Dialog: already releasing",
+        IMS_RELEASE_ENDING => c"Dialog: a user's BYE is under way",
+        IMS_RELEASE_NOT_RELEASING => c"Dialog: no release waits for this",
+        IMS_RELEASE_BAD_SELECTOR => c"Selector: expected a Call-ID, CALL-ID,FROM-TAG,TO-TAG, or a number",
+        IMS_RELEASE_STORE_FULL => c"Store: full; raise its size",
+        IMS_RELEASE_STORE_TOO_LARGE => c"Store: the record is larger than a store keeps",
+        IMS_RELEASE_STORE_BUSY => c"Store: busy, another process held a lock too long",
+        IMS_RELEASE_STORE_IO => c"Store: the operating system refused something, see the log",
         _ => c"unknown status",
     }
 }

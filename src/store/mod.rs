@@ -143,3 +143,50 @@ pub trait Store: Send + Sync {
     /// How full the store is.
     fn usage(&self) -> Usage;
 }
+
+/// A store whose engine is chosen at run time.
+impl<S: Store + ?Sized> Store for Box<S> {
+    fn secret(&self) -> [u8; 16] {
+        (**self).secret()
+    }
+
+    fn insert(&self, key: Key, record: &[u8], words: &[u64; WORDS]) -> Result<Insert, StoreError> {
+        (**self).insert(key, record, words)
+    }
+
+    fn find(&self, key: Key) -> Result<Option<Id>, StoreError> {
+        (**self).find(key)
+    }
+
+    fn group(&self, group: u128, ids: &mut Vec<Id>) -> Result<(), StoreError> {
+        (**self).group(group, ids)
+    }
+
+    fn read(&self, id: Id, record: &mut Vec<u8>) -> Result<Option<Entry>, StoreError> {
+        (**self).read(id, record)
+    }
+
+    fn replace(&self, id: Id, version: u64, record: &[u8]) -> Result<bool, StoreError> {
+        (**self).replace(id, version, record)
+    }
+
+    fn remove(&self, id: Id) -> Result<bool, StoreError> {
+        (**self).remove(id)
+    }
+
+    fn word(&self, id: Id, word: usize) -> Result<Option<u64>, StoreError> {
+        (**self).word(id, word)
+    }
+
+    fn compare_exchange(&self, id: Id, word: usize, current: u64, new: u64) -> Result<bool, StoreError> {
+        (**self).compare_exchange(id, word, current, new)
+    }
+
+    fn scan(&self, cursor: u64, limit: usize, visit: &mut dyn FnMut(Id)) -> Result<u64, StoreError> {
+        (**self).scan(cursor, limit, visit)
+    }
+
+    fn usage(&self) -> Usage {
+        (**self).usage()
+    }
+}

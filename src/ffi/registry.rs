@@ -1,0 +1,347 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Dialogs captured from the messages that a host sees, in a store that its processes share.
+
+use core::ffi::c_void;
+
+use super::dialog::{Own, owns, serves as number_of_side};
+use super::guard::{guard, guard_unit};
+use super::log::{IMS_RELEASE_LOG_ERROR, log};
+use super::sized::{Sized32, read};
+use super::status::{self, IMS_RELEASE_ARGUMENT, IMS_RELEASE_NULL, Status};
+use super::str::Str;
+use crate::pending::Outcome;
+use crate::registry::{self, Settings, What};
+use crate::store::{MemoryStore, Store, StoreError};
+
+/// `engine`: one file, mapped and shared by all processes that are forked after the opening. Survives restarts.
+pub const IMS_RELEASE_ENGINE_SHARED: u32 = 1;
+/// `engine`: the memory of one process, for threaded hosts and tests.
+pub const IMS_RELEASE_ENGINE_MEMORY: u32 = 2;
+
+/// `uid`, `gid`: the files stay with whoever makes them.
+pub const IMS_RELEASE_OWNER_NONE: u32 = u32::MAX;
+
+/// `seen`: of no call that is tracked.
+pub const IMS_RELEASE_SEEN_UNKNOWN: u32 = 0;
+/// `seen`: of a tracked call, and nothing that matters.
+pub const IMS_RELEASE_SEEN_NOTHING: u32 = 1;
+/// `seen`: counted for its CSeq.
+pub const IMS_RELEASE_SEEN_COUNTED: u32 = 2;
+/// `seen`: an early dialog.
+pub const IMS_RELEASE_SEEN_EARLY: u32 = 3;
+/// `seen`: the 2xx to the INVITE: a dialog.
+pub const IMS_RELEASE_SEEN_CONFIRMED: u32 = 4;
+/// `seen`: the ACK to it.
+pub const IMS_RELEASE_SEEN_ACKNOWLEDGED: u32 = 5;
+/// `seen`: a Contact was kept, or became the remote target.
+pub const IMS_RELEASE_SEEN_REFRESHED: u32 = 6;
+/// `seen`: the INVITE was refused.
+pub const IMS_RELEASE_SEEN_REFUSED: u32 = 7;
+/// `seen`: a user's BYE.
+pub const IMS_RELEASE_SEEN_ENDING: u32 = 8;
+/// `seen`: that BYE was refused: the dialog goes on.
+pub const IMS_RELEASE_SEEN_NOT_ENDING: u32 = 9;
+/// `seen`: that BYE was answered: the dialog was removed.
+pub const IMS_RELEASE_SEEN_ENDED: u32 = 10;
+/// `seen`: a BYE on a dialog that is being released.
+pub const IMS_RELEASE_SEEN_RELEASING: u32 = 11;
+
+/// `outcome`: both BYEs were answered 2xx.
+pub const IMS_RELEASE_COMPLETED: u32 = 1;
+/// `outcome`: the session has ended at both users, at least at one not by a 2xx.
+pub const IMS_RELEASE_GONE: u32 = 2;
+/// `outcome`: it has ended at one; at the other it failed or could not be built.
+pub const IMS_RELEASE_PARTIAL: u32 = 3;
+/// `outcome`: it has ended at neither.
+pub const IMS_RELEASE_FAILED: u32 = 4;
+/// `outcome`: the deadline came first.
+pub const IMS_RELEASE_EXPIRED: u32 = 5;
+
+/// How a release ended; the content of the `ended` callback.
+///
+/// Lifetime: it and its texts end with the callback.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct Ended {
+    /// sizeof(ims_release_ended) of the library: members are only ever added at the end.
+    pub struct_size: u32,
+    /// IMS_RELEASE_COMPLETED, _GONE, _PARTIAL, _FAILED or _EXPIRED.
+    pub outcome: u32,
+    /// The id that the dialog had.
+    pub id: u64,
+    /// SIP status code of the Reason.
+    pub cause: u32,
+    /// Final code of the called user's BYE; 0 without one.
+    pub called_code: u32,
+    /// Final code of the calling user's BYE; 0 without one.
+    pub calling_code: u32,
+    /// Zero.
+    pub reserved: u32,
+    /// From the start of the release to its end.
+    pub duration_ms: u64,
+    /// Call-ID.
+    pub call_id: Str,
+    /// Tag of the calling user.
+    pub from_tag: Str,
+    /// Tag of the called user.
+    pub to_tag: Str,
+}
+
+/// Takes the end of a release, once for each release, in the process whose call brought it about: during
+/// ims_release_registry_note() or _sweep(). No lock is held: it may call the library. It must not unwind.
+pub type EndedFn = Option<unsafe extern "C" fn(env: *mut c_void, ended: *const Ended)>;
+
+/// How to open a registry. Set all to zero first, then `struct_size`, `engine`, and for the shared engine `directory`,
+/// `uid` and `gid`; elsewhere zero is the default.
+///
+/// Lifetime: read during ims_release_registry_open() only, but `ended` and `env` are used until the registry is closed.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Config {
+    /// sizeof(ims_release_config).
+    pub struct_size: u32,
+    /// IMS_RELEASE_ENGINE_SHARED or IMS_RELEASE_ENGINE_MEMORY.
+    pub engine: u32,
+    /// Directory of the store. It is made when only its last part is missing. For the shared engine.
+    pub directory: Str,
+    /// Octets of the store, of the shared engine allocated in full when its file is made; 0 for 64 MiB.
+    pub size: u64,
+    /// User that the files are given to: the one that the processes run as. IMS_RELEASE_OWNER_NONE to leave them.
+    pub uid: u32,
+    /// Group that the files are given to. IMS_RELEASE_OWNER_NONE to leave them.
+    pub gid: u32,
+    /// Longest wait for a lock of the store; 0 for 100.
+    pub lock_timeout_ms: u32,
+    /// After this long a release is over whatever was answered; 0 for 60,000.
+    pub deadline_ms: u32,
+    /// After this long an INVITE without 2xx is forgotten; 0 for 300.
+    pub early_lifetime_s: u32,
+    /// Zero.
+    pub reserved: u32,
+    /// How to tell the proxy's own Record-Route entries.
+    pub own: *const Own,
+    /// How many descriptions.
+    pub own_count: usize,
+    /// Called at the end of each release; NULL for none.
+    pub ended: EndedFn,
+    /// Given to `ended`.
+    pub env: *mut c_void,
+}
+
+// SAFETY: integers and pointers, and a function that may be absent; zero is "not given".
+unsafe impl Sized32 for Config {}
+
+/// Dialogs and releases over a store.
+///
+/// Thread rule: any number of threads may use it at once; only ims_release_registry_close() must be alone.
+/// Fork rule: open it before the fork; all children then share it (engine SHARED). A child that exits closes nothing;
+/// the first process closes it when all are done.
+///
+/// Time: `now_ms` is Unix time in milliseconds, the host's.
+///
+/// Methods: ims_release_registry_open(), _close(), _track(), _observe(), _find(), _start(), _note(), _adopt(),
+/// _recognise(), _answered(), _sweep(), _list(), _stats().
+pub struct Registry(pub(super) registry::Registry<Box<dyn Store>>);
+
+impl Registry {
+    /// The registry behind a handle.
+    ///
+    /// # Safety
+    /// `registry` must be NULL or made by ims_release_registry_open() and not closed.
+    pub(super) unsafe fn of<'a>(registry: *const Self) -> Result<&'a registry::Registry<Box<dyn Store>>, Status> {
+        // SAFETY: this function's own condition.
+        unsafe { registry.as_ref() }.map(|registry| &registry.0).ok_or(IMS_RELEASE_NULL)
+    }
+}
+
+/// A host's function and what it wants to be given. The header asks that both may be used from any thread.
+#[derive(Clone, Copy)]
+struct Callback {
+    ended: unsafe extern "C" fn(env: *mut c_void, ended: *const Ended),
+    env: *mut c_void,
+}
+
+// SAFETY: the header asks it of the host.
+unsafe impl Send for Callback {}
+// SAFETY: the header asks it of the host.
+unsafe impl Sync for Callback {}
+
+impl Callback {
+    fn call(self, ended: &registry::Ended<'_>) {
+        let outcome = match ended.outcome {
+            Outcome::Completed => IMS_RELEASE_COMPLETED,
+            Outcome::Gone => IMS_RELEASE_GONE,
+            Outcome::Partial => IMS_RELEASE_PARTIAL,
+            Outcome::Failed => IMS_RELEASE_FAILED,
+            Outcome::Expired => IMS_RELEASE_EXPIRED,
+        };
+        let ended = Ended {
+            struct_size: size_of::<Ended>() as u32,
+            outcome,
+            id: ended.id.0,
+            cause: ended.cause.into(),
+            called_code: ended.called.code.into(),
+            calling_code: ended.calling.code.into(),
+            reserved: 0,
+            duration_ms: ended.duration,
+            call_id: Str::of(ended.call_id),
+            from_tag: Str::of(ended.from_tag),
+            to_tag: Str::of(ended.to_tag),
+        };
+        // SAFETY: the host keeps function and `env` valid until the registry is closed.
+        unsafe { (self.ended)(self.env, &raw const ended) }
+    }
+}
+
+/// Octets of a store when none are given.
+const SIZE: u64 = 64 * 1024 * 1024;
+/// What a dialog takes in memory, about.
+const RECORD: u64 = 2048;
+
+fn memory_store(size: u64) -> Result<Box<dyn Store>, StoreError> {
+    let records = if size == 0 { SIZE } else { size } / RECORD;
+    Ok(Box::new(MemoryStore::new(usize::try_from(records).unwrap_or(usize::MAX).max(1))?))
+}
+
+/// Opens a registry for `*registry`, which the caller owns and closes.
+///
+/// The shared engine makes its files when they are missing, repairs what a killed process left, and takes dialogs and
+/// releases up where they were. A file that it cannot use is renamed aside and reported to the log, never a reason to
+/// fail. Reasons to fail, with a line in the log that says what to do: the directory cannot be made or written, the disk
+/// is full, another live host uses the store.
+///
+/// Consumes nothing. On an error `*registry` is untouched. Errors: 1 to 3, 5, 111, 300 to 399.
+/// Before the fork. The log may be called.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ims_release_registry_open(config: *const Config, registry: *mut *mut Registry) -> Status {
+    guard("ims_release_registry_open", || {
+        if registry.is_null() {
+            return Err(IMS_RELEASE_NULL);
+        }
+        // SAFETY: the header asks the caller for a valid config.
+        let c = unsafe { read(config) }?;
+        if c.reserved != 0 {
+            return Err(IMS_RELEASE_ARGUMENT);
+        }
+        // SAFETY: as above.
+        let own = unsafe { owns(c.own, c.own_count) }?;
+        let store = match c.engine {
+            IMS_RELEASE_ENGINE_MEMORY => memory_store(c.size),
+            _ => return Err(IMS_RELEASE_ARGUMENT),
+        }
+        .map_err(|error| refused(&error.into()))?;
+        let or = |given: u32, default: u64| if given == 0 { default } else { given.into() };
+        let settings = Settings {
+            own: &own,
+            deadline: or(c.deadline_ms, 60_000),
+            early_lifetime: or(c.early_lifetime_s, 300) * 1_000,
+        };
+        let callback = c.ended.map(|ended| Callback { ended, env: c.env });
+        let ended = move |ended: &registry::Ended<'_>| {
+            if let Some(callback) = callback {
+                callback.call(ended);
+            }
+        };
+        let opened =
+            registry::Registry::new(store, &settings, Box::new(ended)).map_err(|error| refused(&error.into()))?;
+        // SAFETY: not NULL, and writable as the header asks.
+        unsafe { registry.write(Box::into_raw(Box::new(Registry(opened)))) };
+        Ok(())
+    })
+}
+
+/// The number of an error. What a number cannot tell goes to the log.
+pub(super) fn refused(error: &registry::RegistryError) -> Status {
+    if let registry::RegistryError::Store(StoreError::Io(text)) = error {
+        log(IMS_RELEASE_LOG_ERROR, &format!("ims_release: {text}"));
+    }
+    status::of_registry(error)
+}
+
+/// Closes a registry opened by ims_release_registry_open(); nothing for NULL. It consumes `registry`: do not use it any
+/// more. Dialogs stay in the store of the shared engine. No other thread may be using it.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ims_release_registry_close(registry: *mut Registry) {
+    guard_unit("ims_release_registry_close", || {
+        if !registry.is_null() {
+            // SAFETY: made by Box::into_raw in ims_release_registry_open(), and given up by the caller.
+            drop(unsafe { Box::from_raw(registry) });
+        }
+    });
+}
+
+/// Tracks the call of an initial INVITE, `message` as received or sent, whole. Call it again when the INVITE is seen
+/// again: after a challenge, on another pass through the same proxy (both users served: both roles are kept).
+///
+/// Consumes nothing. Errors: 1, 3, 112, 200 to 299, 320 to 399; the call itself is never touched by one.
+/// From any thread and process. No callback but the log.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ims_release_registry_track(
+    registry: *const Registry,
+    message: Str,
+    serves: u32,
+    now_ms: u64,
+) -> Status {
+    guard("ims_release_registry_track", || {
+        // SAFETY: the header asks the caller for an open registry and a valid text.
+        let (registry, message) = unsafe { (Registry::of(registry)?, message.bytes(IMS_RELEASE_ARGUMENT)?) };
+        registry.track(message, number_of_side(serves)?, now_ms).map_err(|error| refused(&error))?;
+        Ok(())
+    })
+}
+
+/// Takes in any other message of a call, whole, in both directions: replies to the INVITE, the ACK, requests within the
+/// dialog and their replies. `*seen` tells what it was: IMS_RELEASE_SEEN_*. A message of no tracked call is fine, and so is
+/// one given twice.
+///
+/// Consumes nothing. Errors: 1, 3, 200 to 299, 320 to 399; the call itself is never touched by one.
+/// From any thread and process. No callback but the log.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ims_release_registry_observe(
+    registry: *const Registry,
+    message: Str,
+    now_ms: u64,
+    seen: *mut u32,
+) -> Status {
+    guard("ims_release_registry_observe", || {
+        // SAFETY: the header asks the caller for an open registry and a valid text.
+        let (registry, message) = unsafe { (Registry::of(registry)?, message.bytes(IMS_RELEASE_ARGUMENT)?) };
+        if seen.is_null() {
+            return Err(IMS_RELEASE_NULL);
+        }
+        let what = match registry.observe(message, now_ms).map_err(|error| refused(&error))?.what {
+            What::Unknown => IMS_RELEASE_SEEN_UNKNOWN,
+            What::Nothing => IMS_RELEASE_SEEN_NOTHING,
+            What::Counted => IMS_RELEASE_SEEN_COUNTED,
+            What::Early => IMS_RELEASE_SEEN_EARLY,
+            What::Confirmed => IMS_RELEASE_SEEN_CONFIRMED,
+            What::Acknowledged => IMS_RELEASE_SEEN_ACKNOWLEDGED,
+            What::Refreshed => IMS_RELEASE_SEEN_REFRESHED,
+            What::Refused => IMS_RELEASE_SEEN_REFUSED,
+            What::Ending => IMS_RELEASE_SEEN_ENDING,
+            What::NotEnding => IMS_RELEASE_SEEN_NOT_ENDING,
+            What::Ended => IMS_RELEASE_SEEN_ENDED,
+            What::Releasing => IMS_RELEASE_SEEN_RELEASING,
+        };
+        // SAFETY: not NULL, and writable as the header asks.
+        unsafe { seen.write(what) };
+        Ok(())
+    })
+}
+
+/// Ends what time ends: releases past their deadline, INVITEs past their lifetime, what a killed process left. Looks at
+/// the next `limit` records, goes on there next time, and begins again at the end. For the host's timer.
+///
+/// Errors: 1, 3, 320 to 399. From any thread and process; one process is enough. `ended` may be called.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ims_release_registry_sweep(registry: *const Registry, now_ms: u64, limit: u32) -> Status {
+    guard("ims_release_registry_sweep", || {
+        // SAFETY: the header asks the caller for an open registry.
+        let registry = unsafe { Registry::of(registry) }?;
+        if limit == 0 {
+            return Err(IMS_RELEASE_ARGUMENT);
+        }
+        registry.sweep(now_ms, limit as usize).map_err(|error| refused(&error))?;
+        Ok(())
+    })
+}

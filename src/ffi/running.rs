@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! A release under way: started once, its BYEs on the host's wire, its replies noted.
+
+use core::ffi::c_char;
+
+use super::bye::{Buffer, Bye, Outputs};
+use super::guard::guard;
+use super::random::random;
+use super::registry::{Registry, refused};
+use super::release::{Options, with_request};
+use super::status::{IMS_RELEASE_ARGUMENT, IMS_RELEASE_BUFFER_TOO_SMALL, IMS_RELEASE_NULL, Status};
+use super::str::Str;
+use crate::dialog::User;
+use crate::pending::Final;
+use crate::registry::{Pass, RegistryError};
+use crate::store::Id;
+
+/// `leg`: the BYE for the called user.
+pub const IMS_RELEASE_LEG_CALLED: u32 = 1;
+/// `leg`: the BYE for the calling user.
+pub const IMS_RELEASE_LEG_CALLING: u32 = 2;
+
+/// `pass`: no BYE of ours, or a copy that somebody else sent.
+pub const IMS_RELEASE_PASS_NOT_OURS: u32 = 0;
+/// `pass`: our BYE, seen for the first time: run the script.
+pub const IMS_RELEASE_PASS_FIRST: u32 = 1;
+/// `pass`: our BYE again: do not run the script. `answered` tells the code of a stateless answer, to be sent again.
+pub const IMS_RELEASE_PASS_AGAIN: u32 = 2;
+
+fn user(leg: u32) -> Result<User, Status> {
+    match leg {
+        IMS_RELEASE_LEG_CALLED => Ok(User::Called),
+        IMS_RELEASE_LEG_CALLING => Ok(User::Calling),
+        _ => Err(IMS_RELEASE_ARGUMENT),
+    }
+}
+
+/// A reply code, 100 to 699.
+fn reply_code(code: u32) -> Result<u16, Status> {
+    u16::try_from(code).ok().filter(|code| (100..700).contains(code)).ok_or(IMS_RELEASE_ARGUMENT)
+}
+
+/// Starts the release of dialog `id`: builds both BYEs like ims_release_build(), and from then on the dialog is under
+/// release. However many processes try, one gets IMS_RELEASE_OK, the others IMS_RELEASE_ALREADY_RELEASING.
+///
+/// After IMS_RELEASE_OK the host sends each BYE whose `status` is IMS_RELEASE_OK, the called user's first, and reports
+/// what comes of it with ims_release_registry_note(). One BYE that cannot be built does not stop the other; when
+/// neither can, nothing is started.
+///
+/// A buffer that is too small starts nothing: the call returns IMS_RELEASE_BUFFER_TOO_SMALL, and `length` of both,
+/// then also written, tells what is needed.
+///
+/// Consumes nothing. Errors: 1 to 7, 100 to 120, 300 to 399. From any thread and process. No callback but the log.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ims_release_registry_start(
+    registry: *const Registry,
+    id: u64,
+    options: *const Options,
+    now_ms: u64,
+    called_buffer: *mut c_char,
+    called_capacity: usize,
+    calling_buffer: *mut c_char,
+    calling_capacity: usize,
+    called: *mut Bye,
+    calling: *mut Bye,
+) -> Status {
+    guard("ims_release_registry_start", || {
+        // SAFETY: the header asks the caller for an open registry.
+        let registry = unsafe { Registry::of(registry) }?;
+        // SAFETY: the header asks the caller for valid buffers and structs.
+        let mut outputs =
+            unsafe { Outputs::new(called_buffer, called_capacity, calling_buffer, calling_capacity, called, calling) }?;
+        // SAFETY: as above.
+        unsafe {
+            with_request(options, |request| {
+                let (called, calling) = outputs.buffers();
+                match registry.start(Id(id), request, now_ms, &mut random, called, calling) {
+                    Ok(started) => {
+                        outputs.describe_started(&started);
+                        Ok(())
+                    }
+                    Err(RegistryError::BufferTooSmall { called, calling }) => {
+                        outputs.describe_lengths(called, calling);
+                        Err(IMS_RELEASE_BUFFER_TOO_SMALL)
+                    }
+                    Err(error) => Err(refused(&error)),
+                }
+            })
+        }
+    })
+}
+
+/// Notes what came of a BYE: the code of a reply, 408 for a time-out, 0 when it could not be sent. Provisional, late and
+/// repeated replies change nothing. With the last final reply the release has ended: `ended` is called, and the dialog
+/// is gone.
+///
+/// Errors: 1, 3, 320 to 399. From any thread and process. `ended` may be called.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ims_release_registry_note(
+    registry: *const Registry,
+    id: u64,
+    leg: u32,
+    code: u32,
+    now_ms: u64,
+) -> Status {
+    guard("ims_release_registry_note", || {
+        // SAFETY: the header asks the caller for an open registry.
+        let registry = unsafe { Registry::of(registry) }?;
+        let reply = if code == 0 { Final::NotSent } else { Final::Code(reply_code(code)?) };
+        registry.note(Id(id), user(leg)?, reply, now_ms).map_err(|error| refused(&error))?;
+        Ok(())
+    })
+}
+
+/// For a host whose transaction layer prints the request itself: writes our BYE (`ours`, built without Via) with the
+/// topmost Via of what the host has printed, so that all else goes out as the library wrote it and the host still knows
+/// its replies. On the leg that goes through the own socket the Via gets the mark that ims_release_registry_recognise()
+/// knows.
+///
+/// `*length` is the length of the message; with IMS_RELEASE_BUFFER_TOO_SMALL what is needed, and nothing is written to
+/// `buffer`. On other errors it is untouched. `buffer` must not overlap the texts.
+///
+/// Consumes nothing. Errors: 1, 3, 4, 207, 300 to 399. From any thread and process. No callback but the log.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ims_release_registry_adopt(
+    registry: *const Registry,
+    id: u64,
+    leg: u32,
+    ours: Str,
+    printed: Str,
+    buffer: *mut c_char,
+    capacity: usize,
+    length: *mut usize,
+) -> Status {
+    guard("ims_release_registry_adopt", || {
+        // SAFETY: the header asks the caller for an open registry and valid texts.
+        let (registry, ours, printed) = unsafe {
+            (Registry::of(registry)?, ours.bytes(IMS_RELEASE_ARGUMENT)?, printed.bytes(IMS_RELEASE_ARGUMENT)?)
+        };
+        if length.is_null() {
+            return Err(IMS_RELEASE_NULL);
+        }
+        // SAFETY: the header asks the caller for a valid buffer.
+        let mut buffer = unsafe { Buffer::new(buffer, capacity) }?;
+        let (needed, outcome) = match registry.adopt(Id(id), user(leg)?, ours, printed, buffer.octets()) {
+            Ok(length) => (length, Ok(())),
+            Err(RegistryError::BufferTooSmall { called, calling }) => {
+                (called.max(calling), Err(IMS_RELEASE_BUFFER_TOO_SMALL))
+            }
+            Err(error) => return Err(refused(&error)),
+        };
+        // SAFETY: not NULL, and writable as the header asks.
+        unsafe { length.write(needed) };
+        outcome
+    })
+}
+
+/// Tells in `*pass` whether a request that came in is our own BYE on its way through service control:
+/// IMS_RELEASE_PASS_*. `from_own_socket` is 1 when it came from an address of the proxy itself, else 0. The first pass
+/// is given once, to one process; no copy that anybody sends gets it.
+///
+/// `*id` is the dialog, 0 when it is not ours. `*answered` is, of a BYE that came again, the code that
+/// ims_release_registry_answered() noted, 0 for none.
+///
+/// Consumes nothing. Errors: 1, 3, 320 to 399. From any thread and process. No callback but the log.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ims_release_registry_recognise(
+    registry: *const Registry,
+    message: Str,
+    from_own_socket: u32,
+    pass: *mut u32,
+    id: *mut u64,
+    answered: *mut u32,
+) -> Status {
+    guard("ims_release_registry_recognise", || {
+        // SAFETY: the header asks the caller for an open registry and a valid text.
+        let (registry, message) = unsafe { (Registry::of(registry)?, message.bytes(IMS_RELEASE_ARGUMENT)?) };
+        if pass.is_null() || id.is_null() || answered.is_null() {
+            return Err(IMS_RELEASE_NULL);
+        }
+        if from_own_socket > 1 {
+            return Err(IMS_RELEASE_ARGUMENT);
+        }
+        let found = match registry.recognise(message, from_own_socket == 1).map_err(|error| refused(&error))? {
+            Pass::NotOurs => (IMS_RELEASE_PASS_NOT_OURS, 0, 0),
+            Pass::First(id) => (IMS_RELEASE_PASS_FIRST, id.0, 0),
+            Pass::Again { id, answered } => (IMS_RELEASE_PASS_AGAIN, id.0, u32::from(answered)),
+        };
+        // SAFETY: not NULL, and writable as the header asks.
+        unsafe {
+            pass.write(found.0);
+            id.write(found.1);
+            answered.write(found.2);
+        }
+        Ok(())
+    })
+}
+
+/// Notes that the script has answered our BYE without a transaction, with `code`: a retransmission gets it again.
+///
+/// Errors: 1, 3, 300, 320 to 399. From any thread and process. No callback but the log.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ims_release_registry_answered(registry: *const Registry, id: u64, code: u32) -> Status {
+    guard("ims_release_registry_answered", || {
+        // SAFETY: the header asks the caller for an open registry.
+        let registry = unsafe { Registry::of(registry) }?;
+        registry.answered(Id(id), reply_code(code)?).map_err(|error| refused(&error))
+    })
+}
