@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What the tests share: building the pair, and the one way by which a BYE that a test builds reaches the two
+//! independent parsers. A test that goes around [`judge`] judges itself.
+
+#![allow(dead_code)] // each test binary uses a part of it
+
+use ims_release::Error;
+use ims_release::cseq::CSeqs;
+use ims_release::dialog::{Dialog, Fields, Scratch, User};
+use ims_release::message::list;
+use ims_release::reason::Reason;
+use ims_release::release::{self, Delivery, Form, Leg, Request};
+
+/// One BYE as it would leave.
+#[derive(Debug)]
+pub struct Built {
+    pub message: String,
+    pub bytes: Vec<u8>,
+    pub delivery: Delivery,
+    pub cseq: u32,
+    pub request_uri: String,
+    pub next_hop: String,
+}
+
+impl Built {
+    /// The values of a header, in order.
+    pub fn values(&self, name: &str) -> Vec<&str> {
+        let prefix = format!("{name}: ");
+        self.message.split("\r\n").filter_map(|line| line.strip_prefix(&prefix)).collect()
+    }
+
+    /// The only value of a header.
+    pub fn value(&self, name: &str) -> &str {
+        let values = self.values(name);
+        assert_eq!(values.len(), 1, "{name} in\n{}", self.message);
+        values[0]
+    }
+
+    /// The Route header as a flat list.
+    pub fn routes(&self) -> Vec<&str> {
+        let rows = self.values("Route");
+        rows.iter().flat_map(|row| list::elements(row.as_bytes())).map(|e| str(e.unwrap())).collect()
+    }
+}
+
+/// Both BYEs of a dialog.
+#[derive(Debug)]
+pub struct Pair {
+    pub called: Result<Built, Error>,
+    pub calling: Result<Built, Error>,
+}
+
+/// The reason that all BYEs of the cases carry unless they say otherwise.
+pub fn request() -> Request<'static> {
+    Request {
+        reason: Reason::sip(503, b"Service Unavailable").unwrap(),
+        headers: &[],
+        form: Form::Loop,
+        keep_gruu: false,
+        via: None,
+    }
+}
+
+/// Checks the fields and builds both BYEs; each goes to the parsers.
+pub fn build(fields: &Fields<'_>, cseqs: CSeqs, request: &Request<'_>) -> Result<Pair, Error> {
+    let mut random = || rand::TryRng::try_next_u64(&mut rand::rngs::SysRng).map_err(|_| Error::NoRandom);
+    build_with(fields, cseqs, request, &mut random)
+}
+
+/// The same with a given source of random numbers.
+pub fn build_with(
+    fields: &Fields<'_>,
+    cseqs: CSeqs,
+    request: &Request<'_>,
+    random: &mut dyn FnMut() -> Result<u64, Error>,
+) -> Result<Pair, Error> {
+    let mut scratch = Scratch::default();
+    let dialog = Dialog::new(fields, &mut scratch)?;
+    // What a store gives back must be the same dialog.
+    let mut stored = Vec::new();
+    dialog.encode(&mut stored);
+    let dialog = Dialog::decode(&stored).expect("an encoded dialog decodes");
+    let plan = release::plan(&dialog, cseqs, request, random)?;
+    Ok(Pair {
+        called: plan.called.map(|leg| written(&dialog, &leg)),
+        calling: plan.calling.map(|leg| written(&dialog, &leg)),
+    })
+}
+
+fn written(dialog: &Dialog<'_>, leg: &Leg<'_>) -> Built {
+    let length = leg.encoded_len();
+    let mut short = vec![0xaa; length - 1];
+    assert_eq!(leg.encode_into(&mut short), Err(Error::BufferTooSmall));
+    assert!(short.iter().all(|b| *b == 0xaa), "a buffer that is too small stays as it is");
+
+    let mut bytes = vec![0xaa; length + 8];
+    let parts = leg.encode_into(&mut bytes).unwrap();
+    assert_eq!(parts.length, length);
+    assert!(bytes[length..].iter().all(|b| *b == 0xaa), "nothing is written behind the message");
+    bytes.truncate(length);
+    let (from_tag, to_tag) = match leg.to() {
+        User::Called => (dialog.from_tag(), dialog.to_tag()),
+        User::Calling => (dialog.to_tag(), dialog.from_tag()),
+    };
+    assert_eq!(parts.from_tag.is_some(), from_tag.is_some());
+    if let (Some((semicolon, start)), Some(tag)) = (parts.from_tag, from_tag) {
+        assert!(bytes[start..].starts_with(tag) && bytes[semicolon] == b';');
+    }
+    let text = |range: core::ops::Range<usize>| String::from_utf8_lossy(&bytes[range]).into_owned();
+    let built = Built {
+        message: text(0..length),
+        delivery: leg.delivery(),
+        cseq: leg.cseq(),
+        request_uri: text(parts.request_uri.clone()),
+        next_hop: text(parts.next_hop.clone()),
+        bytes: bytes.clone(),
+    };
+    assert_eq!(text(parts.call_id), built.value("Call-ID"));
+    assert_eq!(text(parts.from), built.value("From"));
+    assert_eq!(text(parts.to), built.value("To"));
+    assert_eq!(built.value("Max-Forwards"), "70");
+    assert_eq!(built.value("Content-Length"), "0");
+    assert!(built.values("Contact").is_empty());
+    judge(&bytes, from_tag, to_tag, built.cseq);
+    built
+}
+
+/// Feeds one BYE to both parsers and compares what they read with what is known of the dialog.
+pub fn judge(bye: &[u8], from_tag: Option<&[u8]>, to_tag: Option<&[u8]>, cseq: u32) {
+    let text = String::from_utf8_lossy(bye);
+    let value = |name: &str| {
+        let prefix = format!("{name}: ");
+        text.split("\r\n").filter_map(|l| l.strip_prefix(&prefix)).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let routes = value("Route");
+    let routes: Vec<&str> = routes.iter().flat_map(|r| list::elements(r.as_bytes())).map(|e| str(e.unwrap())).collect();
+    let request_uri = text.split(' ').nth(1).unwrap();
+    oracle::check(
+        bye,
+        &oracle::Expected {
+            request_uri,
+            call_id: &value("Call-ID")[0],
+            from_tag: from_tag.map(str),
+            to_tag: to_tag.map(str),
+            cseq,
+            routes: &routes,
+        },
+    );
+}
+
+fn str(bytes: &[u8]) -> &str {
+    core::str::from_utf8(bytes).expect("the cases are ASCII")
+}
