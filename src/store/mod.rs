@@ -8,10 +8,12 @@
 //! Nothing here assumes one machine or a process-local pointer: an [`Id`] means the same to all users of a store.
 
 pub mod memory;
+pub mod shared;
 
 use core::fmt;
 
 pub use memory::MemoryStore;
+pub use shared::SharedStore;
 
 /// Bytes in one record, at most.
 pub const MAX_RECORD: usize = 24 * 1024;

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The one repair: at every start for every stripe, and whenever the owner of a stripe's lock died. It looks at each slot,
+//! drops what is not a whole record, and makes chains and free lists anew. It is used all the time, so it is tested
+//! all the time.
+
+use core::sync::atomic::Ordering;
+
+use super::super::{Id, WORDS};
+use super::cell::{self, Use};
+use super::layout::{CHAINS, CLASSES, Number, SLOTS};
+use super::stripe::{Counter, Locked, Maps, SlotHead, cell_in_stripe, generation_of, stripe_of};
+
+/// Repairs a stripe whose lock the caller holds. A process that dies in here leaves work for the next: nothing is marked
+/// sound before the end, and each step leaves the slots as true as they were.
+pub(super) fn repair(maps: &Maps, stripe: usize, stripes: u32) {
+    let locked = Locked::holding(maps, stripe);
+    let mut holders: Vec<Option<(usize, SlotHead)>> = vec![None; SLOTS];
+    let mut record = Vec::new();
+    for slot in 0..SLOTS {
+        let Some(head) = sound_head(maps, stripe, stripes, slot, &mut record) else {
+            continue;
+        };
+        let holder = &mut holders[cell_in_stripe(head.id)];
+        // Of two versions the higher wins; the loser goes first out of the file, then out of sight.
+        let loser = match *holder {
+            Some((other, before)) if before.seal >= head.seal => {
+                debug_assert_ne!(other, slot);
+                slot
+            }
+            Some((other, _)) => {
+                *holder = Some((slot, head));
+                other
+            }
+            None => {
+                *holder = Some((slot, head));
+                continue;
+            }
+        };
+        drop_slot(maps, stripe, loser);
+    }
+
+    for class in 0..CLASSES.len() {
+        maps.set(stripe, Number::FreeSlots(class), 0);
+        maps.set(stripe, Number::FreeCount(class), 0);
+    }
+    maps.set(stripe, Number::FreeCells, 0);
+    for chain in 0..CHAINS {
+        maps.set(stripe, Number::Chain(chain), 0);
+    }
+    // Backwards, so that low slots are given out first and the pages of a quiet store stay untouched.
+    for slot in (0..SLOTS).rev() {
+        if maps.seal(stripe, slot).is_some_and(|seal| seal.load(Ordering::Relaxed) == 0) {
+            locked.free_slot(slot);
+        }
+    }
+    let mut records = 0;
+    for cell in (0..SLOTS).rev() {
+        match holders[cell] {
+            Some((slot, head)) => {
+                mend_cell(maps, stripe, cell, head.id);
+                locked.link(slot, head.key, cell);
+                records += 1;
+            }
+            None => {
+                maps.set(stripe, Number::SlotOf(cell), 0);
+                locked.kill_cell(cell);
+                locked.free_cell(cell);
+            }
+        }
+    }
+    maps.set(stripe, Number::Records, records);
+    // The caller goes on holding the lock.
+    core::mem::forget(locked);
+}
+
+/// The head of a slot that holds a whole record of this stripe; drops anything else.
+fn sound_head(maps: &Maps, stripe: usize, stripes: u32, slot: usize, record: &mut Vec<u8>) -> Option<SlotHead> {
+    let head = maps.head(stripe, slot)?;
+    if head.seal == 0 {
+        return None;
+    }
+    record.clear();
+    maps.copy_record(stripe, slot, &head, record);
+    let at_home = stripe_of(head.id) == stripe
+        && generation_of(head.id) != 0
+        && (head.key.group % u128::from(stripes)) as usize == stripe;
+    if at_home && head.fits(record) {
+        return Some(head);
+    }
+    maps.count(Counter::Damaged);
+    drop_slot(maps, stripe, slot);
+    None
+}
+
+fn drop_slot(maps: &Maps, stripe: usize, slot: usize) {
+    if let Some(seal) = maps.seal(stripe, slot) {
+        seal.store(0, Ordering::Release);
+    }
+}
+
+/// Makes the cell of a record usable where it was damaged: the record is the truth of whose cell it is.
+fn mend_cell(maps: &Maps, stripe: usize, cell: usize, id: Id) {
+    let index = (stripe * SLOTS + cell) as u32;
+    let generation = generation_of(id);
+    let right = Use { generation, live: true };
+    if let Some(cell_use) = maps.cell_use(stripe, cell) {
+        if Use::decode(cell_use.load(Ordering::Acquire), index) != Some(right) {
+            maps.count(Counter::Damaged);
+            cell_use.store(right.encode(index), Ordering::Release);
+        }
+    }
+    for word in 0..WORDS {
+        if let Some(stored) = maps.cell_word(stripe, cell, word) {
+            mend_word(maps, stored, index, generation, word);
+        }
+    }
+}
+
+/// Sets a damaged word to 0 and counts it. Whoever changed it meanwhile has mended it.
+pub(super) fn mend_word(maps: &Maps, stored: &core::sync::atomic::AtomicU64, cell: u32, generation: u32, word: usize) {
+    let found = stored.load(Ordering::Acquire);
+    if cell::decode(found, cell, generation, word).is_none() {
+        let mended = cell::encode(0, cell, generation, word);
+        if stored.compare_exchange(found, mended, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
+            maps.count(Counter::Damaged);
+        }
+    }
+}
