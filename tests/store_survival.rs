@@ -414,7 +414,9 @@ fn flipped_bytes_cost_the_damaged_records_only() {
             filled(directory.path());
         } else {
             let store = open(directory.path()).unwrap();
-            (0..200).for_each(|number| drop(new(&store, number, 5)));
+            for number in 0..200 {
+                new(&store, number, 5);
+            }
             running = Some(store);
         }
         let file = fs::OpenOptions::new().read(true).write(true).open(&path).unwrap();
