@@ -3,8 +3,8 @@
 //!
 //! The topmost Via, which the host's transaction layer writes, gets a parameter: the number of the dialog, and a keyed
 //! digest of it, the leg and the CSeq. Nobody without the store's secret can make one. A copy of it (the far user sees
-//! the whole Via stack) does not help: it counts only in the topmost Via, from the own socket, while that leg waits,
-//! and for one pass.
+//! the whole Via stack) does not help: it counts only in the topmost Via, from the own socket, for one pass; any later
+//! one is a retransmission.
 
 use core::hash::Hasher;
 
@@ -14,7 +14,7 @@ use siphasher::sip::SipHasher24;
 use crate::capture;
 use crate::dialog::User;
 use crate::message::{Message, Name, StartLine, list};
-use crate::pending::{Leg, LegState, Phase};
+use crate::pending::{LegState, Phase};
 use crate::store::{Id, Store};
 
 use super::words::{LOOP, Loop};
@@ -86,26 +86,25 @@ impl<S: Store> Registry<S> {
         let Some((id, digest, cseq)) = read_mark(message) else {
             return Ok(Pass::NotOurs);
         };
-        match self.pass(id, digest, cseq) {
-            // No such dialog: its release has ended, or there never was one.
-            Err(RegistryError::NotFound) => Ok(Pass::NotOurs),
+        let Some(to) = [User::Called, User::Calling].into_iter().find(|to| same(self.digest(id, *to, cseq), digest))
+        else {
+            return Ok(Pass::NotOurs);
+        };
+        match self.pass(id, to, cseq) {
+            // Ours, but late: the release has ended. The script has had it.
+            Err(RegistryError::NotFound) => Ok(Pass::Again { id, answered: 0 }),
             pass => self.counted(pass),
         }
     }
 
-    fn pass(&self, id: Id, digest: u64, cseq: u32) -> Result<Pass, RegistryError> {
-        let mut ours = false;
-        for user in [User::Called, User::Calling] {
-            let leg = self.leg(id, user)?;
-            ours |= leg.looped && leg.cseq == cseq && same(self.digest(id, user, leg), digest);
-        }
-        if !ours || self.release(id)?.phase != Phase::UnderWay {
-            return Ok(Pass::NotOurs);
-        }
-        let first = self.change(id, LOOP, |word| {
-            let state = Loop::from_word(word);
-            (!state.seen).then(|| Loop { seen: true, ..state }.to_word())
-        })?;
+    fn pass(&self, id: Id, to: User, cseq: u32) -> Result<Pass, RegistryError> {
+        let leg = self.leg(id, to)?;
+        let awaited = self.release(id)?.phase == Phase::UnderWay && leg.looped && leg.cseq == cseq;
+        let first = awaited
+            && self.change(id, LOOP, |word| {
+                let state = Loop::from_word(word);
+                (!state.seen).then(|| Loop { seen: true, ..state }.to_word())
+            })?;
         if first {
             return Ok(Pass::First(id));
         }
@@ -123,18 +122,18 @@ impl<S: Store> Registry<S> {
     }
 
     fn mark(&self, id: Id, to: User, cseq: u32) -> Vec<u8> {
-        let digest = self.digest(id, to, Leg { cseq, ..Leg::default() });
+        let digest = self.digest(id, to, cseq);
         let mut mark = PARAMETER.to_vec();
         mark.extend_from_slice(format!("{:016x}{digest:016x}", id.0).as_bytes());
         mark
     }
 
-    fn digest(&self, id: Id, to: User, leg: Leg) -> u64 {
+    fn digest(&self, id: Id, to: User, cseq: u32) -> u64 {
         let mut hasher = SipHasher24::new_with_key(&self.store.secret());
         hasher.write(b"via");
         hasher.write(&id.0.to_le_bytes());
         hasher.write(&[u8::from(to == User::Calling)]);
-        hasher.write(&leg.cseq.to_le_bytes());
+        hasher.write(&cseq.to_le_bytes());
         hasher.finish()
     }
 }
