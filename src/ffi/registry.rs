@@ -2,15 +2,20 @@
 //! Dialogs captured from the messages that a host sees, in a store that its processes share.
 
 use core::ffi::c_void;
+use core::time::Duration;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 use super::dialog::{Own, owns, serves as number_of_side};
 use super::guard::{guard, guard_unit};
-use super::log::{IMS_RELEASE_LOG_ERROR, log};
+use super::log::{IMS_RELEASE_LOG_ERROR, IMS_RELEASE_LOG_INFO, IMS_RELEASE_LOG_WARNING, log};
 use super::sized::{Sized32, read};
 use super::status::{self, IMS_RELEASE_ARGUMENT, IMS_RELEASE_NULL, Status};
 use super::str::Str;
 use crate::pending::Outcome;
 use crate::registry::{self, Settings, What};
+use crate::store::shared::{Level, SharedConfig, SharedStore};
 use crate::store::{MemoryStore, Store, StoreError};
 
 /// `engine`: one file, mapped and shared by all processes that are forked after the opening. Survives restarts.
@@ -18,7 +23,7 @@ pub const IMS_RELEASE_ENGINE_SHARED: u32 = 1;
 /// `engine`: the memory of one process, for threaded hosts and tests.
 pub const IMS_RELEASE_ENGINE_MEMORY: u32 = 2;
 
-/// `uid`, `gid`: the files stay with whoever makes them.
+/// `uid`, `gid`: no change of owner.
 pub const IMS_RELEASE_OWNER_NONE: u32 = u32::MAX;
 
 /// `seen`: of no call that is tracked.
@@ -106,9 +111,10 @@ pub struct Config {
     pub directory: Str,
     /// Octets of the store, of the shared engine allocated in full when its file is made; 0 for 64 MiB.
     pub size: u64,
-    /// User that the files are given to: the one that the processes run as. IMS_RELEASE_OWNER_NONE to leave them.
+    /// User that the files are given to: the one that the processes run as. IMS_RELEASE_OWNER_NONE to leave
+    /// them with whoever opens the registry.
     pub uid: u32,
-    /// Group that the files are given to. IMS_RELEASE_OWNER_NONE to leave them.
+    /// Group that the files are given to with `uid`. IMS_RELEASE_OWNER_NONE to leave that.
     pub gid: u32,
     /// Longest wait for a lock of the store; 0 for 100.
     pub lock_timeout_ms: u32,
@@ -195,8 +201,36 @@ impl Callback {
 
 /// Octets of a store when none are given.
 const SIZE: u64 = 64 * 1024 * 1024;
+/// Milliseconds that a call waits for a lock when none are given.
+const LOCK_TIMEOUT: u64 = 100;
 /// What a dialog takes in memory, about.
 const RECORD: u64 = 2048;
+
+/// # Safety
+/// The directory must be readable as the header asks.
+unsafe fn shared_store(config: &Config) -> Result<Result<Box<dyn Store>, StoreError>, Status> {
+    // SAFETY: this function's own condition.
+    let directory = unsafe { config.directory.bytes(IMS_RELEASE_ARGUMENT) }?;
+    if directory.is_empty() || directory.contains(&0) {
+        return Err(IMS_RELEASE_ARGUMENT);
+    }
+    let timeout = if config.lock_timeout_ms == 0 { LOCK_TIMEOUT } else { config.lock_timeout_ms.into() };
+    let opened = SharedStore::open(&SharedConfig {
+        directory: Path::new(OsStr::from_bytes(directory)),
+        size: if config.size == 0 { SIZE } else { config.size },
+        lock_timeout: Duration::from_millis(timeout),
+        owner: (config.uid != IMS_RELEASE_OWNER_NONE).then_some((config.uid, config.gid)),
+        log: &|level, text| {
+            let level = match level {
+                Level::Error => IMS_RELEASE_LOG_ERROR,
+                Level::Warning => IMS_RELEASE_LOG_WARNING,
+                Level::Info => IMS_RELEASE_LOG_INFO,
+            };
+            log(level, &format!("ims_release: {text}"));
+        },
+    });
+    Ok(opened.map(|store| Box::new(store) as Box<dyn Store>))
+}
 
 fn memory_store(size: u64) -> Result<Box<dyn Store>, StoreError> {
     let records = if size == 0 { SIZE } else { size } / RECORD;
@@ -226,6 +260,8 @@ pub unsafe extern "C" fn ims_release_registry_open(config: *const Config, regist
         // SAFETY: as above.
         let own = unsafe { owns(c.own, c.own_count) }?;
         let store = match c.engine {
+            // SAFETY: as above.
+            IMS_RELEASE_ENGINE_SHARED => unsafe { shared_store(&c) }?,
             IMS_RELEASE_ENGINE_MEMORY => memory_store(c.size),
             _ => return Err(IMS_RELEASE_ARGUMENT),
         }

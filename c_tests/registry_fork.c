@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Forked processes that share one store finish one release exactly once, and a restart finds what was there. */
+#include "support.h"
+
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define WORKERS 8
+#define CALLS 40
+
+/* Seen by all processes. */
+struct shared {
+    int started[CALLS], refused[CALLS], ended[CALLS], outcome[CALLS], first[CALLS], again[CALLS];
+};
+static struct shared *shared;
+static char directory[] = "/tmp/ims_release_fork.XXXXXX";
+
+static ims_release_str call_of(int call, char *buffer)
+{
+    sprintf(buffer, "call-%d", call);
+    return text_of(buffer);
+}
+
+static int call_of_id(ims_release_str call_id)
+{
+    char buffer[16] = { 0 };
+    memcpy(buffer, call_id.s + 5, (size_t)call_id.len - 5);
+    return atoi(buffer);
+}
+
+static void ended(void *env, const ims_release_ended *ended)
+{
+    (void)env;
+    int call = call_of_id(ended->call_id);
+    __atomic_add_fetch(&shared->ended[call], 1, __ATOMIC_SEQ_CST);
+    shared->outcome[call] = (int)ended->outcome;
+}
+
+static void remember(void *env, const ims_release_entry *entry)
+{
+    *(uint64_t *)env = entry->id;
+}
+
+static void count(void *env, const ims_release_entry *entry)
+{
+    (void)entry;
+    ++*(int *)env;
+}
+
+static ims_release_registry *open_registry(void)
+{
+    ims_release_registry *registry = NULL;
+    ims_release_config config = { .struct_size = sizeof config,
+                                  .engine = IMS_RELEASE_ENGINE_SHARED,
+                                  .directory = text_of(directory),
+                                  .size = 16 * 1024 * 1024,
+                                  .uid = IMS_RELEASE_OWNER_NONE,
+                                  .gid = IMS_RELEASE_OWNER_NONE,
+                                  .lock_timeout_ms = 10000,
+                                  .own = base_a_own,
+                                  .own_count = 1,
+                                  .ended = ended };
+    assert_int_equal(ims_release_registry_open(&config, &registry), IMS_RELEASE_OK);
+    return registry;
+}
+
+static char *message_of(const char *format, const char *call_id)
+{
+    /* The messages are made for the Call-ID "@". */
+    static char message[2048];
+    const char *at = strchr(strstr(format, "Call-ID: "), '@');
+    sprintf(message, "%.*s%s%s", (int)(at - format), format, call_id, at + 1);
+    return message;
+}
+
+static void establish(ims_release_registry *registry, const char *call_id)
+{
+    uint32_t seen;
+    assert_int_equal(ims_release_registry_track(registry, text_of(message_of(MESSAGE_INVITE("@"), call_id)),
+                                                IMS_RELEASE_SERVES_CALLING, NOW),
+                     IMS_RELEASE_OK);
+    assert_int_equal(ims_release_registry_observe(registry, text_of(message_of(MESSAGE_200("@"), call_id)), NOW, &seen),
+                     IMS_RELEASE_OK);
+    assert_int_equal(seen, IMS_RELEASE_SEEN_CONFIRMED);
+    assert_int_equal(ims_release_registry_observe(
+                         registry, text_of(message_of(MESSAGE_WITHIN("ACK", "127", "@"), call_id)), NOW, &seen),
+                     IMS_RELEASE_OK);
+    assert_int_equal(seen, IMS_RELEASE_SEEN_ACKNOWLEDGED);
+}
+
+#define MUST(condition)                                                                                                \
+    do {                                                                                                               \
+        if (!(condition)) {                                                                                            \
+            fprintf(stderr, "worker: line %d: %s\n", __LINE__, #condition);                                            \
+            _exit(1);                                                                                                  \
+        }                                                                                                              \
+    } while (0)
+
+/* One worker: tries to release every call, and notes both replies of every call, as if each had come to it. */
+static void work(ims_release_registry *registry, const uint64_t *ids)
+{
+    static struct pair pair;
+    static char message[4096];
+    ims_release_options options = reason_r();
+    for (int call = 0; call < CALLS; call++) {
+        memset(&pair, 0, sizeof pair);
+        pair.called.struct_size = pair.calling.struct_size = sizeof(ims_release_bye);
+        ims_release_status status = ims_release_registry_start(
+            registry, ids[call], &options, NOW, pair.called_buffer, sizeof pair.called_buffer, pair.calling_buffer,
+            sizeof pair.calling_buffer, &pair.called, &pair.calling);
+        MUST(status == IMS_RELEASE_OK || status == IMS_RELEASE_ALREADY_RELEASING);
+        if (status != IMS_RELEASE_OK) {
+            __atomic_add_fetch(&shared->refused[call], 1, __ATOMIC_SEQ_CST);
+            continue;
+        }
+        __atomic_add_fetch(&shared->started[call], 1, __ATOMIC_SEQ_CST);
+        size_t length;
+        MUST(ims_release_registry_adopt(registry, ids[call], IMS_RELEASE_LEG_CALLED, pair.called.message,
+                                        text_of("BYE sip:x SIP/2.0\r\nVia: SIP/2.0/UDP p;branch=z9hG4bK1\r\n\r\n"),
+                                        message, sizeof message, &length) == IMS_RELEASE_OK);
+        /* The mark is known in all processes: children of this worker meet the BYE at once. */
+        pid_t children[2];
+        for (int i = 0; i < 2; i++) {
+            children[i] = fork();
+            MUST(children[i] != -1);
+            if (children[i] == 0) {
+                uint32_t pass, answered;
+                uint64_t id;
+                ims_release_str bye = { message, (int)length };
+                MUST(ims_release_registry_recognise(registry, bye, 1, &pass, &id, &answered) == IMS_RELEASE_OK);
+                MUST(pass != IMS_RELEASE_PASS_NOT_OURS && id == ids[call]);
+                __atomic_add_fetch(pass == IMS_RELEASE_PASS_FIRST ? &shared->first[call] : &shared->again[call], 1,
+                                   __ATOMIC_SEQ_CST);
+                _exit(0);
+            }
+        }
+        for (int i = 0; i < 2; i++) {
+            int how;
+            MUST(waitpid(children[i], &how, 0) == children[i] && how == 0);
+        }
+    }
+}
+
+static void note_all(ims_release_registry *registry, const uint64_t *ids, int worker)
+{
+    for (int i = 0; i < CALLS; i++) {
+        int call = (i + worker) % CALLS;
+        uint32_t first = worker % 2 ? IMS_RELEASE_LEG_CALLED : IMS_RELEASE_LEG_CALLING;
+        uint32_t second = IMS_RELEASE_LEG_CALLED + IMS_RELEASE_LEG_CALLING - first;
+        MUST(ims_release_registry_note(registry, ids[call], first, 200, NOW + 10) == IMS_RELEASE_OK);
+        MUST(ims_release_registry_note(registry, ids[call], second, 200, NOW + 10) == IMS_RELEASE_OK);
+    }
+}
+
+static void each_release_ends_once(void **state)
+{
+    (void)state;
+    uint64_t ids[CALLS];
+    char call_id[16];
+    assert_non_null(mkdtemp(directory));
+    shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    assert_ptr_not_equal(shared, MAP_FAILED);
+    memset(shared, 0, sizeof *shared);
+    ims_release_registry *registry = open_registry();
+
+    /* The calls come through a worker: what a child has stored, its parent finds. */
+    pid_t child = fork();
+    if (child == 0) {
+        for (int call = 0; call < CALLS; call++) {
+            call_of(call, call_id);
+            establish(registry, call_id);
+        }
+        _exit(0);
+    }
+    int how;
+    assert_int_equal(waitpid(child, &how, 0), child);
+    assert_int_equal(how, 0);
+    for (int call = 0; call < CALLS; call++)
+        assert_int_equal(ims_release_registry_find(registry, IMS_RELEASE_SELECT_CALL, call_of(call, call_id), remember,
+                                                   &ids[call]),
+                         IMS_RELEASE_OK);
+
+    for (int round = 0; round < 2; round++) {
+        pid_t workers[WORKERS];
+        for (int i = 0; i < WORKERS; i++) {
+            workers[i] = fork();
+            assert_int_not_equal(workers[i], -1);
+            if (workers[i] == 0) {
+                if (round == 0)
+                    work(registry, ids);
+                else
+                    note_all(registry, ids, i);
+                _exit(0);
+            }
+        }
+        for (int i = 0; i < WORKERS; i++) {
+            assert_int_equal(waitpid(workers[i], &how, 0), workers[i]);
+            assert_int_equal(how, 0);
+        }
+        for (int call = 0; call < CALLS; call++) {
+            assert_int_equal(shared->started[call], 1);
+            assert_int_equal(shared->refused[call], WORKERS - 1);
+            assert_int_equal(shared->first[call], 1);
+            assert_int_equal(shared->again[call], 1);
+            assert_int_equal(shared->ended[call], round);
+            if (round == 1)
+                assert_int_equal(shared->outcome[call], IMS_RELEASE_COMPLETED);
+        }
+    }
+
+    ims_release_stats stats = { .struct_size = sizeof stats };
+    assert_int_equal(ims_release_registry_stats(registry, &stats), IMS_RELEASE_OK);
+    assert_int_equal(stats.started, CALLS);
+    assert_int_equal(stats.completed, CALLS);
+    assert_int_equal(stats.records, 0);
+    assert_int_equal(stats.damaged, 0);
+    ims_release_registry_close(registry);
+}
+
+/* Runs after the one above, in its directory. */
+static void a_restart_finds_the_call(void **state)
+{
+    (void)state;
+    ims_release_registry *registry = open_registry();
+    establish(registry, "call-7");
+
+    /* Nobody else may use the store meanwhile. */
+    ims_release_registry *second = NULL;
+    ims_release_config config = { .struct_size = sizeof config,
+                                  .engine = IMS_RELEASE_ENGINE_SHARED,
+                                  .directory = text_of(directory),
+                                  .uid = IMS_RELEASE_OWNER_NONE,
+                                  .gid = IMS_RELEASE_OWNER_NONE };
+    assert_int_equal(ims_release_registry_open(&config, &second), IMS_RELEASE_STORE_IO);
+    assert_null(second);
+    ims_release_registry_close(registry);
+
+    registry = open_registry();
+    int found = 0;
+    uint64_t next;
+    assert_int_equal(ims_release_registry_find(registry, IMS_RELEASE_SELECT_DIALOG, text_of("call-7,171828,314159"),
+                                               count, &found),
+                     IMS_RELEASE_OK);
+    assert_int_equal(found, 1);
+    found = 0;
+    uint64_t cursor = 0;
+    do {
+        assert_int_equal(ims_release_registry_list(registry, cursor, 10000, count, &found, &next), IMS_RELEASE_OK);
+        cursor = next;
+    } while (cursor != 0);
+    assert_int_equal(found, 1);
+    ims_release_registry_close(registry);
+}
+
+static int remove_directory(void **state)
+{
+    (void)state;
+    char command[64];
+    snprintf(command, sizeof command, "rm -rf %s", directory);
+    return system(command);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = { cmocka_unit_test(each_release_ends_once),
+                                        cmocka_unit_test(a_restart_finds_the_call) };
+    return cmocka_run_group_tests(tests, NULL, remove_directory);
+}
