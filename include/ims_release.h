@@ -277,7 +277,7 @@
 // `engine`: the memory of one process, for threaded hosts and tests.
 #define IMS_RELEASE_ENGINE_MEMORY 2
 
-// `uid`, `gid`: the files stay with whoever makes them.
+// `uid`, `gid`: no change of owner.
 #define IMS_RELEASE_OWNER_NONE UINT32_MAX
 
 // `seen`: of no call that is tracked.
@@ -645,9 +645,10 @@ typedef struct ims_release_config {
     struct ims_release_str directory;
     // Octets of the store, of the shared engine allocated in full when its file is made; 0 for 64 MiB.
     uint64_t size;
-    // User that the files are given to: the one that the processes run as. IMS_RELEASE_OWNER_NONE to leave them.
+    // User that the files are given to: the one that the processes run as. IMS_RELEASE_OWNER_NONE to leave
+    // them with whoever opens the registry.
     uint32_t uid;
-    // Group that the files are given to. IMS_RELEASE_OWNER_NONE to leave them.
+    // Group that the files are given to with `uid`. IMS_RELEASE_OWNER_NONE to leave that.
     uint32_t gid;
     // Longest wait for a lock of the store; 0 for 100.
     uint32_t lock_timeout_ms;

@@ -17,7 +17,7 @@ macro_rules! harnesses {
     };
 }
 
-harnesses!(abi, cseq, golden, null, registry, sizing);
+harnesses!(abi, cseq, golden, null, registry, registry_fork, sizing);
 
 fn check(name: &str) {
     let directory = tempfile::tempdir().expect("a directory for temporary files");
