@@ -1,2 +1,15 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Drives a real proxy, SIPp and their captures for the live tests and the demo.
+//!
+//! A [`host::Host`] is a proxy with ims_release loaded; [`kamailio`] is the adapter for Kamailio. [`scenario`] and
+//! [`call`] set calls up with SIPp, [`verdict`] judges a release by what both ends received, what was on the wire and
+//! what the script logged, [`ladder`] draws it.
+
+pub mod call;
+pub mod dump;
+pub mod host;
+pub mod kamailio;
+pub mod message;
+pub mod process;
+pub mod scenario;
+pub mod sipp;

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What was on the wire, as Kamailio's sipdump module wrote it: every datagram it received or sent, those that it sent
+//! to its own socket included. Needs no root, unlike a packet sniffer.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::Path;
+
+use crate::message::Message;
+
+/// One datagram at the proxy.
+#[derive(Clone, Debug)]
+pub struct Packet {
+    /// Seconds of the epoch.
+    pub time: f64,
+    /// True when the proxy sent it.
+    pub sent: bool,
+    /// From where.
+    pub source: SocketAddr,
+    /// To where.
+    pub destination: SocketAddr,
+    /// The message.
+    pub message: Message,
+}
+
+impl Packet {
+    /// True when the proxy sent it to itself.
+    pub fn looped(&self) -> bool {
+        self.source == self.destination
+    }
+}
+
+/// Reads all captures of a directory, in the order of time.
+pub fn read(directory: &Path) -> Vec<Packet> {
+    let Ok(entries) = fs::read_dir(directory) else { return Vec::new() };
+    let mut found: Vec<Packet> = entries
+        .flatten()
+        .filter(|entry| entry.path().extension().is_some_and(|extension| extension == "data"))
+        .filter_map(|entry| fs::read(entry.path()).ok())
+        .flat_map(|bytes| parse(&bytes))
+        .collect();
+    found.sort_by(|one, two| one.time.total_cmp(&two.time));
+    found
+}
+
+/// A block is a rule, lines "name: value", another rule, the message, a last rule.
+fn parse(bytes: &[u8]) -> Vec<Packet> {
+    let text = String::from_utf8_lossy(bytes);
+    let mut found = Vec::new();
+    for block in text.split("====================\n").skip(1) {
+        let Some((head, rest)) = block.split_once("~~~~~~~~~~~~~~~~~~~~\n") else { continue };
+        let Some((body, _)) = rest.split_once("||||||||||||||||||||\n") else { continue };
+        let value = |name: &str| {
+            head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": ")).unwrap_or_default().trim()
+        };
+        let address = |ip: &str, port: &str| format!("{}:{}", value(ip), value(port)).parse::<SocketAddr>().ok();
+        let (Some(source), Some(destination)) = (address("srcip", "srcport"), address("dstip", "dstport")) else { continue };
+        let body = body.strip_suffix('\n').unwrap_or(body);
+        found.push(Packet {
+            time: value("time").parse().unwrap_or_default(),
+            sent: value("tag").starts_with("snd"),
+            source,
+            destination,
+            message: Message::new(body.as_bytes()),
+        });
+    }
+    found
+}

@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Kamailio as a host: the distribution's binary, our module from target/kamailio, never in the background.
+
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::dump::{self, Packet};
+use crate::host::{Fault, Host, Result};
+use crate::process::{Directory, Process, wait_until};
+
+const PROGRAM: &str = "/usr/sbin/kamailio";
+const START_LIMIT: Duration = Duration::from_secs(15);
+
+/// One Kamailio with its sockets, directory and log.
+pub struct Kamailio {
+    configuration: PathBuf,
+    defines: Vec<String>,
+    one: SocketAddr,
+    two: Option<SocketAddr>,
+    process: Option<Process>,
+    // Last, so that it is removed after the process.
+    directory: Directory,
+}
+
+/// The repository.
+pub fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(Path::to_path_buf).unwrap_or_default()
+}
+
+/// A loopback address that no other test or run is likely to use: 127.x.y.z out of pid and a counter.
+pub fn own_loopback_address() -> IpAddr {
+    static NEXT: AtomicU32 = AtomicU32::new(1);
+    let counter = NEXT.fetch_add(1, Ordering::Relaxed);
+    let pid = std::process::id();
+    let [.., high, low] = pid.to_be_bytes();
+    let number = u8::try_from(counter % 250 + 2).unwrap_or(2);
+    IpAddr::V4(Ipv4Addr::new(127, high.clamp(1, 254), low, number))
+}
+
+/// A free UDP port of `address`, found by binding.
+pub fn free_port(address: IpAddr) -> Result<SocketAddr> {
+    UdpSocket::bind((address, 0)).and_then(|socket| socket.local_addr()).map_err(|error| format!("no free port: {error}"))
+}
+
+fn modules() -> Result<String> {
+    let ours = std::env::var_os("IMS_RELEASE_KAMAILIO_MODULES")
+        .map_or_else(|| repository().join("target/kamailio"), PathBuf::from);
+    if !ours.join("ims_release.so").exists() {
+        return Err(format!("{}/ims_release.so is missing: run `make kamailio`", ours.display()));
+    }
+    let machine = std::env::consts::ARCH;
+    let stock = [format!("/usr/lib/{machine}-linux-gnu/kamailio/modules"), "/usr/lib/kamailio/modules".to_owned()]
+        .into_iter()
+        .find(|path| Path::new(path).join("tm.so").exists())
+        .ok_or("Kamailio's own modules are not installed: run `make deps`")?;
+    Ok(format!("{stock}:{}", ours.display()))
+}
+
+impl Kamailio {
+    /// Prepares one with the configuration of the live tests; `defines` as for `-A`.
+    pub fn for_tests(defines: &[&str]) -> Result<Self> {
+        Self::with_configuration(&repository().join("live/hosts/kamailio.cfg"), defines)
+    }
+
+    /// Prepares one with any configuration that takes LISTEN_ONE, STORE, RPC_SOCKET, CTL_SOCKET and CAPTURES by `-A`.
+    pub fn with_configuration(configuration: &Path, defines: &[&str]) -> Result<Self> {
+        let directory = Directory::new().map_err(|error| format!("no temporary directory: {error}"))?;
+        for name in ["captures", "run"] {
+            fs::create_dir(directory.path().join(name)).map_err(|error| format!("{name}: {error}"))?;
+        }
+        let address = own_loopback_address();
+        let one = free_port(address)?;
+        let two = if defines.contains(&"WITH_TWO_SOCKETS") { Some(free_port(address)?) } else { None };
+        let defines = defines.iter().map(|define| (*define).to_owned()).collect();
+        Ok(Self { configuration: configuration.to_owned(), defines, one, two, process: None, directory })
+    }
+
+    /// Where the store of the module is.
+    pub fn store(&self) -> PathBuf {
+        self.directory.path().join("store")
+    }
+
+    /// The captures.
+    pub fn captures(&self) -> PathBuf {
+        self.directory.path().join("captures")
+    }
+
+    fn rpc_socket(&self) -> PathBuf {
+        self.directory.path().join("rpc.sock")
+    }
+
+    fn ctl_socket(&self) -> String {
+        format!("unix:{}/ctl.sock", self.directory.path().display())
+    }
+
+    fn log_file(&self) -> PathBuf {
+        self.directory.path().join("kamailio.log")
+    }
+
+    fn arguments(&self) -> Result<Vec<String>> {
+        let directory = self.directory.path().display();
+        let mut arguments: Vec<String> = ["-DD", "-E", "-m", "32", "-M", "8", "-f"].map(str::to_owned).to_vec();
+        arguments.push(self.configuration.display().to_string());
+        let mut add = |option: &str, value: String| arguments.extend([option.to_owned(), value]);
+        add("-L", modules()?);
+        add("-Y", format!("{directory}/run"));
+        add("-P", format!("{directory}/run/kamailio.pid"));
+        add("-w", directory.to_string());
+        add("-A", format!("LISTEN_ONE=udp:{}", self.one));
+        if let Some(two) = self.two {
+            add("-A", format!("LISTEN_TWO=udp:{two}"));
+        }
+        add("-A", format!("STORE=\"{}\"", self.store().display()));
+        add("-A", format!("CAPTURES=\"{}\"", self.captures().display()));
+        add("-A", format!("RPC_SOCKET=\"{}\"", self.rpc_socket().display()));
+        add("-A", format!("CTL_SOCKET=\"{}\"", self.ctl_socket()));
+        for define in &self.defines {
+            add("-A", define.clone());
+        }
+        Ok(arguments)
+    }
+
+    /// Starts it, expecting that it refuses; gives what it said.
+    pub fn refused_start(&mut self) -> Result<String> {
+        let mut process = self.spawn()?;
+        let ended = wait_until(START_LIMIT, || process.ended().is_some());
+        let good = process.ended().is_some_and(|status| status.success());
+        process.stop();
+        if ended && !good { Ok(self.log()) } else { Err(format!("it started all the same:\n{}", self.log())) }
+    }
+
+    fn spawn(&self) -> Result<Process> {
+        Process::start(Path::new(PROGRAM), &self.arguments()?, self.directory.path(), &self.log_file())
+            .map_err(|error| format!("{PROGRAM}: {error}"))
+    }
+}
+
+impl Host for Kamailio {
+    fn start(&mut self) -> Result<()> {
+        let _ = fs::remove_file(self.rpc_socket());
+        let mut process = self.spawn()?;
+        let ready = wait_until(START_LIMIT, || {
+            process.ended().is_some() || matches!(self.call("core.version", &[]), Ok(Ok(_)))
+        });
+        if !ready || process.ended().is_some() {
+            return Err(format!("Kamailio did not start:\n{}", self.log()));
+        }
+        self.process = Some(process);
+        Ok(())
+    }
+
+    fn stop(&mut self) {
+        self.process = None;
+    }
+
+    fn kill(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            process.kill();
+        }
+    }
+
+    fn address(&self) -> SocketAddr {
+        self.one
+    }
+
+    fn address_towards_called(&self) -> SocketAddr {
+        self.two.unwrap_or(self.one)
+    }
+
+    fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    fn call(&self, method: &str, parameters: &[&str]) -> Result<std::result::Result<Value, Fault>> {
+        static NEXT: AtomicU32 = AtomicU32::new(1);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let path = self.directory.path().join(format!("client{number}.sock"));
+        let parameters: Vec<Value> = parameters
+            .iter()
+            .map(|text| text.parse::<u16>().map_or_else(|_| json!(text), |number| json!(number)))
+            .collect();
+        let request = json!({"jsonrpc": "2.0", "id": number, "method": method, "params": parameters});
+        let reply = (|| {
+            let socket = UnixDatagram::bind(&path)?;
+            socket.set_read_timeout(Some(Duration::from_secs(5)))?;
+            socket.send_to(request.to_string().as_bytes(), self.rpc_socket())?;
+            let mut buffer = vec![0; 1 << 18];
+            let length = socket.recv(&mut buffer)?;
+            buffer.truncate(length);
+            Ok::<_, std::io::Error>(buffer)
+        })();
+        let _ = fs::remove_file(&path);
+        let reply = reply.map_err(|error| format!("{method}: {error}"))?;
+        let value: Value = serde_json::from_slice(&reply)
+            .map_err(|error| format!("{method}: {error}: {}", String::from_utf8_lossy(&reply)))?;
+        if let Some(error) = value.get("error") {
+            let code = error.get("code").and_then(Value::as_i64).unwrap_or_default();
+            let text = error.get("message").and_then(Value::as_str).unwrap_or_default().to_owned();
+            return Ok(Err(Fault { code, text }));
+        }
+        Ok(Ok(value.get("result").cloned().unwrap_or(Value::Null)))
+    }
+
+    fn command(&self, words: &[&str]) -> Result<(bool, String)> {
+        let output = Command::new("kamcmd")
+            .args(["-s", &self.ctl_socket()])
+            .args(words)
+            .output()
+            .map_err(|error| format!("kamcmd: {error}"))?;
+        let text = [output.stdout, output.stderr].concat();
+        Ok((output.status.success(), String::from_utf8_lossy(&text).into_owned()))
+    }
+
+    fn log(&self) -> String {
+        fs::read(self.log_file()).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
+    }
+
+    fn wire(&self) -> Vec<Packet> {
+        // sipdump writes from a process of its own: wait until its file has come to rest.
+        let mut before = usize::MAX;
+        let mut packets = Vec::new();
+        wait_until(Duration::from_secs(2), || {
+            std::thread::sleep(Duration::from_millis(60));
+            packets = dump::read(&self.captures());
+            let same = packets.len() == before;
+            before = packets.len();
+            same
+        });
+        packets
+    }
+}
