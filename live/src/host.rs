@@ -31,8 +31,19 @@ pub struct Line {
 }
 
 impl Line {
-    /// Reads a log line; None when the script did not write it.
+    /// Reads a log line; None when the script did not write it. The lines of the example configurations are known too.
     pub fn parse(line: &str) -> Option<Self> {
+        if let Some((_, text)) = line.split_once("released call: ") {
+            // Written only after has_totag(), loose_route() and is_ims_release() were true.
+            let (call_id, target) = text.trim_end().split_once(" to ")?;
+            let fields = [("call_id", call_id), ("ruri", target), ("totag", "1"), ("loose", "1"), ("ours", "1")];
+            let fields = fields.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+            return Some(Self { kind: "bye".to_owned(), fields });
+        }
+        if let Some((_, text)) = line.split_once("ims_release: call_id=") {
+            let text = format!("LIVE done|call_id={}", text.trim_end().replace(' ', "|"));
+            return Self::parse(&text);
+        }
         let (_, text) = line.split_once("LIVE ")?;
         let mut parts = text.trim_end().split('|');
         let kind = parts.next()?.to_owned();

@@ -82,6 +82,13 @@ impl Kamailio {
         Ok(Self { configuration: configuration.to_owned(), defines, one, two, process: None, directory })
     }
 
+    /// Prepares one with a configuration of examples/kamailio, captured.
+    pub fn with_example(name: &str) -> Result<Self> {
+        let example = repository().join("examples/kamailio").join(name);
+        let define = format!("EXAMPLE=\"{}\"", example.display());
+        Self::with_configuration(&repository().join("live/hosts/capture.cfg"), &[&define])
+    }
+
     /// Where the store of the module is.
     pub fn store(&self) -> PathBuf {
         self.directory.path().join("store")

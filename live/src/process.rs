@@ -89,6 +89,11 @@ impl Drop for Directory {
     }
 }
 
+/// The child leads a group of its own, so its pid names both. A pid always fits.
+fn group_of(child: &Child) -> Pid {
+    Pid::from_raw(i32::try_from(child.id()).unwrap_or(i32::MAX))
+}
+
 /// A child in a process group of its own.
 #[derive(Debug)]
 pub struct Process {
@@ -115,7 +120,7 @@ impl Process {
             .stderr(error)
             .process_group(0)
             .spawn()?;
-        guard.get_or_insert_with(Leftovers::default).groups.insert(child.id().cast_signed());
+        guard.get_or_insert_with(Leftovers::default).groups.insert(group_of(&child).as_raw());
         Ok(Self { child, ended: None })
     }
 
@@ -135,7 +140,7 @@ impl Process {
     /// Asks it to end, and kills what is left of its group.
     pub fn stop(&mut self) {
         if self.ended().is_none() {
-            let _ = kill(Pid::from_raw(self.child.id().cast_signed()), Signal::SIGTERM);
+            let _ = kill(group_of(&self.child), Signal::SIGTERM);
             let _ = wait_until(Duration::from_secs(3), || self.ended().is_some());
         }
         self.kill();
@@ -143,9 +148,9 @@ impl Process {
 
     /// SIGKILL to the whole group: nothing in it can tidy up.
     pub fn kill(&mut self) {
-        let group = self.child.id().cast_signed();
-        if leftovers().as_mut().is_some_and(|all| all.groups.remove(&group)) {
-            let _ = killpg(Pid::from_raw(group), Signal::SIGKILL);
+        let group = group_of(&self.child);
+        if leftovers().as_mut().is_some_and(|all| all.groups.remove(&group.as_raw())) {
+            let _ = killpg(group, Signal::SIGKILL);
             if self.ended.is_none() {
                 self.ended = self.child.wait().ok();
             }
