@@ -112,10 +112,10 @@ impl Call {
         let done = |sipp: &Sipp, steps: &[Step]| {
             let (sent, received) = (sipp.sent(), sipp.received());
             let wanted = steps.iter().filter(|step| matches!(step, Step::Send { .. })).count();
-            let requests =
-                sent.iter().filter(|one| one.method().is_some_and(|method| !matches!(method.as_str(), "ACK" | "BYE"))).skip(usize::from(
-                    sent.first().is_some_and(|first| first.is("INVITE")),
-                ));
+            let requests = sent
+                .iter()
+                .filter(|one| one.method().is_some_and(|method| !matches!(method.as_str(), "ACK" | "BYE")))
+                .skip(usize::from(sent.first().is_some_and(|first| first.is("INVITE"))));
             let answered = requests
                 .filter(|request| {
                     let (number, method) = request.cseq();
@@ -169,7 +169,12 @@ impl Call {
         for (name, sipp) in [("calling", &self.calling), ("called", &self.called)] {
             for one in sipp.messages() {
                 let way = if one.sent { "->" } else { "<-" };
-                text += &format!("{name:8}{way} {:.3} {} [{}]\n", one.time, one.message.start_line(), one.message.header("CSeq"));
+                text += &format!(
+                    "{name:8}{way} {:.3} {} [{}]\n",
+                    one.time,
+                    one.message.start_line(),
+                    one.message.header("CSeq")
+                );
             }
         }
         text

@@ -54,7 +54,9 @@ fn parse(bytes: &[u8]) -> Vec<Packet> {
             head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": ")).unwrap_or_default().trim()
         };
         let address = |ip: &str, port: &str| format!("{}:{}", value(ip), value(port)).parse::<SocketAddr>().ok();
-        let (Some(source), Some(destination)) = (address("srcip", "srcport"), address("dstip", "dstport")) else { continue };
+        let (Some(source), Some(destination)) = (address("srcip", "srcport"), address("dstip", "dstport")) else {
+            continue;
+        };
         let body = body.strip_suffix('\n').unwrap_or(body);
         found.push(Packet {
             time: value("time").parse().unwrap_or_default(),

@@ -106,13 +106,32 @@ pub trait Host {
     }
 
     /// Releases by a selector ("call", "dialog", "id").
-    fn release(&self, selector: &str, value: &str, cause: &str, text: &str) -> Result<std::result::Result<Value, Fault>> {
+    fn release(
+        &self,
+        selector: &str,
+        value: &str,
+        cause: &str,
+        text: &str,
+    ) -> Result<std::result::Result<Value, Fault>> {
         self.call("ims_release.release", &[selector, value, cause, text])
     }
 
-    /// The list of dialogs, all pages, as the proxy prints it.
-    fn list(&self) -> Result<Value> {
-        self.call("ims_release.list", &[])?.map_err(|fault| format!("list: {} {}", fault.code, fault.text))
+    /// All dialogs, page after page.
+    fn list(&self) -> Result<Vec<Value>> {
+        let mut all = Vec::new();
+        let mut cursor = "0".to_owned();
+        for _ in 0..10_000 {
+            let page = self.call("ims_release.list", &[&cursor])?;
+            let page = page.map_err(|fault| format!("list: {} {}", fault.code, fault.text))?;
+            let entries = if let Value::Array(entries) = page { entries } else { vec![page] };
+            let next = entries.iter().find_map(|entry| entry.get("next")).map(ToString::to_string);
+            all.extend(entries.into_iter().filter(|entry| entry.get("next").is_none()));
+            cursor = next.ok_or("list: no word about the next page")?.trim_matches('"').to_owned();
+            if cursor == "0" {
+                return Ok(all);
+            }
+        }
+        Err("list: it has no end".to_owned())
     }
 
     /// One dialog in full.
@@ -127,7 +146,7 @@ pub trait Host {
 
     /// True when the list holds this call.
     fn holds(&self, call_id: &str) -> Result<bool> {
-        Ok(self.list()?.to_string().contains(call_id))
+        Ok(self.list()?.iter().any(|entry| entry.get("call_id").and_then(Value::as_str) == Some(call_id)))
     }
 
     /// Waits for the end of a release and gives the script's line about it.
@@ -147,7 +166,8 @@ mod tests {
 
     #[test]
     fn a_line_of_the_script_gives_its_fields() {
-        let line = Line::parse("3(12) INFO: {1 2 BYE} <script>: LIVE done|time=1.5|call_id=a@b|outcome=gone\n").expect("line");
+        let line =
+            Line::parse("3(12) INFO: {1 2 BYE} <script>: LIVE done|time=1.5|call_id=a@b|outcome=gone\n").expect("line");
         assert_eq!((line.kind.as_str(), line.get("outcome"), line.time()), ("done", "gone", 1.5));
         assert_eq!(Line::parse("anything else"), None);
     }

@@ -46,7 +46,9 @@ pub fn own_loopback_address() -> IpAddr {
 
 /// A free UDP port of `address`, found by binding.
 pub fn free_port(address: IpAddr) -> Result<SocketAddr> {
-    UdpSocket::bind((address, 0)).and_then(|socket| socket.local_addr()).map_err(|error| format!("no free port: {error}"))
+    UdpSocket::bind((address, 0))
+        .and_then(|socket| socket.local_addr())
+        .map_err(|error| format!("no free port: {error}"))
 }
 
 fn modules() -> Result<String> {

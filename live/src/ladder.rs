@@ -66,7 +66,11 @@ pub fn draw(packets: &[Packet], names: &Names) -> String {
             Some(code) => format!("{code} {number} {method}"),
             None => format!("{method} {number}"),
         };
-        let own_via = message.headers("Via").iter().filter(|via| names.proxy.iter().any(|own| via.contains(&own.to_string()))).count();
+        let own_via = message
+            .headers("Via")
+            .iter()
+            .filter(|via| names.proxy.iter().any(|own| via.contains(&own.to_string())))
+            .count();
         let how = delivery(packet, own_via > 1);
         let arrow = arrow(from, to, &what);
         let row = format!("{:8.3} {arrow:<width$} {how}", packet.time - start, width = 2 * GAP + 10);
@@ -94,7 +98,11 @@ fn arrow(from: usize, to: usize, what: &str) -> String {
     for place in &mut row[left + 1..right] {
         *place = '-';
     }
-    if from < to { row[right - 1] = '>' } else { row[left + 1] = '<' }
+    if from < to {
+        row[right - 1] = '>'
+    } else {
+        row[left + 1] = '<'
+    }
     let label = format!(" {what} ");
     let start = left + (right - left).saturating_sub(label.len()) / 2;
     for (place, character) in row[start..right].iter_mut().zip(label.chars()) {

@@ -269,8 +269,10 @@ impl Script {
         let mut xml = head("called user");
         recv_request(&mut xml, "INVITE");
         let with_dialog = |code: u16| {
-            let mut lines: Vec<String> =
-                reply(code).into_iter().map(|line| if line == "[last_To:]" { format!("To: {}", user.identity) } else { line }).collect();
+            let mut lines: Vec<String> = reply(code)
+                .into_iter()
+                .map(|line| if line == "[last_To:]" { format!("To: {}", user.identity) } else { line })
+                .collect();
             lines.push(format!("Contact: {}", user.contact));
             lines.extend(user.hop.iter().map(|hop| format!("Record-Route: {hop}")));
             lines.push("[last_Record-Route:]".to_owned());

@@ -311,15 +311,14 @@ impl<'a> Judge<'a> {
             );
             return;
         }
-        self.same(
-            name("called: once through request_route", "calling: once through request_route"),
-            &passes.len(),
-            &1,
-        );
+        self.same(name("called: once through request_route", "calling: once through request_route"), &passes.len(), &1);
         if let Some(pass) = passes.first() {
             let seen = ["totag", "loose", "ours"].map(|field| pass.get(field).to_owned());
             self.same(
-                name("called: has_totag, loose_route, is_ims_release", "calling: has_totag, loose_route, is_ims_release"),
+                name(
+                    "called: has_totag, loose_route, is_ims_release",
+                    "calling: has_totag, loose_route, is_ims_release",
+                ),
                 &seen,
                 &["1", "1", "1"].map(str::to_owned),
             );
@@ -350,7 +349,11 @@ impl<'a> Judge<'a> {
         let Ok(expected) = self.evidence.expected(self.host, Leg::Called) else { return };
         let first = self.wire.iter().find(|packet| packet.sent && packet.message.is("BYE"));
         let good = first.is_some_and(|packet| packet.message.header("From") == expected.from);
-        self.say("called user first", good, first.map_or_else(|| "no BYE left".to_owned(), |one| one.message.start_line()));
+        self.say(
+            "called user first",
+            good,
+            first.map_or_else(|| "no BYE left".to_owned(), |one| one.message.start_line()),
+        );
     }
 
     /// Both users answered 200.
@@ -382,7 +385,14 @@ pub fn looped(serves: Serves) -> (bool, bool) {
 }
 
 /// All that an ordinary release must show.
-pub fn of_a_release(host: &dyn Host, call: &Call, call_id: &str, serves: Serves, cause: &str, text: &str) -> Vec<Verdict> {
+pub fn of_a_release(
+    host: &dyn Host,
+    call: &Call,
+    call_id: &str,
+    serves: Serves,
+    cause: &str,
+    text: &str,
+) -> Vec<Verdict> {
     let (called, calling) = looped(serves);
     let reason = format!("SIP;cause={cause};text=\"{text}\"");
     let mut judge = Judge::new(host, call, call_id);

@@ -142,11 +142,8 @@ fn one(host: &Kamailio, number: usize, release: &Release) -> Result<Vec<Verdict>
     }
     done(outcome.get("outcome"));
     let verdicts = verdict::of_a_release(host, &call, &call_id, release.serves, cause, text);
-    let names = Names {
-        calling: call.script.calling.address,
-        proxy: vec![host.address()],
-        called: call.script.called.address,
-    };
+    let names =
+        Names { calling: call.script.calling.address, proxy: vec![host.address()], called: call.script.called.address };
     let wire: Vec<_> = host.wire().into_iter().filter(|packet| packet.message.call_id() == call_id).collect();
     println!("\n{}", ladder::draw(&wire, &names));
     Ok(verdicts)
