@@ -118,7 +118,8 @@ static void work(const uint64_t *ids)
         __atomic_add_fetch(&shared->started[call], 1, __ATOMIC_SEQ_CST);
         size_t length;
         MUST(ims_release_registry_adopt(registry, ids[call], IMS_RELEASE_LEG_CALLED, pair.called.message,
-                                        text_of("BYE sip:x SIP/2.0\r\nVia: SIP/2.0/UDP p;branch=z9hG4bK1\r\n\r\n"),
+                                        text_of("BYE sip:x SIP/2.0\r\nVia: SIP/2.0/UDP p;branch=z9hG4bK1\r\nFrom: x\r\n"
+                                                "To: x\r\nCall-ID: x\r\nCSeq: 128 BYE\r\n\r\n"),
                                         message, sizeof message, &length) == IMS_RELEASE_OK);
         /* The mark is known in all processes: children of this worker meet the BYE at once. */
         pid_t children[2];

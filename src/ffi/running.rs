@@ -112,13 +112,18 @@ pub unsafe extern "C" fn ims_release_registry_note(
     })
 }
 
-/// For a host whose transaction layer prints the request itself: writes our BYE (`ours`, built without Via) with the
-/// topmost Via of what the host has printed, so that all else goes out as the library wrote it and the host still knows
-/// its replies. On the leg that goes through the own socket the Via gets the mark that ims_release_registry_recognise()
-/// knows.
+/// For a host whose transaction layer prints the request itself: writes the message that the host has `printed` with
+/// what such a layer cannot print of our BYE, `ours`. The values of the first From and To row become those of `ours`,
+/// byte by byte. On the leg that goes through the own socket the topmost Via gets the mark that
+/// ims_release_registry_recognise() knows. All else stays as printed, with its line ends: what the host or its operator
+/// added goes out, and the host knows its replies.
+///
+/// `ours` is `message` of the ims_release_bye; a Via in it does not matter. In `printed` the three headers may have
+/// their compact names, and values that do not follow their grammar; it is IMS_RELEASE_MESSAGE_INCOMPLETE where one is
+/// missing. IMS_RELEASE_NOT_RELEASING: no reply to this leg is awaited.
 ///
 /// `*length` is the length of the message; with IMS_RELEASE_BUFFER_TOO_SMALL what is needed, and nothing is written to
-/// `buffer`. On other errors it is untouched. `buffer` must not overlap the texts.
+/// `buffer`. On other errors both are untouched. `buffer` must not overlap the texts.
 ///
 /// Consumes nothing. Errors: 1, 3, 4, 207, 300 to 399. From any thread and process. No callback but the log.
 #[unsafe(no_mangle)]

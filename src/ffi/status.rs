@@ -89,8 +89,8 @@ pub const IMS_RELEASE_MESSAGE_METHOD: u32 = 204;
 pub const IMS_RELEASE_MESSAGE_TOO_LARGE: u32 = 205;
 /// Message: only an initial INVITE can be tracked.
 pub const IMS_RELEASE_MESSAGE_NOT_AN_INVITE: u32 = 206;
-/// Message: the printed one has no Via to take, or the BYE has one already.
-pub const IMS_RELEASE_MESSAGE_NO_VIA: u32 = 207;
+/// Message: the printed one lacks Via, From or To, or the BYE lacks From or To, or one of the two is no message.
+pub const IMS_RELEASE_MESSAGE_INCOMPLETE: u32 = 207;
 /// Message: Call-ID: missing.
 pub const IMS_RELEASE_MESSAGE_CALL_ID_MISSING: u32 = 208;
 /// Message: Call-ID: given twice.
@@ -216,7 +216,7 @@ pub(super) const fn of_registry(error: &RegistryError) -> Status {
         }
         RegistryError::BufferTooSmall { .. } => IMS_RELEASE_BUFFER_TOO_SMALL,
         RegistryError::NotReleasing => IMS_RELEASE_NOT_RELEASING,
-        RegistryError::NoVia => IMS_RELEASE_MESSAGE_NO_VIA,
+        RegistryError::Incomplete => IMS_RELEASE_MESSAGE_INCOMPLETE,
         RegistryError::Store(StoreError::Full) => IMS_RELEASE_STORE_FULL,
         RegistryError::Store(StoreError::TooLarge) => IMS_RELEASE_STORE_TOO_LARGE,
         RegistryError::Store(StoreError::Busy) => IMS_RELEASE_STORE_BUSY,
@@ -296,7 +296,9 @@ fn text(status: Status) -> &'static CStr {
         IMS_RELEASE_MESSAGE_CSEQ_DOUBLED => c_text!(Fault::Header(Field::CSeq, Problem::Doubled).text()),
         IMS_RELEASE_MESSAGE_CSEQ_UNREADABLE => c_text!(Fault::Header(Field::CSeq, Problem::Unreadable).text()),
         IMS_RELEASE_MESSAGE_NOT_AN_INVITE => c"Message: only an INVITE can be tracked",
-        IMS_RELEASE_MESSAGE_NO_VIA => c"Via: the printed message has none, or the BYE has one already",
+        IMS_RELEASE_MESSAGE_INCOMPLETE => {
+            c"Message: the printed one lacks Via, From or To, or the BYE lacks From or To"
+        }
         IMS_RELEASE_NOT_FOUND => c"Dialog: not found",
         IMS_RELEASE_EARLY => c"Dialog: early, not answered yet; cancel its INVITE instead",
         IMS_RELEASE_NOT_ACKNOWLEDGED => c"Dialog: answered, but not acknowledged yet",

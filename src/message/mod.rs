@@ -217,7 +217,8 @@ pub fn trim(text: &[u8]) -> &[u8] {
     trim_by(text, |b| matches!(b, b' ' | b'\t'))
 }
 
-fn trim_folded(text: &[u8]) -> &[u8] {
+/// Without blanks, tabs and line ends at both ends.
+pub(crate) fn trim_folded(text: &[u8]) -> &[u8] {
     trim_by(text, |b| matches!(b, b' ' | b'\t' | b'\r' | b'\n'))
 }
 

@@ -49,8 +49,9 @@ pub enum RegistryError {
     },
     /// No release of this dialog waits for that leg.
     NotReleasing,
-    /// The message that the host printed has no Via to take, or the BYE has one already.
-    NoVia,
+    /// The message that the host printed lacks Via, From or To, or the BYE lacks From or To, or one of the two is no
+    /// message.
+    Incomplete,
     /// The store refused.
     Store(StoreError),
 }
@@ -72,7 +73,7 @@ impl RegistryError {
             Self::Legs { called, .. } => called.text(),
             Self::BufferTooSmall { .. } => Error::BufferTooSmall.text(),
             Self::NotReleasing => "Dialog: no release waits for this",
-            Self::NoVia => "Via: the printed message has none, or the BYE has one already",
+            Self::Incomplete => "Message: the printed one lacks Via, From or To, or the BYE lacks From or To",
             Self::Store(error) => match error {
                 StoreError::Full => "Store: full, raise its size",
                 StoreError::TooLarge => "Store: the record is too large",

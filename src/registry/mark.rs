@@ -13,10 +13,11 @@ use siphasher::sip::SipHasher24;
 
 use crate::capture;
 use crate::dialog::User;
-use crate::message::{Message, Name, StartLine, list};
+use crate::message::{Message, StartLine};
 use crate::pending::{LegState, Phase};
 use crate::store::{Id, Store};
 
+use super::mend::{mended, topmost_via};
 use super::words::{LOOP, Loop};
 use super::{Registry, RegistryError};
 
@@ -41,10 +42,15 @@ const PARAMETER: &[u8] = b";ims-release=";
 const DIGITS: usize = 32;
 
 impl<S: Store> Registry<S> {
-    /// Puts the host's topmost Via, as `printed` by its transaction layer, into our BYE, and the mark into that where
-    /// the BYE goes through the own socket. Writes the message into `buffer` and returns its length.
+    /// Mends our BYE as the host has `printed` it: the values of its first From and To become those of `ours`, byte by
+    /// byte, and where it goes through the own socket its topmost Via gets the mark. All else stays as printed, so what
+    /// the host or its operator added is kept, and the host's transaction knows its replies. `ours` is the BYE as
+    /// [`Registry::start`] built it; a Via in it does not matter. Writes the message into `buffer` and returns its
+    /// length.
     ///
-    /// So the host's transaction knows its replies, and all else goes out as the library wrote it.
+    /// Errors: [`RegistryError::NotReleasing`] where no reply to that leg is awaited, [`RegistryError::Incomplete`]
+    /// where one of these headers is missing, [`RegistryError::BufferTooSmall`] with the length needed and nothing
+    /// written.
     pub fn adopt(
         &self,
         id: Id,
@@ -57,14 +63,8 @@ impl<S: Store> Registry<S> {
         if leg.state != LegState::Waiting {
             return Err(RegistryError::NotReleasing);
         }
-        let has_via = Message::parse(ours).is_ok_and(|m| m.headers().any(|h| h.name == Name::Via));
-        let first_line = memchr::memchr(b'\n', ours).map(|at| at + 1).filter(|_| !has_via);
-        let (Some(first_line), Some(via)) = (first_line, topmost_via(printed)) else {
-            return Err(RegistryError::NoVia);
-        };
         let mark = if leg.looped { self.mark(id, to, leg.cseq) } else { Vec::new() };
-        let (head, rest) = ours.split_at(first_line);
-        let pieces: [&[u8]; 6] = [head, b"Via: ", via, &mark, b"\r\n", rest];
+        let pieces = mended(ours, printed, &mark).ok_or(RegistryError::Incomplete)?;
         let length = pieces.iter().map(|p| p.len()).sum();
         let Some(buffer) = buffer.get_mut(..length) else {
             let (called, calling) = if to == User::Called { (length, 0) } else { (0, length) };
@@ -143,20 +143,13 @@ fn same(a: u64, b: u64) -> bool {
     core::hint::black_box(a ^ b) == 0
 }
 
-/// The first value of the first Via row, without folds around it.
-fn topmost_via(message: &[u8]) -> Option<&[u8]> {
-    let message = Message::parse(message).ok()?;
-    let via = message.headers().find(|h| h.name == Name::Via)?;
-    list::elements(via.value).next()?.ok()
-}
-
 /// Number, digest and CSeq of a BYE that is marked in its topmost Via.
 fn read_mark(message: &[u8]) -> Option<(Id, u64, u32)> {
     let captured = capture::read(message).ok()?;
     if !matches!(captured.start, StartLine::Request { method: b"BYE", .. }) {
         return None;
     }
-    let via = topmost_via(message)?;
+    let via = topmost_via(&Message::parse(message).ok()?)?;
     let start = memmem::find(via, PARAMETER)? + PARAMETER.len();
     let digits = via.get(start..start + DIGITS)?;
     if !matches!(via.get(start + DIGITS), None | Some(b';' | b' ' | b'\t' | b'\r' | b'\n')) {

@@ -12,6 +12,7 @@ mod find;
 mod keys;
 mod list;
 mod mark;
+mod mend;
 mod observe;
 mod release;
 mod sweep;
