@@ -429,6 +429,14 @@ static void registry(void **state)
     assert_int_equal(ims_release_registry_adopt(open, 1, 1, x, minus, one, size, &length), IMS_RELEASE_ARGUMENT);
     assert_int_equal(ims_release_registry_adopt(open, 1, 1, null, null, NULL, 0, &length), IMS_RELEASE_NOT_FOUND);
 
+    assert_int_equal(ims_release_registry_own_hop(NULL, 1, 1, one, size, &length), IMS_RELEASE_NULL);
+    assert_int_equal(ims_release_registry_own_hop(open, 1, 1, NULL, size, &length), IMS_RELEASE_NULL);
+    assert_int_equal(ims_release_registry_own_hop(open, 1, 1, one, size, NULL), IMS_RELEASE_NULL);
+    assert_int_equal(ims_release_registry_own_hop(open, 1, 1, one, minus_one, &length), IMS_RELEASE_ARGUMENT);
+    assert_int_equal(ims_release_registry_own_hop(open, 1, 0, one, size, &length), IMS_RELEASE_ARGUMENT);
+    assert_int_equal(ims_release_registry_own_hop(open, 1, 3, one, size, &length), IMS_RELEASE_ARGUMENT);
+    assert_int_equal(ims_release_registry_own_hop(open, 1, 1, NULL, 0, &length), IMS_RELEASE_NOT_FOUND);
+
     assert_int_equal(ims_release_registry_recognise(NULL, x, 1, &number, &big, &other), IMS_RELEASE_NULL);
     assert_int_equal(ims_release_registry_recognise(open, x, 1, NULL, &big, &other), IMS_RELEASE_NULL);
     assert_int_equal(ims_release_registry_recognise(open, x, 1, &number, NULL, &other), IMS_RELEASE_NULL);

@@ -332,6 +332,40 @@ static void our_bye_is_known_once(void **state)
                      IMS_RELEASE_NOT_RELEASING);
 }
 
+#define MO "sip:mo@scscf1.home1.net;lr;did=7a1.3"
+
+static void a_direct_bye_leaves_where_its_user_is(void **state)
+{
+    struct told *told = *state;
+    char hop[64];
+    size_t length = 77;
+    assert_int_equal(ims_release_registry_track(told->registry, text_of(MESSAGE_INVITE("c1")),
+                                                IMS_RELEASE_SERVES_CALLING, NOW),
+                     IMS_RELEASE_OK);
+    find(told, IMS_RELEASE_SELECT_CALL, "c1");
+    assert_int_equal(
+        ims_release_registry_own_hop(told->registry, told->id, IMS_RELEASE_LEG_CALLING, hop, sizeof hop, &length),
+        IMS_RELEASE_NO_OWN_ROUTE);
+    assert_int_equal(length, 77);
+    establish(told);
+
+    memset(hop, 'x', sizeof hop);
+    assert_int_equal(ims_release_registry_own_hop(told->registry, told->id, IMS_RELEASE_LEG_CALLING, hop,
+                                                  sizeof MO - 2, &length),
+                     IMS_RELEASE_BUFFER_TOO_SMALL);
+    assert_int_equal(length, sizeof MO - 1);
+    assert_int_equal(hop[0], 'x');
+    for (uint32_t leg = IMS_RELEASE_LEG_CALLED; leg <= IMS_RELEASE_LEG_CALLING; leg++) {
+        assert_int_equal(ims_release_registry_own_hop(told->registry, told->id, leg, hop, sizeof MO - 1, &length),
+                         IMS_RELEASE_OK);
+        assert_int_equal(length, sizeof MO - 1);
+        assert_memory_equal(hop, MO "x", sizeof MO);
+    }
+    assert_int_equal(
+        ims_release_registry_own_hop(told->registry, told->id + 1, IMS_RELEASE_LEG_CALLING, hop, sizeof hop, &length),
+        IMS_RELEASE_NOT_FOUND);
+}
+
 static void messages_that_are_refused_have_a_number(void **state)
 {
     struct told *told = *state;
@@ -367,6 +401,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(a_call_is_found_as_it_proceeds), CASE(a_release_ends_once), cmocka_unit_test(outcomes),
         CASE(a_deadline_ends_a_release),      CASE(our_bye_is_known_once),
+        CASE(a_direct_bye_leaves_where_its_user_is),
         CASE(messages_that_are_refused_have_a_number),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -41,7 +41,7 @@
 // A number or a length is outside its range.
 #define IMS_RELEASE_ARGUMENT 3
 
-// A buffer cannot hold the BYE. Nothing was written to it; `length` tells what is needed.
+// A buffer cannot hold the BYE or the text. Nothing was written to it; `length` tells what is needed.
 #define IMS_RELEASE_BUFFER_TOO_SMALL 4
 
 // A bug in the library, caught at its boundary; its text went to the log.
@@ -410,7 +410,7 @@ typedef struct ims_release_dialog ims_release_dialog;
 // Time: `now_ms` is Unix time in milliseconds, the host's.
 //
 // Methods: ims_release_registry_open(), _close(), _track(), _observe(), _find(), _start(), _note(), _adopt(),
-// _recognise(), _answered(), _sweep(), _list(), _stats().
+// _own_hop(), _recognise(), _answered(), _sweep(), _list(), _stats().
 typedef struct ims_release_registry ims_release_registry;
 
 // Outcome of a call: IMS_RELEASE_OK or a code that says what was refused.
@@ -961,6 +961,24 @@ ims_release_status ims_release_registry_adopt(const struct ims_release_registry 
                                               char *buffer,
                                               size_t capacity,
                                               size_t *length);
+
+// Writes the URI of the own Record-Route entry that faces the user of `leg` to `buffer`: a host with several sockets
+// sends a BYE whose `delivery` is IMS_RELEASE_DIRECT from that one. Of a double Record-Route (`r2=on`) it is the half
+// on that user's side; where neither user is served, the outermost own entry there. For the BYE that goes through
+// service control it only informs: that one begins at the host itself. The dialog need not be under release.
+//
+// IMS_RELEASE_NO_OWN_ROUTE: no own entry is known, as before the 2xx.
+//
+// `*length` is the length of the URI; with IMS_RELEASE_BUFFER_TOO_SMALL what is needed, and nothing is written to
+// `buffer`. On other errors both are untouched.
+//
+// Consumes nothing. Errors: 1, 3, 4, 7, 100 to 110, 300 to 399. From any thread and process. No callback but the log.
+ims_release_status ims_release_registry_own_hop(const struct ims_release_registry *registry,
+                                                uint64_t id,
+                                                uint32_t leg,
+                                                char *buffer,
+                                                size_t capacity,
+                                                size_t *length);
 
 // Tells in `*pass` whether a request that came in is our own BYE on its way through service control:
 // IMS_RELEASE_PASS_*. `from_own_socket` is 1 when it came from an address of the proxy itself, else 0. The first pass

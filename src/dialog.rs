@@ -280,6 +280,21 @@ impl<'a> Dialog<'a> {
         }
     }
 
+    /// The URI of the own Record-Route entry that faces `user`, the address by which that side knows the proxy
+    /// (RFC 3261 16.6 step 4): a proxy with several sockets sends a direct BYE from that one. Of a double Record-Route
+    /// it is the half on that side; serving neither user, the outermost own entry there. For the BYE through service
+    /// control it only informs: that one begins at the proxy. `None`: route sets were given without own entries.
+    pub fn own_hop(&self, user: User) -> Option<&'a [u8]> {
+        let (part, own, leads_to) = match self.layout.serves {
+            Serves::Called => (Part::RoutesToCalling, self.layout.own_to_calling, User::Calling),
+            Serves::Calling | Serves::Neither => (Part::RoutesToCalled, self.layout.own_to_called, User::Called),
+        };
+        // They stand on top of that set and in its order: the last is next to the user whom it leads to.
+        let mut own = list::elements(&self.part(part)[..usize::from(own)]);
+        let entry = if user == leads_to { own.last() } else { own.next() };
+        Some(name_addr::parse(entry?.ok()?)?.uri)
+    }
+
     /// The Session-ID UUIDs of the calling and the called user, where known.
     pub(crate) fn session_ids(&self) -> (Option<&'a [u8]>, Option<&'a [u8]>) {
         let known = |part| Some(self.part(part)).filter(|id: &&[u8]| !id.is_empty());

@@ -74,7 +74,7 @@ impl Error {
             Self::DuplicateHeader => "Further header: given twice",
             Self::ForbiddenHeader => "Further header: the library writes it itself, or it may not stand in a BYE",
             Self::TooLarge => "Dialog: larger than 16384 bytes or more than 128 routes",
-            Self::BufferTooSmall => "Buffer: too small for the BYE",
+            Self::BufferTooSmall => "Buffer: too small for what is to be written",
             Self::NoRandom => "Random number: the operating system gave none",
         }
     }

@@ -6,7 +6,7 @@ mod support;
 
 use ims_release::Error;
 use ims_release::cseq::CSeqs;
-use ims_release::dialog::{Fields, Routes, Serves};
+use ims_release::dialog::{Dialog, Fields, Routes, Scratch, Serves, User};
 use ims_release::reason::Reason;
 use ims_release::release::{Branch, Delivery, Form, Request, Via};
 use ims_release::route::Own;
@@ -128,10 +128,26 @@ impl Case {
         (pair.called.unwrap(), pair.calling.unwrap())
     }
 
+    /// The own entries that face the called and the calling user.
+    fn own_hops(&self) -> (String, String) {
+        self.with_fields(own_hops)
+    }
+
     fn both_bare(&self) -> (Built, Built) {
         let pair = self.pair_by(&Request { form: Form::Bare, ..request() }).unwrap();
         (pair.called.unwrap(), pair.calling.unwrap())
     }
+}
+
+fn own_hops(fields: &Fields<'_>) -> (String, String) {
+    let mut scratch = Scratch::default();
+    let dialog = Dialog::new(fields, &mut scratch).unwrap();
+    let hop = |user| dialog.own_hop(user).map_or_else(String::new, |uri| format!("<{}>", String::from_utf8_lossy(uri)));
+    (hop(User::Called), hop(User::Calling))
+}
+
+fn hops(called: &str, calling: &str) -> (String, String) {
+    (called.into(), calling.into())
 }
 
 #[test]
@@ -207,6 +223,8 @@ fn t07_one_application_server_serving_calling() {
     let (called, calling) = case.both();
     assert_eq!(called.routes(), [mo, as1, mo2, MT, PCSCF2]);
     assert_eq!(calling.routes(), [PCSCF1]);
+    assert_eq!(case.own_hops(), hops(mo, mo));
+    assert_eq!(case.serves(Serves::Neither).own_hops(), hops(mo2, mo));
 }
 
 #[test]
@@ -216,6 +234,8 @@ fn t08_one_application_server_serving_called() {
     let (called, calling) = case.both();
     assert_eq!(called.routes(), [PCSCF2]);
     assert_eq!(calling.routes(), [mt2, as2, mt, MO, PCSCF1]);
+    assert_eq!(case.own_hops(), hops(mt2, mt2));
+    assert_eq!(case.serves(Serves::Neither).own_hops(), hops(mt2, mt));
 }
 
 #[test]
@@ -227,8 +247,12 @@ fn t09_double_record_route() {
     assert_eq!((called.routes(), calling.routes()), (vec![udp, tcp, far], vec![near]));
     let (called, calling) = case.both_bare();
     assert_eq!((called.routes(), calling.routes()), (vec![far], vec![near]));
-    let (called, calling) = case.serves(Serves::Called).both();
+    assert_eq!(case.own_hops(), hops(tcp, udp));
+    let case = case.serves(Serves::Called);
+    let (called, calling) = case.both();
     assert_eq!((called.routes(), calling.routes()), (vec![far], vec![tcp, udp, near]));
+    assert_eq!(case.own_hops(), hops(tcp, udp));
+    assert_eq!(case.serves(Serves::Neither).own_hops(), hops(tcp, udp));
 }
 
 #[test]
@@ -239,6 +263,34 @@ fn t10_both_users_on_one_s_cscf() {
     assert_eq!(called.routes(), [mo, mt, "<sip:pcscf2;lr>"]);
     assert_eq!(calling.routes(), ["<sip:pcscf1;lr>"]);
     assert_eq!(case.both_bare().0.routes(), [mt, "<sip:pcscf2;lr>"]);
+    assert_eq!(case.own_hops(), hops(mo, mo));
+}
+
+#[test]
+fn the_own_entry_of_a_direct_bye_is_the_one_on_its_side() {
+    // A spiral through an application server over two sockets: two double Record-Routes.
+    let own = ["2;transport=tcp", "2;x", "1;transport=tcp", "1;x"].map(|at| format!("<sip:10.0.0.{at};r2=on;lr>"));
+    let [out2, in2, out1, in1] = own.each_ref().map(String::as_str);
+    let case = Case {
+        own: vec![("host", "10.0.0.1"), ("host", "10.0.0.2")],
+        ..base_a().list(&[PCSCF2, out2, in2, "<sip:as;lr>", out1, in1, PCSCF1])
+    };
+    assert_eq!(case.own_hops(), hops(out1, in1));
+    assert_eq!(case.clone().serves(Serves::Called).own_hops(), hops(out2, in2));
+    assert_eq!(case.serves(Serves::Neither).own_hops(), hops(out2, in1));
+
+    // A display name and parameters behind the bracket are not part of the URI, and nobody else need be in the list.
+    let case = Case { own: vec![("uri", "sip:s;lr")], ..base_a().list(&[r#""a, <b>" <sip:s;lr>;p=1"#]) };
+    assert_eq!(case.own_hops(), hops("<sip:s;lr>", "<sip:s;lr>"));
+
+    let apart = |serves, own: &[&[u8]]| {
+        let routes = Routes::Sets { to_called: &[b"<sip:b;lr>"], to_calling: &[b"<sip:a;lr>"], own };
+        base_a().serves(serves).with_routes(routes, own_hops)
+    };
+    let (one, two) = (&b"<sip:one;lr>"[..], &b"<sip:two;lr>"[..]);
+    assert_eq!(apart(Serves::Calling, &[one, two]), hops("<sip:two;lr>", "<sip:one;lr>"));
+    assert_eq!(apart(Serves::Called, &[one, two]), hops("<sip:one;lr>", "<sip:two;lr>"));
+    assert_eq!(apart(Serves::Neither, &[]), hops("", ""));
 }
 
 #[test]

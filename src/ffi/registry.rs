@@ -146,7 +146,7 @@ unsafe impl Sized32 for Config {}
 /// Time: `now_ms` is Unix time in milliseconds, the host's.
 ///
 /// Methods: ims_release_registry_open(), _close(), _track(), _observe(), _find(), _start(), _note(), _adopt(),
-/// _recognise(), _answered(), _sweep(), _list(), _stats().
+/// _own_hop(), _recognise(), _answered(), _sweep(), _list(), _stats().
 pub struct Registry(pub(super) registry::Registry<Box<dyn Store>>);
 
 impl Registry {

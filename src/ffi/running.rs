@@ -160,6 +160,48 @@ pub unsafe extern "C" fn ims_release_registry_adopt(
     })
 }
 
+/// Writes the URI of the own Record-Route entry that faces the user of `leg` to `buffer`: a host with several sockets
+/// sends a BYE whose `delivery` is IMS_RELEASE_DIRECT from that one. Of a double Record-Route (`r2=on`) it is the half
+/// on that user's side; where neither user is served, the outermost own entry there. For the BYE that goes through
+/// service control it only informs: that one begins at the host itself. The dialog need not be under release.
+///
+/// IMS_RELEASE_NO_OWN_ROUTE: no own entry is known, as before the 2xx.
+///
+/// `*length` is the length of the URI; with IMS_RELEASE_BUFFER_TOO_SMALL what is needed, and nothing is written to
+/// `buffer`. On other errors both are untouched.
+///
+/// Consumes nothing. Errors: 1, 3, 4, 7, 100 to 110, 300 to 399. From any thread and process. No callback but the log.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ims_release_registry_own_hop(
+    registry: *const Registry,
+    id: u64,
+    leg: u32,
+    buffer: *mut c_char,
+    capacity: usize,
+    length: *mut usize,
+) -> Status {
+    guard("ims_release_registry_own_hop", || {
+        // SAFETY: the header asks the caller for an open registry.
+        let registry = unsafe { Registry::of(registry) }?;
+        if length.is_null() {
+            return Err(IMS_RELEASE_NULL);
+        }
+        // SAFETY: the header asks the caller for a valid buffer.
+        let mut buffer = unsafe { Buffer::new(buffer, capacity) }?;
+        let hop = registry.own_hop(Id(id), user(leg)?).map_err(|error| refused(&error))?;
+        let outcome = match buffer.octets().get_mut(..hop.len()) {
+            Some(octets) => {
+                octets.copy_from_slice(&hop);
+                Ok(())
+            }
+            None => Err(IMS_RELEASE_BUFFER_TOO_SMALL),
+        };
+        // SAFETY: not NULL, and writable as the header asks.
+        unsafe { length.write(hop.len()) };
+        outcome
+    })
+}
+
 /// Tells in `*pass` whether a request that came in is our own BYE on its way through service control:
 /// IMS_RELEASE_PASS_*. `from_own_socket` is 1 when it came from an address of the proxy itself, else 0. The first pass
 /// is given once, to one process; no copy that anybody sends gets it.

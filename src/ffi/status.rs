@@ -23,7 +23,7 @@ pub const IMS_RELEASE_NULL: u32 = 1;
 pub const IMS_RELEASE_STRUCT_SIZE: u32 = 2;
 /// A number or a length is outside its range.
 pub const IMS_RELEASE_ARGUMENT: u32 = 3;
-/// A buffer cannot hold the BYE. Nothing was written to it; `length` tells what is needed.
+/// A buffer cannot hold the BYE or the text. Nothing was written to it; `length` tells what is needed.
 pub const IMS_RELEASE_BUFFER_TOO_SMALL: u32 = 4;
 /// A bug in the library, caught at its boundary; its text went to the log.
 pub const IMS_RELEASE_PANIC: u32 = 5;

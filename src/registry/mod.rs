@@ -9,6 +9,7 @@
 mod counters;
 mod error;
 mod find;
+mod hop;
 mod keys;
 mod list;
 mod mark;
