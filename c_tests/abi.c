@@ -299,11 +299,32 @@ static void every_status_has_its_own_text(void **state)
     }
 }
 
+/* An operator who reads them as the fault of a command has nothing else to go by. */
+static void texts_tell_an_operator_what_to_do(void **state)
+{
+    (void)state;
+    static const struct {
+        ims_release_status status;
+        const char *words;
+    } cases[] = {
+        { IMS_RELEASE_EARLY, "cancel the INVITE instead" },
+        { IMS_RELEASE_NOT_ACKNOWLEDGED, "waits for the ACK" },
+        { IMS_RELEASE_ALREADY_RELEASING, "already releasing" },
+        { IMS_RELEASE_ENDING, "a user's own BYE" },
+        { IMS_RELEASE_STORE_FULL, "raise its size" },
+        { IMS_RELEASE_STORE_BUSY, "try again" },
+        { IMS_RELEASE_STORE_IO, "see the log" },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++)
+        assert_non_null(strstr(ims_release_status_text(cases[i].status), cases[i].words));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(str_has_the_layout_of_the_hosts), cmocka_unit_test(offsets), cmocka_unit_test(numbers),
         cmocka_unit_test(versions),                        cmocka_unit_test(every_status_has_its_own_text),
+        cmocka_unit_test(texts_tell_an_operator_what_to_do),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

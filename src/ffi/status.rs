@@ -299,17 +299,48 @@ fn text(status: Status) -> &'static CStr {
         IMS_RELEASE_MESSAGE_INCOMPLETE => {
             c"Message: the printed one lacks Via, From or To, or the BYE lacks From or To"
         }
-        IMS_RELEASE_NOT_FOUND => c"Dialog: not found",
-        IMS_RELEASE_EARLY => c"Dialog: early, not answered yet; cancel its INVITE instead",
-        IMS_RELEASE_NOT_ACKNOWLEDGED => c"Dialog: answered, but not acknowledged yet",
+        IMS_RELEASE_NOT_FOUND => c"Dialog: not found; it has ended or was never tracked",
+        IMS_RELEASE_EARLY => c"Dialog: early, the call is not answered yet; cancel the INVITE instead",
+        IMS_RELEASE_NOT_ACKNOWLEDGED => {
+            c"Dialog: answered, but a release waits for the ACK, at most 32 seconds; try again"
+        }
         IMS_RELEASE_ALREADY_RELEASING => c"Dialog: already releasing",
-        IMS_RELEASE_ENDING => c"Dialog: a user's BYE is under way",
-        IMS_RELEASE_NOT_RELEASING => c"Dialog: no release waits for this",
-        IMS_RELEASE_BAD_SELECTOR => c"Selector: expected a Call-ID, CALL-ID,FROM-TAG,TO-TAG, or a number",
+        IMS_RELEASE_ENDING => c"Dialog: already ending, a user's own BYE is under way",
+        IMS_RELEASE_NOT_RELEASING => c"Dialog: no release of it waits for this BYE",
+        IMS_RELEASE_BAD_SELECTOR => c"Selector: give a Call-ID, or CALL-ID,FROM-TAG,TO-TAG, or the number of a dialog",
         IMS_RELEASE_STORE_FULL => c"Store: full; raise its size",
-        IMS_RELEASE_STORE_TOO_LARGE => c"Store: the record is larger than a store keeps",
-        IMS_RELEASE_STORE_BUSY => c"Store: busy, another process held a lock too long",
+        IMS_RELEASE_STORE_TOO_LARGE => c"Store: the dialog is larger than a store keeps",
+        IMS_RELEASE_STORE_BUSY => c"Store: busy, another process held a lock too long; try again",
         IMS_RELEASE_STORE_IO => c"Store: the operating system refused something, see the log",
         _ => c"unknown status",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn c_and_rust_say_the_same() {
+        for error in [
+            RegistryError::NotAnInvite,
+            RegistryError::Selector,
+            RegistryError::NotFound,
+            RegistryError::Early,
+            RegistryError::NotAcknowledged,
+            RegistryError::AlreadyReleasing,
+            RegistryError::Ending,
+            RegistryError::Dialog(Error::NoOwnRoute),
+            RegistryError::BufferTooSmall { called: 1, calling: 1 },
+            RegistryError::NotReleasing,
+            RegistryError::Incomplete,
+            RegistryError::Store(StoreError::Full),
+            RegistryError::Store(StoreError::TooLarge),
+            RegistryError::Store(StoreError::Busy),
+            RegistryError::Store(StoreError::NotFound),
+            RegistryError::Store(StoreError::Io(String::new())),
+        ] {
+            assert_eq!(text(of_registry(&error)).to_str(), Ok(error.text()), "{error:?}");
+        }
     }
 }

@@ -62,23 +62,27 @@ impl RegistryError {
         match self {
             Self::Message(refused) => refused.fault.text(),
             Self::NotAnInvite => "Message: only an INVITE can be tracked",
-            Self::Selector => "Selector: expected a Call-ID, CALL-ID,FROM-TAG,TO-TAG, or a number",
+            Self::Selector => "Selector: give a Call-ID, or CALL-ID,FROM-TAG,TO-TAG, or the number of a dialog",
             Self::Code => "Reply code: must be from 100 to 699",
-            Self::NotFound => "Dialog: not found",
-            Self::Early => "Dialog: early, not answered yet; cancel its INVITE instead",
-            Self::NotAcknowledged => "Dialog: answered, but not acknowledged yet",
+            Self::NotFound | Self::Store(StoreError::NotFound) => {
+                "Dialog: not found; it has ended or was never tracked"
+            }
+            Self::Early => "Dialog: early, the call is not answered yet; cancel the INVITE instead",
+            Self::NotAcknowledged => "Dialog: answered, but a release waits for the ACK, at most 32 seconds; try again",
             Self::AlreadyReleasing => "Dialog: already releasing",
-            Self::Ending => "Dialog: a user's BYE is under way",
+            Self::Ending => "Dialog: already ending, a user's own BYE is under way",
             Self::Dialog(error) | Self::Request(error) => error.text(),
             Self::Legs { called, .. } => called.text(),
             Self::BufferTooSmall { .. } => Error::BufferTooSmall.text(),
-            Self::NotReleasing => "Dialog: no release waits for this",
+            Self::NotReleasing => "Dialog: no release of it waits for this BYE",
             Self::Incomplete => "Message: the printed one lacks Via, From or To, or the BYE lacks From or To",
             Self::Store(error) => match error {
-                StoreError::Full => "Store: full, raise its size",
-                StoreError::TooLarge => "Store: the record is too large",
-                StoreError::Busy => "Store: busy, a lock was held too long",
-                _ => "Store: the operating system refused",
+                StoreError::Full => "Store: full; raise its size",
+                StoreError::TooLarge => "Store: the dialog is larger than a store keeps",
+                StoreError::Busy => "Store: busy, another process held a lock too long; try again",
+                StoreError::Io(_) | StoreError::NotFound => {
+                    "Store: the operating system refused something, see the log"
+                }
             },
         }
     }
