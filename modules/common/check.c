@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "check.h"
+
+#include <string.h>
+
+#define TEXT(literal) ((ims_release_str){(literal), (int)sizeof(literal) - 1})
+
+ims_release_status check_options(const ims_release_options *options)
+{
+	ims_release_fields fields;
+	ims_release_bye called;
+	ims_release_bye calling;
+
+	memset(&fields, 0, sizeof(fields));
+	memset(&called, 0, sizeof(called));
+	memset(&calling, 0, sizeof(calling));
+	fields.struct_size = sizeof(fields);
+	called.struct_size = sizeof(called);
+	calling.struct_size = sizeof(calling);
+	/* Any dialog will do: what depends on the dialog is not under test. */
+	fields.serves = IMS_RELEASE_SERVES_NEITHER;
+	fields.routes = IMS_RELEASE_ROUTES_APART;
+	fields.call_id = TEXT("check");
+	fields.from = TEXT("<sip:calling@invalid>;tag=1");
+	fields.to = TEXT("<sip:called@invalid>;tag=2");
+	fields.calling_contact = TEXT("<sip:calling@invalid>");
+	fields.called_contact = TEXT("<sip:called@invalid>");
+	fields.cseq_to_called = 1;
+	fields.cseq_to_calling = 1;
+	return ims_release_build(&fields, options, NULL, 0, NULL, 0, &called, &calling);
+}

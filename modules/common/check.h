@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Asks the library, at start, whether it will take what the operator configured for every BYE: a bad value then stops
+ * the start and not the first release at night.
+ */
+#ifndef IMS_RELEASE_CHECK_H
+#define IMS_RELEASE_CHECK_H
+
+#include "ims_release.h"
+
+/* IMS_RELEASE_OK, or what the library refuses of reason and further headers. */
+ims_release_status check_options(const ims_release_options *options);
+
+#endif

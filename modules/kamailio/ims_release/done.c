@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "done.h"
+
+#include "../../core/action.h"
+#include "../../core/dprint.h"
+#include "../../core/fmsg.h"
+#include "../../core/route.h"
+#include "../../core/script_cb.h"
+
+#include "words.h"
+
+enum name { CALL_ID, OUTCOME, CAUSE, CALLED_CODE, CALLING_CODE, NAMES };
+
+static const str names[NAMES] = {
+	[CALL_ID] = STR_STATIC_INIT("call_id"),
+	[OUTCOME] = STR_STATIC_INIT("outcome"),
+	[CAUSE] = STR_STATIC_INIT("cause"),
+	[CALLED_CODE] = STR_STATIC_INIT("called_code"),
+	[CALLING_CODE] = STR_STATIC_INIT("calling_code"),
+};
+
+static int event_route = -1;
+
+/* What the event route of this process is running for. */
+static const ims_release_ended *current = NULL;
+
+void done_start(void)
+{
+	/*
+	 * Kamailio's parser knows no underscore before the colon: of event_route[ims_release:done] it prints "ims_" and keeps
+	 * the rest. A hyphen passes.
+	 */
+	static char *const spellings[] = {"ims_release:done", "ims-release:done", "release:done"};
+
+	for(size_t i = 0; i < sizeof(spellings) / sizeof(spellings[0]) && event_route < 0; i++) {
+		int index = route_lookup(&event_rt, spellings[i]);
+		if(index >= 0 && event_rt.rlist[index] != NULL)
+			event_route = index;
+	}
+}
+
+static void run_event_route(const ims_release_ended *ended)
+{
+	struct sip_msg *message = faked_msg_get_next();
+	int route_type = get_route_type();
+	const ims_release_ended *outer = current;
+	struct run_act_ctx context;
+
+	if(message == NULL || exec_pre_script_cb(message, LOCAL_CB_TYPE) == 0) {
+		LM_ERR("event_route[ims_release:done] could not be run for a release\n");
+		return;
+	}
+	current = ended;
+	set_route_type(EVENT_ROUTE);
+	init_run_actions_ctx(&context);
+	run_top_route(event_rt.rlist[event_route], message, &context);
+	exec_post_script_cb(message, LOCAL_CB_TYPE);
+	set_route_type(route_type);
+	current = outer;
+}
+
+void done(void *env, const ims_release_ended *ended)
+{
+	(void)env;
+	/* Who it was is said at debug level only. */
+	LM_INFO("release %llu ended: %s, cause %u, called user %u, calling user %u, after %llu ms\n",
+			(unsigned long long)ended->id, word_of_outcome(ended->outcome), ended->cause, ended->called_code,
+			ended->calling_code, (unsigned long long)ended->duration_ms);
+	LM_DBG("release %llu was of Call-ID %.*s\n", (unsigned long long)ended->id, ended->call_id.len, ended->call_id.s);
+	if(event_route >= 0)
+		run_event_route(ended);
+}
+
+int done_parse_name(pv_spec_t *variable, str *name)
+{
+	for(int i = 0; i < NAMES; i++) {
+		if(name != NULL && STR_EQ(*name, names[i])) {
+			variable->pvp.pvn.type = PV_NAME_INTSTR;
+			variable->pvp.pvn.u.isname.type = 0;
+			variable->pvp.pvn.u.isname.name.n = i;
+			return 0;
+		}
+	}
+	LM_ERR("$ims_release(%.*s): the names are call_id, outcome, cause, called_code, calling_code\n",
+			name != NULL ? name->len : 0, name != NULL ? name->s : "");
+	return -1;
+}
+
+int done_get(struct sip_msg *message, pv_param_t *parameter, pv_value_t *result)
+{
+	str text;
+
+	if(current == NULL)
+		return pv_get_null(message, parameter, result);
+	switch((enum name)parameter->pvn.u.isname.name.n) {
+		case CALL_ID:
+			text = str_of(current->call_id);
+			return pv_get_strval(message, parameter, result, &text);
+		case OUTCOME:
+			text.s = (char *)word_of_outcome(current->outcome);
+			text.len = (int)strlen(text.s);
+			return pv_get_strval(message, parameter, result, &text);
+		case CAUSE:
+			return pv_get_uintval(message, parameter, result, current->cause);
+		case CALLED_CODE:
+			return pv_get_uintval(message, parameter, result, current->called_code);
+		case CALLING_CODE:
+			return pv_get_uintval(message, parameter, result, current->calling_code);
+		default:
+			return pv_get_null(message, parameter, result);
+	}
+}

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "loop.h"
+
+#include <string.h>
+
+#include "../../core/dprint.h"
+#include "../../core/error.h"
+#include "../../core/route.h"
+#include "../../core/script_cb.h"
+#include "../../core/sr_module.h"
+#include "../../modules/sl/sl.h"
+
+#include "sockets.h"
+
+/* Our BYE that the script of this process is running for; id 0: none. */
+static struct {
+	uint64_t id;
+	unsigned int message;
+} ours;
+
+static sl_api_t sl;
+static cmd_function check_transaction = NULL;
+
+int is_ours(const struct sip_msg *message)
+{
+	return ours.id != 0 && ours.message == message->id && message->REQ_METHOD == METHOD_BYE;
+}
+
+/* A retransmission: what the first one brought about is said again. */
+static void again(struct sip_msg *message, uint32_t answer)
+{
+	/* Not set yet: what tm looks at is still of the message before. */
+	set_route_type(REQUEST_ROUTE);
+	int found = check_transaction(message, NULL, NULL);
+	tm.t_unref(message);
+	if(found < 0 && answer != 0 && sl.sreply != NULL) {
+		str text;
+		text.s = error_text((int)answer);
+		text.len = (int)strlen(text.s);
+		if(sl.sreply(message, (int)answer, &text) < 0)
+			LM_WARN("the answer %u to the BYE of a release could not be sent again\n", answer);
+	}
+}
+
+static int before_script(struct sip_msg *message, unsigned int flags, void *parameter)
+{
+	uint32_t pass = IMS_RELEASE_PASS_NOT_OURS;
+	uint64_t id = 0;
+	uint32_t answer = 0;
+	ims_release_status status;
+
+	(void)flags;
+	(void)parameter;
+	/* HTTP requests come by here too. */
+	if(!IS_SIP(message) || message->REQ_METHOD != METHOD_BYE)
+		return 1;
+	ours.id = 0;
+	status = ims_release_registry_recognise(
+			registry, message_of(message), from_own_socket(message), &pass, &id, &answer);
+	if(status != IMS_RELEASE_OK) {
+		log_refusal("a BYE is not known for ours", status);
+		return 1;
+	}
+	if(pass == IMS_RELEASE_PASS_FIRST) {
+		ours.id = id;
+		ours.message = message->id;
+	} else if(pass == IMS_RELEASE_PASS_AGAIN) {
+		again(message, answer);
+		return 0;
+	}
+	return 1;
+}
+
+static int after_script(struct sip_msg *message, unsigned int flags, void *parameter)
+{
+	(void)flags;
+	(void)parameter;
+	if(ours.message == message->id)
+		ours.id = 0;
+	return 1;
+}
+
+/* The script answers without a transaction: nobody else would know what to say to a retransmission. */
+static void stateless_answer(sl_cbp_t *reply)
+{
+	if(reply->code >= 200 && is_ours(reply->req)) {
+		ims_release_status status = ims_release_registry_answered(registry, ours.id, (uint32_t)reply->code);
+		if(status != IMS_RELEASE_OK)
+			log_refusal("an answer of the script is not noted", status);
+	}
+}
+
+static int bind_sl(void)
+{
+	static sl_cbelem_t callback = {.type = SLCB_REPLY_READY, .cbf = stateless_answer};
+
+	/* Without sl no script answers statelessly. */
+	if(find_export("bind_sl", 0, 0) == NULL)
+		return 0;
+	return sl_load_api(&sl) < 0 || sl.register_cb(&callback) < 0 ? -1 : 0;
+}
+
+int loop_start(void)
+{
+	check_transaction = find_export("t_check_trans", 0, 0);
+	if(check_transaction == NULL) {
+		LM_ERR("tm has no t_check_trans()\n");
+		return -1;
+	}
+	if(bind_sl() < 0) {
+		LM_ERR("sl takes no callback\n");
+		return -1;
+	}
+	if(register_script_cb(before_script, PRE_SCRIPT_CB | REQUEST_CB, NULL) < 0
+			|| register_script_cb(after_script, POST_SCRIPT_CB | REQUEST_CB, NULL) < 0) {
+		LM_ERR("the core takes no callback around the script\n");
+		return -1;
+	}
+	return 0;
+}

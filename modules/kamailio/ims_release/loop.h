@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Our own BYE as it comes in for service control: the script runs for it once, and knows it; what comes again is
+ * answered again as it was, without the script.
+ */
+#ifndef IMS_RELEASE_LOOP_H
+#define IMS_RELEASE_LOOP_H
+
+#include "host.h"
+
+#pragma GCC visibility push(hidden)
+
+/* Registers with the core and, where it is loaded, with sl. In mod_init. 0, or -1 after a line in the log. */
+int loop_start(void);
+
+/* 1 while the script runs for our BYE. */
+int is_ours(const struct sip_msg *message);
+
+#pragma GCC visibility pop
+
+#endif

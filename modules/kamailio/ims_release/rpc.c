@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "rpc.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "config.h"
+#include "send.h"
+#include "words.h"
+
+/* A page of the list. ctl takes replies of 32 KiB in 96 pieces, three for each dialog at the most. */
+#define PAGE_DIALOGS 30
+#define PAGE_OCTETS 16384
+/* Records looked at for one page, so that a call over a large store with few dialogs comes back. */
+#define PAGE_RECORDS 4096
+/* A longer text is cut in what is shown: ctl takes structs of 8 KiB. */
+#define SHOWN_OCTETS 1024
+/* Refusals of one request that are told one by one. */
+#define REFUSALS 32
+
+static void fault(rpc_t *rpc, void *context, ims_release_status status)
+{
+	rpc->fault(context, (int)status, "%s", ims_release_status_text(status));
+}
+
+static str shown(ims_release_str text)
+{
+	str all = str_of(text);
+
+	if(all.len > SHOWN_OCTETS)
+		all.len = SHOWN_OCTETS;
+	return all;
+}
+
+/* What identifies a dialog. */
+static void add_dialog(rpc_t *rpc, void *structure, const ims_release_entry *entry)
+{
+	str call_id = shown(entry->call_id);
+	str from_tag = shown(entry->from_tag);
+	str to_tag = shown(entry->to_tag);
+
+	/* As text: 64 bits do not pass every transport as a number. */
+	rpc->struct_printf(structure, "id", "%" PRIu64, entry->id);
+	rpc->struct_add(structure, "SSS", "call_id", &call_id, "from_tag", &from_tag, "to_tag", &to_tag);
+}
+
+struct refusal {
+	uint64_t id;
+	ims_release_status status;
+};
+
+struct releasing {
+	rpc_t *rpc;
+	void *context;
+	struct reason reason;
+	uint32_t started;
+	uint32_t refused;
+	struct refusal refusals[REFUSALS];
+};
+
+static void release_dialog(void *env, const ims_release_entry *entry)
+{
+	struct releasing *work = env;
+	ims_release_status status = release(entry->id, &work->reason);
+	void *structure;
+
+	if(status == IMS_RELEASE_OK) {
+		work->started++;
+		if(work->rpc->add(work->context, "{", &structure) >= 0) {
+			add_dialog(work->rpc, structure, entry);
+			work->rpc->struct_add(structure, "s", "result", "releasing");
+		}
+		return;
+	}
+	if(work->refused < REFUSALS)
+		work->refusals[work->refused] = (struct refusal){entry->id, status};
+	work->refused++;
+}
+
+static const char *doc_release[] = {
+	"Releases dialogs. Parameters: SELECTOR VALUE [cause [text]]. SELECTOR is call (VALUE a Call-ID: all its dialogs), "
+	"dialog (CALL-ID,FROM-TAG,TO-TAG) or id (as ims_release.list shows it). With kamcmd write s:VALUE for a Call-ID "
+	"of digits.",
+	NULL,
+};
+
+static void rpc_release(rpc_t *rpc, void *context)
+{
+	struct releasing work = {.rpc = rpc, .context = context};
+	str selector = STR_NULL;
+	str value = STR_NULL;
+	str cause = STR_NULL;
+	str text = STR_NULL;
+	uint64_t number;
+	uint32_t select;
+	ims_release_status status;
+	int given = rpc->scan(context, "*.S.S.S.S", &selector, &value, &cause, &text);
+
+	if(given < 2) {
+		rpc->fault(context, IMS_RELEASE_ARGUMENT, "expected: SELECTOR VALUE [cause [text]]");
+		return;
+	}
+	select = selector_of_word(text_of(&selector));
+	if(select == 0) {
+		rpc->fault(context, IMS_RELEASE_BAD_SELECTOR, "the selector is \"%.*s\", expected call, dialog or id",
+				selector.len > 32 ? 32 : selector.len, selector.s);
+		return;
+	}
+	config_default_reason(&work.reason.cause, &work.reason.text);
+	if(given >= 3) {
+		if(number_of_word(text_of(&cause), 699, &number) < 0) {
+			rpc->fault(context, IMS_RELEASE_BAD_REASON, "the cause is \"%.*s\", expected a SIP status code, 100 to 699",
+					cause.len > 32 ? 32 : cause.len, cause.s);
+			return;
+		}
+		work.reason.cause = (uint32_t)number;
+		work.reason.text = given >= 4 ? text_of(&text) : (ims_release_str){NULL, 0};
+	}
+	status = ims_release_registry_find(registry, select, text_of(&value), release_dialog, &work);
+	if(status != IMS_RELEASE_OK) {
+		fault(rpc, context, status);
+		return;
+	}
+	if(work.started == 0) {
+		fault(rpc, context, work.refusals[0].status);
+		return;
+	}
+	for(uint32_t i = 0; i < work.refused && i < REFUSALS; i++) {
+		void *structure;
+		if(rpc->add(context, "{", &structure) < 0)
+			break;
+		rpc->struct_printf(structure, "id", "%" PRIu64, work.refusals[i].id);
+		rpc->struct_add(structure, "s", "result", ims_release_status_text(work.refusals[i].status));
+	}
+}
+
+struct page {
+	rpc_t *rpc;
+	void *context;
+	uint32_t dialogs;
+	size_t octets;
+	int failed;
+};
+
+static void list_dialog(void *env, const ims_release_entry *entry)
+{
+	struct page *page = env;
+	void *structure;
+
+	if(page->rpc->add(page->context, "{", &structure) < 0) {
+		page->failed = 1;
+		return;
+	}
+	add_dialog(page->rpc, structure, entry);
+	page->rpc->struct_add(structure, "ss", "state", word_of_state(entry->state), "serves", word_of_roles(entry->roles));
+	page->dialogs++;
+	page->octets += 128 + (size_t)shown(entry->call_id).len + (size_t)shown(entry->from_tag).len
+					+ (size_t)shown(entry->to_tag).len;
+}
+
+static const char *doc_list[] = {
+	"Lists the dialogs that are tracked or under release, in pages. Parameter: [CURSOR]. The last element tells the "
+	"CURSOR of the next page; 0: this was the last.",
+	NULL,
+};
+
+static void rpc_list(rpc_t *rpc, void *context)
+{
+	struct page page = {.rpc = rpc, .context = context};
+	str text = STR_NULL;
+	uint64_t cursor = 0;
+	uint32_t records = 0;
+	void *structure;
+
+	if(rpc->scan(context, "*.S", &text) >= 1 && number_of_word(text_of(&text), UINT64_MAX, &cursor) < 0) {
+		rpc->fault(context, IMS_RELEASE_ARGUMENT, "the cursor is \"%.*s\", expected what the page before told as next",
+				text.len > 32 ? 32 : text.len, text.s);
+		return;
+	}
+	do {
+		ims_release_status status =
+				ims_release_registry_list(registry, cursor, 1, list_dialog, &page, &cursor);
+		if(status != IMS_RELEASE_OK) {
+			fault(rpc, context, status);
+			return;
+		}
+		records++;
+	} while(cursor != 0 && !page.failed && records < PAGE_RECORDS && page.dialogs < PAGE_DIALOGS
+			&& page.octets < PAGE_OCTETS);
+	if(page.failed || rpc->add(context, "{", &structure) < 0) {
+		rpc->fault(context, IMS_RELEASE_ARGUMENT, "the page does not fit the reply");
+		return;
+	}
+	rpc->struct_printf(structure, "next", "%" PRIu64, cursor);
+}
+
+struct showing {
+	rpc_t *rpc;
+	void *context;
+};
+
+static void show_dialog(void *env, const ims_release_entry *entry)
+{
+	struct showing *work = env;
+	rpc_t *rpc = work->rpc;
+	str from = shown(entry->from);
+	str to = shown(entry->to);
+	void *structure;
+
+	if(rpc->add(work->context, "{", &structure) < 0)
+		return;
+	add_dialog(rpc, structure, entry);
+	rpc->struct_add(structure, "ssSS", "state", word_of_state(entry->state), "serves", word_of_roles(entry->roles), "from",
+			&from, "to", &to);
+	if(entry->cseq_to_called != IMS_RELEASE_CSEQ_NONE)
+		rpc->struct_printf(structure, "cseq_to_called", "%" PRId64, entry->cseq_to_called);
+	if(entry->cseq_to_calling != IMS_RELEASE_CSEQ_NONE)
+		rpc->struct_printf(structure, "cseq_to_calling", "%" PRId64, entry->cseq_to_calling);
+	rpc->struct_printf(structure, "seen", "%" PRIu64, entry->seen_s);
+	if(entry->state != IMS_RELEASE_STATE_RELEASING)
+		return;
+	rpc->struct_add(structure, "dsdsd", "cause", (int)entry->cause, "called_leg", word_of_leg(entry->called_state),
+			"called_code", (int)entry->called_code, "calling_leg", word_of_leg(entry->calling_state), "calling_code",
+			(int)entry->calling_code);
+	rpc->struct_printf(structure, "started", "%" PRIu64, entry->started_s);
+}
+
+static const char *doc_show[] = {
+	"Shows dialogs in full. Parameters: SELECTOR VALUE, as for ims_release.release.",
+	NULL,
+};
+
+static void rpc_show(rpc_t *rpc, void *context)
+{
+	struct showing work = {rpc, context};
+	str selector = STR_NULL;
+	str value = STR_NULL;
+	uint32_t select;
+	ims_release_status status;
+
+	if(rpc->scan(context, "*.S.S", &selector, &value) < 2) {
+		rpc->fault(context, IMS_RELEASE_ARGUMENT, "expected: SELECTOR VALUE");
+		return;
+	}
+	select = selector_of_word(text_of(&selector));
+	if(select == 0) {
+		rpc->fault(context, IMS_RELEASE_BAD_SELECTOR, "the selector is \"%.*s\", expected call, dialog or id",
+				selector.len > 32 ? 32 : selector.len, selector.s);
+		return;
+	}
+	status = ims_release_registry_find(registry, select, text_of(&value), show_dialog, &work);
+	if(status != IMS_RELEASE_OK)
+		fault(rpc, context, status);
+}
+
+static const char *doc_stats[] = {
+	"Tells what was counted since the store was made, and how full the store is.",
+	NULL,
+};
+
+static void rpc_stats(rpc_t *rpc, void *context)
+{
+	ims_release_stats stats;
+	ims_release_status status;
+	void *structure;
+
+	memset(&stats, 0, sizeof(stats));
+	stats.struct_size = sizeof(stats);
+	status = ims_release_registry_stats(registry, &stats);
+	if(status != IMS_RELEASE_OK) {
+		fault(rpc, context, status);
+		return;
+	}
+	const struct {
+		char *name;
+		uint64_t value;
+	} figures[] = {
+		{"tracked", stats.tracked},
+		{"confirmed", stats.confirmed},
+		{"ended_by_user", stats.ended_by_user},
+		{"started", stats.started},
+		{"completed", stats.completed},
+		{"gone", stats.gone},
+		{"partial", stats.partial},
+		{"failed", stats.failed},
+		{"expired", stats.expired},
+		{"refused_messages", stats.refused_messages},
+		{"early_dropped", stats.early_dropped},
+		{"store_failures", stats.store_failures},
+		{"records", stats.records},
+		{"capacity", stats.capacity},
+		{"damaged", stats.damaged},
+		{"repairs", stats.repairs},
+		{"lock_timeouts", stats.lock_timeouts},
+		{"refused_full", stats.refused_full},
+		{"refused_large", stats.refused_large},
+	};
+	if(rpc->add(context, "{", &structure) < 0)
+		return;
+	for(size_t i = 0; i < sizeof(figures) / sizeof(figures[0]); i++)
+		rpc->struct_printf(structure, figures[i].name, "%" PRIu64, figures[i].value);
+}
+
+rpc_export_t rpc_methods[] = {
+	{"ims_release.release", rpc_release, doc_release, RET_ARRAY},
+	{"ims_release.list", rpc_list, doc_list, RET_ARRAY},
+	{"ims_release.show", rpc_show, doc_show, RET_ARRAY},
+	{"ims_release.stats", rpc_stats, doc_stats, 0},
+	{NULL, NULL, NULL, 0},
+};

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "sockets.h"
+
+#include <stdio.h>
+
+#include "../../core/parser/parse_uri.h"
+#include "../../core/socket_info.h"
+
+#include "config.h"
+
+struct socket_info *socket_of(ims_release_str uri)
+{
+	struct sip_uri parts;
+	str text = str_of(uri);
+
+	if(text.len <= 0 || parse_uri(text.s, text.len, &parts) < 0)
+		return NULL;
+	unsigned short port = parts.port_no != 0 ? parts.port_no : (parts.type == SIPS_URI_T ? SIPS_PORT : SIP_PORT);
+	return grep_sock_info(&parts.host, port, parts.proto);
+}
+
+static struct socket_info *over_udp(struct socket_info *socket)
+{
+	if(socket == NULL || socket->proto == PROTO_UDP)
+		return socket;
+	struct socket_info *udp = find_si(&socket->address, socket->port_no, PROTO_UDP);
+	if(udp == NULL)
+		udp = *get_sock_info_list(PROTO_UDP);
+	return udp != NULL ? udp : socket;
+}
+
+struct socket_info *loop_socket(ims_release_str next_hop)
+{
+	struct socket_info *socket;
+
+	if(config.loop_address.len > 0)
+		return socket_of(text_of(&config.loop_address));
+	socket = socket_of(next_hop);
+	return over_udp(socket != NULL ? socket : get_first_socket());
+}
+
+int socket_uri(const struct socket_info *socket, char buffer[SOCKET_URI_SIZE], str *uri)
+{
+	const char *transport;
+	int is_ipv6 = socket->address.af == AF_INET6;
+
+	switch(socket->proto) {
+		case PROTO_TCP:
+			transport = "tcp";
+			break;
+		case PROTO_TLS:
+			transport = "tls";
+			break;
+		case PROTO_SCTP:
+			transport = "sctp";
+			break;
+		default:
+			transport = "udp";
+			break;
+	}
+	int length = snprintf(buffer, SOCKET_URI_SIZE, "sip:%s%.*s%s:%u;transport=%s", is_ipv6 ? "[" : "",
+			socket->address_str.len, socket->address_str.s, is_ipv6 ? "]" : "", (unsigned)socket->port_no, transport);
+	if(length < 0 || length >= SOCKET_URI_SIZE)
+		return -1;
+	uri->s = buffer;
+	uri->len = length;
+	return 0;
+}
+
+uint32_t from_own_socket(const struct sip_msg *message)
+{
+	struct ip_addr source = message->rcv.src_ip;
+	/* A connection has any source port: there the address must do. */
+	unsigned short port = message->rcv.proto == PROTO_UDP ? message->rcv.src_port : 0;
+
+	return find_si(&source, port, (unsigned short)message->rcv.proto) != NULL;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The proxy's own sockets: which one a URI names, how a BYE is sent to one, and whether a request came from one.
+ */
+#ifndef IMS_RELEASE_SOCKETS_H
+#define IMS_RELEASE_SOCKETS_H
+
+#include "../../core/ip_addr.h"
+
+#include "host.h"
+
+/* Room for a URI of a socket: "sip:[IPv6]:65535;transport=sctp". */
+#define SOCKET_URI_SIZE 80
+
+#pragma GCC visibility push(hidden)
+
+/* The own socket that a SIP URI names by address or name, advertised ones included; NULL when it names none. */
+struct socket_info *socket_of(ims_release_str uri);
+
+/*
+ * The own socket that the BYE for service control goes to and comes from: that of modparam loop_address, else that of
+ * `next_hop`, else the first one; over UDP where there is a UDP socket, because a connection would have another source
+ * port than the socket.
+ */
+struct socket_info *loop_socket(ims_release_str next_hop);
+
+/* Writes "sip:address:port;transport=..." of a socket into `buffer`. -1: it does not fit. */
+int socket_uri(const struct socket_info *socket, char buffer[SOCKET_URI_SIZE], str *uri);
+
+/* 1 when a request came from one of the proxy's own addresses, else 0. */
+uint32_t from_own_socket(const struct sip_msg *message);
+
+#pragma GCC visibility pop
+
+#endif
