@@ -22,7 +22,8 @@ help:
 	@echo 'make build      the library, static and shared, in $(T)/release'
 	@echo 'make kamailio   target/kamailio/ims_release.so for the Kamailio found, or KAMAILIO_SRC=DIRECTORY'
 	@echo 'make bench      measure the building of the two BYEs; figures in target/bench.json'
-	@echo 'make install    library, header, pkg-config file, module (DESTDIR, PREFIX, LIBDIR); make uninstall'
+	@echo 'make install    library, header, pkg-config file, module; make uninstall'
+	@echo '                (DESTDIR, PREFIX, LIBDIR, KAMAILIO_MODULES, STORE_DIR)'
 	@echo 'make deps       install what is missing from Debian (the only step that needs root)'
 	@echo 'make header     renew include/ims_release.h after a change in src/ffi'
 	@echo 'make clean      remove everything built'
@@ -45,10 +46,11 @@ test: deps kamailio
 header:
 	IMS_RELEASE_UPDATE=1 $(CARGO) test --locked --test c_header
 
-# make/kamailio.mk adds the module to both.
-install: build install-library
+# First everything is built (make/kamailio.mk adds the module), then installed, also with -j.
+install: build
+	@$(MAKE) --no-print-directory install-library install-kamailio
 
-uninstall: uninstall-library
+uninstall: uninstall-library uninstall-kamailio
 
 install-library:
 	$(INSTALL) -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR)
