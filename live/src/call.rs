@@ -46,6 +46,7 @@ impl Script {
         Ok(Self {
             proxy: host.address(),
             proxy_towards_called: host.address_towards_called(),
+            passes: 1,
             route: format!("<sip:{};lr;role={}>", host.address(), serves.word()),
             to: "<sip:bob@home1.net>".to_owned(),
             cseq: 101,
@@ -83,7 +84,8 @@ pub struct Call {
 impl Call {
     /// Starts one call.
     pub fn start(host: &dyn Host, name: &str, script: Script) -> Result<Self> {
-        Self::start_many(host, name, script, Load { calls: 1, rate: 1 }, None)
+        // SIPp waits one period of its rate before the first call.
+        Self::start_many(host, name, script, Load { calls: 1, rate: 50 }, None)
     }
 
     /// Starts calls; `call_id` as for SIPp's `-cid_str`.

@@ -13,10 +13,11 @@ use serde_json::{Value, json};
 
 use crate::dump::{self, Packet};
 use crate::host::{Fault, Host, Result};
-use crate::process::{Directory, Process, wait_until};
+use crate::process::{Directory, Process, processes_of, wait_until};
 
 const PROGRAM: &str = "/usr/sbin/kamailio";
 const START_LIMIT: Duration = Duration::from_secs(15);
+const STOP_LIMIT: Duration = Duration::from_secs(3);
 
 /// One Kamailio with its sockets, directory and log.
 pub struct Kamailio {
@@ -25,6 +26,8 @@ pub struct Kamailio {
     one: SocketAddr,
     two: Option<SocketAddr>,
     process: Option<Process>,
+    store: Option<PathBuf>,
+    may_die: bool,
     // Last, so that it is removed after the process.
     directory: Directory,
 }
@@ -81,19 +84,56 @@ impl Kamailio {
         let one = free_port(address)?;
         let two = if defines.contains(&"WITH_TWO_SOCKETS") { Some(free_port(address)?) } else { None };
         let defines = defines.iter().map(|define| (*define).to_owned()).collect();
-        Ok(Self { configuration: configuration.to_owned(), defines, one, two, process: None, directory })
+        Ok(Self {
+            configuration: configuration.to_owned(),
+            defines,
+            one,
+            two,
+            process: None,
+            store: None,
+            may_die: false,
+            directory,
+        })
     }
 
     /// Prepares one with a configuration of examples/kamailio, captured.
     pub fn with_example(name: &str) -> Result<Self> {
+        let capture = repository().join("live/hosts/capture.cfg");
         let example = repository().join("examples/kamailio").join(name);
-        let define = format!("EXAMPLE=\"{}\"", example.display());
-        Self::with_configuration(&repository().join("live/hosts/capture.cfg"), &[&define])
+        let mut prepared = Self::with_configuration(&capture, &[])?;
+        // Kamailio expands no definition in the name of an included file.
+        let text = fs::read_to_string(&capture).map_err(|error| format!("{}: {error}", capture.display()))?;
+        let own = prepared.directory.path().join("capture.cfg");
+        let included = format!("include_file \"{}\"", example.display());
+        fs::write(&own, text.replace("include_file EXAMPLE", &included))
+            .map_err(|error| format!("{}: {error}", own.display()))?;
+        prepared.configuration = own;
+        Ok(prepared)
     }
 
     /// Where the store of the module is.
     pub fn store(&self) -> PathBuf {
-        self.directory.path().join("store")
+        self.store.clone().unwrap_or_else(|| self.directory.path().join("store"))
+    }
+
+    /// Takes a store elsewhere than in its own directory.
+    pub fn with_store(mut self, store: PathBuf) -> Self {
+        self.store = Some(store);
+        self
+    }
+
+    /// The pid of one of its processes, by what it calls itself.
+    pub fn process_named(&self, name: &str) -> Result<i32> {
+        let processes = self.call("core.psx", &[])?.map_err(|fault| fault.text)?;
+        let named = |process: &&Value| process.get("DSC").and_then(Value::as_str).is_some_and(|one| one.contains(name));
+        let found = processes.as_array().into_iter().flatten().find(named);
+        let pid = found.and_then(|process| process.get("PID")?.as_i64()).and_then(|pid| i32::try_from(pid).ok());
+        pid.ok_or_else(|| format!("no process is named {name}: {processes}"))
+    }
+
+    /// From now on a dead worker is what the test wants.
+    pub fn may_die(&mut self) {
+        self.may_die = true;
     }
 
     /// The captures.
@@ -139,10 +179,36 @@ impl Kamailio {
     /// Starts it, expecting that it refuses; gives what it said.
     pub fn refused_start(&mut self) -> Result<String> {
         let mut process = self.spawn()?;
-        let ended = wait_until(START_LIMIT, || process.ended().is_some());
-        let good = process.ended().is_some_and(|status| status.success());
+        self.may_die();
+        wait_until(START_LIMIT, || process.ended().is_some());
+        let code = process.ended().map(|status| status.code());
         process.stop();
-        if ended && !good { Ok(self.log()) } else { Err(format!("it started all the same:\n{}", self.log())) }
+        let log = self.log();
+        match code {
+            Some(Some(code)) if code != 0 && !log.contains("exited by a signal") => Ok(log),
+            Some(Some(0)) => Err(format!("it ended well:\n{log}")),
+            Some(_) => Err(format!("it crashed:\n{log}")),
+            None => Err(format!("it started all the same:\n{log}")),
+        }
+    }
+
+    /// What must not be there after a test, in words: workers that died, processes, sockets.
+    fn remains(&self) -> Vec<String> {
+        let mut found: Vec<String> = Vec::new();
+        if !self.may_die {
+            let bad = ["exited by a signal", "CRITICAL", "ims_release: bug in"];
+            let log = self.log();
+            found.extend(log.lines().filter(|line| bad.iter().any(|bad| line.contains(bad))).map(str::to_owned));
+        }
+        if !wait_until(STOP_LIMIT, || processes_of(self.directory.path()).is_empty()) {
+            found.push(format!("processes {:?}", processes_of(self.directory.path())));
+        }
+        for socket in [Some(self.one), self.two].into_iter().flatten() {
+            if !wait_until(STOP_LIMIT, || UdpSocket::bind(socket).is_ok()) {
+                found.push(format!("a socket on {socket}"));
+            }
+        }
+        found
     }
 
     fn spawn(&self) -> Result<Process> {
@@ -151,14 +217,30 @@ impl Kamailio {
     }
 }
 
+/// Every test ends here: none may leave a dead worker, a process or a socket behind.
+impl Drop for Kamailio {
+    fn drop(&mut self) {
+        self.process = None;
+        let remains = self.remains();
+        if remains.is_empty() {
+            return;
+        }
+        let text = format!("Kamailio leaves behind:\n{}", remains.join("\n"));
+        if std::thread::panicking() { eprintln!("{text}") } else { panic!("{text}") }
+    }
+}
+
 impl Host for Kamailio {
     fn start(&mut self) -> Result<()> {
         let _ = fs::remove_file(self.rpc_socket());
+        // The children of one that was killed hold the sockets until the kernel is done with them.
+        wait_until(STOP_LIMIT, || UdpSocket::bind(self.one).is_ok());
         let mut process = self.spawn()?;
         let ready = wait_until(START_LIMIT, || {
             process.ended().is_some() || matches!(self.call("core.version", &[]), Ok(Ok(_)))
         });
         if !ready || process.ended().is_some() {
+            self.may_die();
             return Err(format!("Kamailio did not start:\n{}", self.log()));
         }
         self.process = Some(process);

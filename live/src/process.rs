@@ -82,10 +82,13 @@ impl Drop for Directory {
             eprintln!("kept: {}", self.0.display());
             return;
         }
-        let _ = std::fs::remove_dir_all(&self.0);
+        let removed = std::fs::remove_dir_all(&self.0);
         with_leftovers(|all| {
             all.directories.remove(&self.0);
         });
+        if !std::thread::panicking() {
+            assert!(removed.is_ok(), "{} is left behind: {removed:?}", self.0.display());
+        }
     }
 }
 
@@ -162,6 +165,18 @@ impl Drop for Process {
     fn drop(&mut self) {
         self.stop();
     }
+}
+
+/// The processes whose command line names a directory.
+pub fn processes_of(directory: &Path) -> Vec<i32> {
+    let name = directory.as_os_str().as_encoded_bytes();
+    let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
+    let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    pids.filter(|pid| {
+        let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        line.windows(name.len()).any(|part| part == name)
+    })
+    .collect()
 }
 
 /// Looks every few milliseconds whether `condition` holds; false when `limit` is over.

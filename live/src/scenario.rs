@@ -43,6 +43,11 @@ pub enum Step {
         /// A new contact URI in the 200.
         contact: Option<String>,
     },
+    /// Takes a request and the BYE, whichever comes first, and answers 200 to both.
+    TakeBesideBye {
+        /// Method of the request.
+        method: &'static str,
+    },
     /// Does nothing for so many milliseconds.
     Pause(u32),
     /// Ends the call itself: sends a BYE and waits for its 200.
@@ -76,6 +81,8 @@ pub struct Script {
     pub proxy: SocketAddr,
     /// The proxy's socket for the called user.
     pub proxy_towards_called: SocketAddr,
+    /// How often the call passes through the proxy: twice where it serves both users.
+    pub passes: usize,
     /// The first Route entry of the INVITE: tells the proxy whom it serves.
     pub route: String,
     /// Whole To value of the INVITE.
@@ -202,6 +209,17 @@ impl Side<'_> {
                     recv_request(xml, "ACK");
                 }
             }
+            Step::TakeBesideBye { method } => {
+                let _ = writeln!(xml, "  <recv request=\"{method}\" optional=\"true\" next=\"1\"/>");
+                recv_request(xml, "BYE");
+                send(xml, &reply(200), false);
+                recv_request(xml, method);
+                let _ = writeln!(xml, "  <nop next=\"2\"/>\n  <label id=\"1\"/>");
+                send(xml, &reply(200), false);
+                recv_request(xml, "BYE");
+                let _ = writeln!(xml, "  <label id=\"2\"/>");
+                send(xml, &reply(200), false);
+            }
             Step::Pause(milliseconds) => pause(xml, *milliseconds),
             Step::HangUp { cseq } => {
                 pause(xml, 150);
@@ -226,7 +244,7 @@ impl Side<'_> {
 impl Script {
     fn own_entries(&self) -> Vec<String> {
         if self.proxy == self.proxy_towards_called {
-            return vec![format!("<sip:{};lr>", self.proxy)];
+            return vec![format!("<sip:{};lr>", self.proxy); self.passes];
         }
         vec![format!("<sip:{};r2=on;lr>", self.proxy), format!("<sip:{};r2=on;lr>", self.proxy_towards_called)]
     }

@@ -1,177 +1,30 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Judges a release by what both ends received, what was on the wire and what the script logged. What is expected is
-//! taken from what the users themselves sent, never from what the library stored.
+//! Judges a release by what both ends received, what was on the wire and what the script logged.
 
+use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::call::{Call, Serves};
 use crate::dump::Packet;
-use crate::host::{Host, Result};
-use crate::message::{Message, uri_of};
+use crate::evidence::{Evidence, Expected, Leg, entries, tag};
+use crate::host::{Host, Line, Result};
+use crate::message::Message;
 use crate::process::wait_until;
 
 /// One statement about a release.
 #[derive(Clone, Debug)]
 pub struct Verdict {
     /// What was looked at.
-    pub name: &'static str,
+    pub name: String,
     /// Whether it is as it must be.
     pub good: bool,
     /// What was seen, and what was expected where that differs.
     pub seen: String,
 }
 
-/// Whom a BYE is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Leg {
-    /// The called user.
-    Called,
-    /// The calling user.
-    Calling,
-}
-
-/// What a BYE for one user must say.
-#[derive(Clone, Debug)]
-pub struct Expected {
-    /// Its contact.
-    pub request_uri: String,
-    /// Whole value.
-    pub from: String,
-    /// Whole value.
-    pub to: String,
-    /// Whole value.
-    pub call_id: String,
-    /// The number; None when any number below 2^31 will do.
-    pub cseq: Option<u64>,
-    /// Route where the user receives it.
-    pub route: Vec<String>,
-    /// Route on the way through the proxy's own socket.
-    pub looped_route: Vec<String>,
-}
-
-/// The entries of a list header, each without the blanks around it; commas inside quotes and brackets do not count.
-pub fn entries(values: &[String]) -> Vec<String> {
-    let mut found = Vec::new();
-    for value in values {
-        let (mut quoted, mut bracketed, mut start) = (false, false, 0);
-        for (index, byte) in value.bytes().enumerate() {
-            match byte {
-                b'"' => quoted = !quoted,
-                b'<' if !quoted => bracketed = true,
-                b'>' if !quoted => bracketed = false,
-                b',' if !quoted && !bracketed => {
-                    found.push(value[start..index].trim().to_owned());
-                    start = index + 1;
-                }
-                _ => {}
-            }
-        }
-        found.push(value[start..].trim().to_owned());
-    }
-    found
-}
-
-fn is_own(host: &dyn Host, entry: &str) -> bool {
-    let own = |address: SocketAddr| uri_of(entry).contains(&address.to_string());
-    own(host.address()) || own(host.address_towards_called())
-}
-
-/// The messages of one call.
-pub struct Evidence {
-    /// What the calling user sent and received.
-    pub calling_sent: Vec<Message>,
-    /// What the calling user received.
-    pub calling_received: Vec<Message>,
-    /// What the called user sent.
-    pub called_sent: Vec<Message>,
-    /// What the called user received.
-    pub called_received: Vec<Message>,
-}
-
-impl Evidence {
-    /// Takes what belongs to this Call-ID from both traces.
-    pub fn of(call: &Call, call_id: &str) -> Self {
-        let only = |messages: Vec<Message>| messages.into_iter().filter(|one| one.call_id() == call_id).collect();
-        Self {
-            calling_sent: only(call.calling.sent()),
-            calling_received: only(call.calling.received()),
-            called_sent: only(call.called.sent()),
-            called_received: only(call.called.received()),
-        }
-    }
-
-    /// The BYEs that a user received, retransmissions included.
-    pub fn byes(&self, leg: Leg) -> Vec<&Message> {
-        let received = match leg {
-            Leg::Called => &self.called_received,
-            Leg::Calling => &self.calling_received,
-        };
-        received.iter().filter(|one| one.is("BYE")).collect()
-    }
-
-    /// What the BYE for this user must say.
-    pub fn expected(&self, host: &dyn Host, leg: Leg) -> Result<Expected> {
-        let invite = self.calling_sent.first().ok_or("no INVITE")?;
-        let number = invite.cseq().0;
-        let answer = self
-            .calling_received
-            .iter()
-            .find(|one| one.answers("INVITE", 200) && one.cseq().0 == number)
-            .ok_or("no 200 of the INVITE")?;
-        let (receiver, sender) = match leg {
-            Leg::Called => (&self.called_sent, &self.calling_sent),
-            Leg::Calling => (&self.calling_sent, &self.called_sent),
-        };
-        let contact = receiver
-            .iter()
-            .filter(|one| {
-                matches!(one.cseq().1.as_str(), "INVITE" | "UPDATE") && one.status().is_none_or(|code| code / 100 == 2)
-            })
-            .flat_map(|one| one.headers("Contact"))
-            .next_back()
-            .ok_or("no Contact")?;
-        let highest = sender.iter().filter(|one| one.method().is_some()).map(|one| one.cseq().0).max();
-        let list = entries(&answer.headers("Record-Route"));
-        let own: Vec<bool> = list.iter().map(|entry| is_own(host, entry)).collect();
-        let first_own = own.iter().position(|own| *own).ok_or("no own Record-Route entry")?;
-        let last_own = own.iter().rposition(|own| *own).ok_or("no own Record-Route entry")?;
-        // The list runs from the called user to the calling one; the route set of the calling user is its reverse.
-        let (route, looped_route) = match leg {
-            Leg::Called => {
-                let to_called = |end: usize| list[..end].iter().rev().cloned().collect();
-                (to_called(first_own), to_called(last_own + 1))
-            }
-            Leg::Calling => (list[last_own + 1..].to_vec(), list[first_own..].to_vec()),
-        };
-        let (calling, called) = (invite.header("From"), answer.header("To"));
-        let (from, to) = if leg == Leg::Called { (calling, called) } else { (called, calling) };
-        Ok(Expected {
-            request_uri: uri_of(&contact).to_owned(),
-            from,
-            to,
-            call_id: invite.call_id(),
-            cseq: highest.map(|number| number + 1),
-            route,
-            looped_route,
-        })
-    }
-}
-
-fn tag(value: &str) -> Option<String> {
-    let after = value.rfind('>').map_or(value, |end| &value[end + 1..]);
-    // A quoted parameter value may hold a bracket: then look at all that follows the first address.
-    let whole = value.find("<sip:").map_or(value, |start| &value[start..]);
-    [after, whole].into_iter().find_map(|text| {
-        text.split(';').skip(1).find_map(|part| {
-            let (name, tag) = part.split_once('=')?;
-            name.trim().eq_ignore_ascii_case("tag").then(|| tag.trim().to_owned())
-        })
-    })
-}
-
 /// Shows a BYE to the two independent parsers: they must accept it and read what is expected.
-fn shown_to_oracle(bye: &Message, expected: &Expected, routes: &[String]) -> std::result::Result<(), String> {
+fn shown_to_oracle(bye: &Message, expected: &Expected, routes: &[String]) -> Result<()> {
     let routes: Vec<&str> = routes.iter().map(String::as_str).collect();
     let number = u32::try_from(bye.cseq().0).map_err(|error| error.to_string())?;
     let (from_tag, to_tag) = (tag(&expected.from), tag(&expected.to));
@@ -192,21 +45,78 @@ fn shown_to_oracle(bye: &Message, expected: &Expected, routes: &[String]) -> std
     })
 }
 
+/// All that was seen of many calls, read once.
+pub struct Seen {
+    evidence: HashMap<String, Evidence>,
+    wire: HashMap<String, Vec<Packet>>,
+    lines: HashMap<String, Vec<Line>>,
+}
+
+impl Seen {
+    /// Reads both traces, the captures and the log.
+    pub fn of(host: &dyn Host, call: &Call) -> Self {
+        let (mut wire, mut lines) = (HashMap::<_, Vec<_>>::new(), HashMap::<_, Vec<_>>::new());
+        for packet in host.wire() {
+            wire.entry(packet.message.call_id()).or_default().push(packet);
+        }
+        for line in host.lines() {
+            lines.entry(line.get("call_id").to_owned()).or_default().push(line);
+        }
+        Self { evidence: Evidence::by_call(call), wire, lines }
+    }
+
+    /// A judge of one of the calls.
+    pub fn judge<'a>(&mut self, host: &'a dyn Host, call_id: &str) -> Judge<'a> {
+        Judge {
+            host,
+            call_id: call_id.to_owned(),
+            evidence: self.evidence.remove(call_id).unwrap_or_default(),
+            wire: self.wire.remove(call_id).unwrap_or_default(),
+            lines: self.lines.remove(call_id).unwrap_or_default(),
+            verdicts: Vec::new(),
+        }
+    }
+}
+
 /// All statements about one release.
+///
+/// A BYE goes straight to its user in 0 passes through request_route, or over the own socket in 1 pass, or in 2 where
+/// the proxy serves both users.
 pub struct Judge<'a> {
     host: &'a dyn Host,
     call_id: String,
     evidence: Evidence,
     wire: Vec<Packet>,
+    lines: Vec<Line>,
     /// The statements so far.
     pub verdicts: Vec<Verdict>,
 }
 
 impl<'a> Judge<'a> {
-    /// Collects the evidence.
+    /// Collects the evidence about one call.
     pub fn new(host: &'a dyn Host, call: &Call, call_id: &str) -> Self {
-        let wire = host.wire().into_iter().filter(|packet| packet.message.call_id() == call_id).collect();
-        Self { host, call_id: call_id.to_owned(), evidence: Evidence::of(call, call_id), wire, verdicts: Vec::new() }
+        Seen::of(host, call).judge(host, call_id)
+    }
+
+    /// A judge of one dialog of a forked call: all that carries the tag of its called user, and the INVITE.
+    pub fn of_a_fork(host: &'a dyn Host, call_id: &str, evidence: &Evidence, to_tag: &str) -> Self {
+        let ours = |one: &Message| {
+            [one.header("From"), one.header("To")].iter().any(|value| tag(value).as_deref() == Some(to_tag))
+        };
+        let of_the_dialog = |messages: &[Message]| {
+            messages.iter().filter(|one| one.is("INVITE") || ours(one)).cloned().collect::<Vec<_>>()
+        };
+        let evidence = Evidence {
+            calling_sent: of_the_dialog(&evidence.calling_sent),
+            calling_received: of_the_dialog(&evidence.calling_received),
+            called_sent: of_the_dialog(&evidence.called_sent),
+            called_received: of_the_dialog(&evidence.called_received),
+        };
+        let wire = host.wire().into_iter().filter(|packet| packet.message.call_id() == call_id);
+        let wire = wire.filter(|packet| ours(&packet.message)).collect();
+        // The first lines of the script do not tell which of the dialogs a request belongs to.
+        let lines = host.lines_of("bye", call_id);
+        Self { host, call_id: call_id.to_owned(), evidence, wire, lines, verdicts: Vec::new() }
     }
 
     /// The messages of the call.
@@ -219,81 +129,79 @@ impl<'a> Judge<'a> {
         &self.wire
     }
 
-    fn say(&mut self, name: &'static str, good: bool, seen: impl Into<String>) {
-        self.verdicts.push(Verdict { name, good, seen: seen.into() });
+    /// One more statement.
+    pub fn say(&mut self, name: impl Into<String>, good: bool, seen: impl Into<String>) {
+        self.verdicts.push(Verdict { name: name.into(), good, seen: seen.into() });
     }
 
-    fn same<T: PartialEq + std::fmt::Debug>(&mut self, name: &'static str, seen: &T, expected: &T) {
+    /// The statement that two values are the same.
+    pub fn same<T: PartialEq + std::fmt::Debug>(&mut self, name: impl Into<String>, seen: &T, expected: &T) {
         let good = seen == expected;
         let text = if good { format!("{seen:?}") } else { format!("{seen:?}, expected {expected:?}") };
         self.say(name, good, text);
     }
 
     /// One BYE at the user that it is for.
-    pub fn bye(&mut self, leg: Leg, looped: bool, reason: &str) {
-        let name = |called: &'static str, calling: &'static str| if leg == Leg::Called { called } else { calling };
-        let expected = match self.evidence.expected(self.host, leg) {
-            Ok(expected) => expected,
-            Err(error) => return self.say(name("called: the call", "calling: the call"), false, error),
-        };
-        let byes: Vec<Message> = self.evidence.byes(leg).into_iter().cloned().collect();
-        self.same(name("called: one BYE", "calling: one BYE"), &byes.len(), &1);
-        let Some(bye) = byes.first() else { return };
-        self.same(
-            name("called: Request-URI", "calling: Request-URI"),
-            &bye.request_uri().unwrap_or_default(),
-            &expected.request_uri,
-        );
-        self.same(name("called: From", "calling: From"), &bye.header("From"), &expected.from);
-        self.same(name("called: To", "calling: To"), &bye.header("To"), &expected.to);
-        self.same(name("called: Call-ID", "calling: Call-ID"), &bye.header("Call-ID"), &expected.call_id);
-        let (number, method) = bye.cseq();
-        let random = expected.cseq.is_none() && (1..1 << 31).contains(&number);
-        let text = match expected.cseq {
-            Some(_) => format!("{number} {method}"),
-            None => format!("{number} {method} (random)"),
-        };
-        let wanted = expected.cseq.map_or_else(|| "a random one".to_owned(), |number| number.to_string());
-        let good = method == "BYE" && (random || expected.cseq == Some(number));
-        self.say(
-            name("called: CSeq", "calling: CSeq"),
-            good,
-            if good { text } else { format!("{text}, expected {wanted}") },
-        );
-        self.same(name("called: Route", "calling: Route"), &entries(&bye.headers("Route")), &expected.route);
-        self.same(name("called: Reason", "calling: Reason"), &bye.headers("Reason"), &vec![reason.to_owned()]);
-        let hops = if looped { "69" } else { "70" };
-        self.same(
-            name("called: Max-Forwards", "calling: Max-Forwards"),
-            &bye.headers("Max-Forwards"),
-            &vec![hops.to_owned()],
-        );
-        self.same(
-            name("called: Content-Length", "calling: Content-Length"),
-            &bye.headers("Content-Length"),
-            &vec!["0".to_owned()],
-        );
-        self.same(name("called: no Contact", "calling: no Contact"), &bye.headers("Contact"), &Vec::new());
-        let shown = shown_to_oracle(bye, &expected, &expected.route);
-        self.say(
-            name("called: sofia-sip and libosip2 agree", "calling: sofia-sip and libosip2 agree"),
-            shown.is_ok(),
-            shown.err().unwrap_or_else(|| "both read the same".to_owned()),
-        );
-        let vias = bye.headers("Via").len();
-        self.same(name("called: Vias", "calling: Vias"), &vias, &if looped { 2 } else { 1 });
+    pub fn bye(&mut self, leg: Leg, passes: usize, reason: &str) {
+        self.same(format!("{leg}: one BYE"), &self.evidence.byes(leg).len(), &1);
+        self.content(leg, passes, reason);
     }
 
-    /// How a BYE went: through request_route once over the own socket, or straight to its user.
-    pub fn delivery(&mut self, leg: Leg, looped: bool) {
-        let name = |called: &'static str, calling: &'static str| if leg == Leg::Called { called } else { calling };
+    /// The same BYE again and again at a user that does not answer.
+    pub fn repeated_bye(&mut self, leg: Leg, passes: usize, reason: &str) {
+        let byes: Vec<Message> = self.evidence.byes(leg).into_iter().cloned().collect();
+        self.say(format!("{leg}: retransmissions"), byes.len() > 1, format!("{} BYEs", byes.len()));
+        let same = byes.windows(2).all(|pair| pair[0] == pair[1]);
+        self.say(format!("{leg}: byte by byte the same"), same, if same { "same" } else { "they differ" });
+        self.content(leg, passes, reason);
+    }
+
+    /// No BYE at a user.
+    pub fn no_bye(&mut self, leg: Leg) {
+        self.same(format!("{leg}: no BYE"), &self.evidence.byes(leg).len(), &0);
+    }
+
+    /// What the BYE says at the user that it is for.
+    fn content(&mut self, leg: Leg, passes: usize, reason: &str) {
+        let expected = match self.evidence.expected(self.host, leg) {
+            Ok(expected) => expected,
+            Err(error) => return self.say(format!("{leg}: the call"), false, error),
+        };
+        let Some(bye) = self.evidence.byes(leg).first().map(|bye| (*bye).clone()) else { return };
+        self.same(format!("{leg}: Request-URI"), &bye.request_uri().unwrap_or_default(), &expected.request_uri);
+        self.same(format!("{leg}: From"), &bye.headers("From"), &vec![expected.from.clone()]);
+        self.same(format!("{leg}: To"), &bye.headers("To"), &vec![expected.to.clone()]);
+        self.same(format!("{leg}: Call-ID"), &bye.headers("Call-ID"), &vec![expected.call_id.clone()]);
+        self.cseq(leg, &bye, &expected);
+        self.same(format!("{leg}: Route"), &entries(&bye.headers("Route")), &expected.route);
+        self.same(format!("{leg}: Reason"), &bye.headers("Reason"), &vec![reason.to_owned()]);
+        self.same(format!("{leg}: Max-Forwards"), &bye.headers("Max-Forwards"), &vec![(70 - passes).to_string()]);
+        self.same(format!("{leg}: Content-Length"), &bye.headers("Content-Length"), &vec!["0".to_owned()]);
+        self.same(format!("{leg}: no Contact"), &bye.headers("Contact"), &Vec::new());
+        self.oracle(&format!("{leg}: sofia-sip and libosip2 agree"), &bye, &expected, &expected.route);
+        self.same(format!("{leg}: Vias"), &bye.headers("Via").len(), &(passes + 1));
+    }
+
+    fn cseq(&mut self, leg: Leg, bye: &Message, expected: &Expected) {
+        let (number, method) = bye.cseq();
+        let random = expected.cseq.is_none() && leg == Leg::Calling && (1..1 << 31).contains(&number);
+        let good = method == "BYE" && (random || expected.cseq == Some(number));
+        let kind = if random { " (random)" } else { "" };
+        let wanted = expected.cseq.map_or_else(|| "a random one".to_owned(), |number| number.to_string());
+        let text = format!("{number} {method}{kind}");
+        self.say(format!("{leg}: CSeq"), good, if good { text } else { format!("{text}, expected {wanted}") });
+    }
+
+    fn oracle(&mut self, name: &str, bye: &Message, expected: &Expected, routes: &[String]) {
+        let shown = shown_to_oracle(bye, expected, routes);
+        self.say(name, shown.is_ok(), shown.err().unwrap_or_else(|| "both read the same".to_owned()));
+    }
+
+    /// How a BYE went: through request_route over the own socket, or straight to its user.
+    pub fn delivery(&mut self, leg: Leg, passes: usize) {
         let Ok(expected) = self.evidence.expected(self.host, leg) else { return };
-        let passes: Vec<_> = self
-            .host
-            .lines_of("bye", &self.call_id)
-            .into_iter()
-            .filter(|line| line.get("ruri") == expected.request_uri)
-            .collect();
+        let of_the_leg = |line: &&Line| line.kind == "bye" && line.get("ruri") == expected.request_uri;
+        let in_the_script: Vec<Line> = self.lines.iter().filter(of_the_leg).cloned().collect();
         let mut on_the_loop: Vec<Message> = self
             .wire
             .iter()
@@ -302,46 +210,45 @@ impl<'a> Judge<'a> {
             .filter(|bye| bye.request_uri().as_deref() == Some(&expected.request_uri))
             .collect();
         // Retransmissions carry the branch of the first.
-        on_the_loop.dedup_by_key(|bye| bye.branch());
-        if !looped {
-            self.same(
-                name("called: not through request_route", "calling: not through request_route"),
-                &(passes.len(), on_the_loop.len()),
-                &(0, 0),
-            );
+        let mut branches = HashSet::new();
+        on_the_loop.retain(|bye| branches.insert(bye.branch()));
+        if passes == 0 {
+            let seen = (in_the_script.len(), on_the_loop.len());
+            return self.same(format!("{leg}: not through request_route"), &seen, &(0, 0));
+        }
+        let name = if passes == 1 { "once through request_route" } else { "twice through request_route" };
+        self.same(format!("{leg}: {name}"), &in_the_script.len(), &passes);
+        self.whole_script(leg, passes);
+        if let Some(pass) = in_the_script.first() {
+            let seen = ["totag", "loose", "ours"].map(|field| pass.get(field).to_owned());
+            // A user of RFC 2543 has no tag that To could carry.
+            let totag = if tag(&expected.to).is_some() { "1" } else { "0" };
+            let wanted = [totag, "1", "1"].map(str::to_owned);
+            self.same(format!("{leg}: has_totag, loose_route, is_ims_release"), &seen, &wanted);
+        }
+        let again = in_the_script.iter().skip(1).filter(|pass| pass.get("ours") != "0").count();
+        self.same(format!("{leg}: is_ims_release on the first pass only"), &again, &0);
+        self.same(format!("{leg}: BYEs on the loop"), &on_the_loop.len(), &passes);
+        if let Some(bye) = on_the_loop.first() {
+            let route = entries(&bye.headers("Route"));
+            self.same(format!("{leg}: Route on the loop"), &route, &expected.looped_route);
+            let identities = (bye.header("From"), bye.header("To"));
+            let wanted = (expected.from.clone(), expected.to.clone());
+            self.same(format!("{leg}: From and To on the loop"), &identities, &wanted);
+            self.oracle(&format!("{leg}: parsers on the looped BYE"), bye, &expected, &expected.looped_route);
+        }
+    }
+
+    /// The script ran from its first line for each pass, and for no retransmission. Only where it tells.
+    fn whole_script(&mut self, leg: Leg, passes: usize) {
+        let requests: Vec<&Line> = self.lines.iter().filter(|line| line.kind == "request").collect();
+        if requests.is_empty() {
             return;
         }
-        self.same(name("called: once through request_route", "calling: once through request_route"), &passes.len(), &1);
-        if let Some(pass) = passes.first() {
-            let seen = ["totag", "loose", "ours"].map(|field| pass.get(field).to_owned());
-            self.same(
-                name(
-                    "called: has_totag, loose_route, is_ims_release",
-                    "calling: has_totag, loose_route, is_ims_release",
-                ),
-                &seen,
-                &["1", "1", "1"].map(str::to_owned),
-            );
-        }
-        self.same(name("called: one looped BYE", "calling: one looped BYE"), &on_the_loop.len(), &1);
-        if let Some(bye) = on_the_loop.first() {
-            self.same(
-                name("called: Route on the loop", "calling: Route on the loop"),
-                &entries(&bye.headers("Route")),
-                &expected.looped_route,
-            );
-            self.same(
-                name("called: From on the loop", "calling: From on the loop"),
-                &(bye.header("From"), bye.header("To")),
-                &(expected.from.clone(), expected.to.clone()),
-            );
-            let shown = shown_to_oracle(bye, &expected, &expected.looped_route);
-            self.say(
-                name("called: parsers on the looped BYE", "calling: parsers on the looped BYE"),
-                shown.is_ok(),
-                shown.err().unwrap_or_else(|| "both read the same".to_owned()),
-            );
-        }
+        let own = [self.host.address(), self.host.address_towards_called()].map(|address| address.to_string());
+        let looped = |line: &&&Line| line.get("method") == "BYE" && own.iter().any(|own| own == line.get("source"));
+        let runs = requests.iter().filter(looped).count();
+        self.same(format!("{leg}: runs of the script"), &runs, &passes);
     }
 
     /// The BYE for the called user left first.
@@ -349,11 +256,20 @@ impl<'a> Judge<'a> {
         let Ok(expected) = self.evidence.expected(self.host, Leg::Called) else { return };
         let first = self.wire.iter().find(|packet| packet.sent && packet.message.is("BYE"));
         let good = first.is_some_and(|packet| packet.message.header("From") == expected.from);
-        self.say(
-            "called user first",
-            good,
-            first.map_or_else(|| "no BYE left".to_owned(), |one| one.message.start_line()),
-        );
+        let seen = first.map_or_else(|| "no BYE left".to_owned(), |one| one.message.start_line());
+        self.say("called user first", good, seen);
+    }
+
+    /// The socket of the proxy that the BYE for a user left from, and no other.
+    pub fn left_from(&mut self, leg: Leg, user: SocketAddr, socket: SocketAddr) {
+        let mut seen: Vec<SocketAddr> = self
+            .wire
+            .iter()
+            .filter(|packet| packet.sent && packet.message.is("BYE") && packet.destination == user)
+            .map(|packet| packet.source)
+            .collect();
+        seen.dedup();
+        self.same(format!("{leg}: socket that the BYE left from"), &seen, &vec![socket]);
     }
 
     /// Both users answered 200.
@@ -363,25 +279,60 @@ impl<'a> Judge<'a> {
         self.same("both answered 200", &seen, &(1, 1));
     }
 
-    /// The script heard of the end, once, and the list does not hold the dialog any more.
-    pub fn ended(&mut self, outcome: &str, cause: &str, called: &str, calling: &str) {
-        let done = match self.host.outcome(&self.call_id, Duration::from_secs(5)) {
-            Ok(done) => done,
-            Err(error) => return self.say("outcome", false, error),
-        };
-        let seen = ["outcome", "cause", "called", "calling"].map(|field| done.get(field).to_owned());
-        self.same("outcome, cause, codes", &seen, &[outcome, cause, called, calling].map(str::to_owned));
-        let ends = self.host.lines_of("done", &self.call_id).len();
-        self.same("reported once", &ends, &1);
+    /// The script heard of the end, once.
+    pub fn reported(&mut self, outcome: &str, cause: &str, called: &str, calling: &str) {
+        if self.done().is_empty() {
+            let _ = self.host.outcome(&self.call_id, Duration::from_secs(5));
+            self.lines.extend(self.host.lines_of("done", &self.call_id));
+        }
+        let done = self.done();
+        let seen: Vec<[String; 4]> = done
+            .iter()
+            .map(|line| ["outcome", "cause", "called", "calling"].map(|field| line.get(field).to_owned()))
+            .collect();
+        self.same("reported once", &seen.len(), &1);
+        let wanted = [outcome, cause, called, calling].map(str::to_owned);
+        self.same("outcome, cause, codes", &seen.into_iter().next().unwrap_or_default(), &wanted);
+    }
+
+    fn done(&self) -> Vec<&Line> {
+        self.lines.iter().filter(|line| line.kind == "done").collect()
+    }
+
+    /// The list does not hold the dialog any more.
+    pub fn forgotten(&mut self) {
         let (host, call_id) = (self.host, self.call_id.clone());
         let gone = wait_until(Duration::from_secs(3), || host.holds(&call_id) == Ok(false));
         self.say("dialog gone from the list", gone, if gone { "gone" } else { "still there" });
     }
+
+    /// The release has ended in every respect.
+    pub fn ended(&mut self, outcome: &str, cause: &str, called: &str, calling: &str) {
+        self.reported(outcome, cause, called, calling);
+        self.forgotten();
+    }
 }
 
-/// The name of whom a release through this proxy sends over its own socket.
-pub fn looped(serves: Serves) -> (bool, bool) {
-    (serves == Serves::Calling, serves == Serves::Called)
+/// The passes through request_route of the BYE for the called and for the calling user.
+pub fn passes(serves: Serves) -> (usize, usize) {
+    (usize::from(serves == Serves::Calling), usize::from(serves == Serves::Called))
+}
+
+/// The Reason header value.
+pub fn reason(cause: &str, text: &str) -> String {
+    format!("SIP;cause={cause};text=\"{text}\"")
+}
+
+impl Judge<'_> {
+    /// Both BYEs, at both ends and on their way.
+    pub fn both_byes(&mut self, serves: Serves, reason: &str) {
+        let (called, calling) = passes(serves);
+        self.order();
+        self.bye(Leg::Called, called, reason);
+        self.bye(Leg::Calling, calling, reason);
+        self.delivery(Leg::Called, called);
+        self.delivery(Leg::Calling, calling);
+    }
 }
 
 /// All that an ordinary release must show.
@@ -393,14 +344,8 @@ pub fn of_a_release(
     cause: &str,
     text: &str,
 ) -> Vec<Verdict> {
-    let (called, calling) = looped(serves);
-    let reason = format!("SIP;cause={cause};text=\"{text}\"");
     let mut judge = Judge::new(host, call, call_id);
-    judge.order();
-    judge.bye(Leg::Called, called, &reason);
-    judge.bye(Leg::Calling, calling, &reason);
-    judge.delivery(Leg::Called, called);
-    judge.delivery(Leg::Calling, calling);
+    judge.both_byes(serves, &reason(cause, text));
     judge.both_answered();
     judge.ended("completed", cause, "200", "200");
     judge.verdicts
@@ -411,23 +356,4 @@ pub fn wrong(verdicts: &[Verdict]) -> Option<String> {
     let wrong: Vec<String> =
         verdicts.iter().filter(|one| !one.good).map(|one| format!("{}: {}", one.name, one.seen)).collect();
     (!wrong.is_empty()).then(|| wrong.join("\n"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_list_is_split_outside_quotes_and_brackets() {
-        let values = vec![r#"<sip:a;x=1,2>, "b,c" <sip:d>"#.to_owned(), "<sip:e>".to_owned()];
-        assert_eq!(entries(&values), ["<sip:a;x=1,2>", r#""b,c" <sip:d>"#, "<sip:e>"]);
-    }
-
-    #[test]
-    fn the_tag_is_found_in_every_form() {
-        for value in ["<sip:a@b>;tag=1", "sip:a@b;tag=1", "<sip:a@b> ; p=2 ; TAG = 1;z", "<sip:a@b>;p=\"x>y\";tag=1"] {
-            assert_eq!(tag(value).as_deref(), Some("1"), "{value}");
-        }
-        assert_eq!(tag("<sip:a@b;tag=2>"), None);
-    }
 }

@@ -154,8 +154,8 @@ fn table(columns: &[Vec<Verdict>]) -> bool {
     // Rows in the order of the first release that has them, "called: X" and "calling: X" as they are.
     let mut names: Vec<&str> = Vec::new();
     for verdict in columns.iter().flatten() {
-        if !names.contains(&verdict.name) {
-            names.push(verdict.name);
+        if !names.contains(&verdict.name.as_str()) {
+            names.push(&verdict.name);
         }
     }
     println!("\n--- verdicts ---");

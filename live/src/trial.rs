@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What the live tests have in common: setting up, releasing, and a failure that shows what was seen.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::call::{Call, Serves};
+use crate::host::{Host, Line, Result};
+use crate::kamailio::Kamailio;
+use crate::scenario::Script;
+use crate::verdict::{self, Verdict};
+
+/// Why a test failed. Shown as it is, lines and all.
+pub struct Failure(String);
+
+impl std::fmt::Debug for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl From<String> for Failure {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl From<&str> for Failure {
+    fn from(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+}
+
+/// What a live test returns.
+pub type Trial = std::result::Result<(), Failure>;
+
+/// The cause of the releases that the tests ask for.
+pub const CAUSE: &str = "402";
+/// Its text.
+pub const TEXT: &str = "Credit is gone";
+/// How long an ordinary release may take: no time-out is waited for.
+pub const PROMPT: Duration = Duration::from_secs(5);
+
+/// A Kamailio that runs.
+pub fn kamailio(defines: &[&str]) -> Result<Kamailio> {
+    let mut host = Kamailio::for_tests(defines)?;
+    host.start()?;
+    Ok(host)
+}
+
+/// A call between two SIPp that has come as far as its script goes before the BYE.
+pub fn call(host: &dyn Host, name: &str, script: Script) -> Result<(Call, String)> {
+    let call = Call::start(host, name, script)?;
+    let call_id = call.established()?;
+    Ok((call, call_id))
+}
+
+/// The results that a release by RPC told, one for each dialog.
+pub fn results(reply: &Value) -> Vec<String> {
+    let entries = reply.as_array().cloned().unwrap_or_else(|| vec![reply.clone()]);
+    entries.iter().map(|entry| entry.get("result").and_then(Value::as_str).unwrap_or_default().to_owned()).collect()
+}
+
+/// Starts the release of the only dialog of a call.
+pub fn release(host: &dyn Host, call_id: &str) -> Result<()> {
+    let reply = host
+        .release("call", call_id, CAUSE, TEXT)?
+        .map_err(|fault| format!("the release of {call_id} is refused: {} {}", fault.code, fault.text))?;
+    let results = results(&reply);
+    if results == ["releasing"] { Ok(()) } else { Err(format!("the release of {call_id} told {reply}")) }
+}
+
+/// Starts the release and waits for its end.
+pub fn release_to_the_end(host: &dyn Host, call_id: &str) -> Result<Line> {
+    release(host, call_id)?;
+    host.outcome(call_id, PROMPT)
+}
+
+/// Nothing when all statements are good; else those that are not, and what both ends and the proxy saw.
+pub fn all_good(host: &dyn Host, call: &Call, call_id: &str, verdicts: &[Verdict]) -> Result<()> {
+    let Some(wrong) = verdict::wrong(verdicts) else { return Ok(()) };
+    Err(format!("{wrong}\n\n{}\n{}", call.transcript(), log_of(host, call_id)))
+}
+
+/// What must hold, in words.
+pub fn check(holds: bool, otherwise: impl FnOnce() -> String) -> Result<()> {
+    if holds { Ok(()) } else { Err(otherwise()) }
+}
+
+/// The lines of the log that name a call.
+pub fn log_of(host: &dyn Host, call_id: &str) -> String {
+    host.log().lines().filter(|line| line.contains(call_id)).map(|line| format!("{line}\n")).collect()
+}
+
+/// An ordinary release by RPC: started, ended, and all that it must show.
+pub fn released_by_rpc(host: &dyn Host, call: &Call, call_id: &str, serves: Serves) -> Result<()> {
+    release_to_the_end(host, call_id)?;
+    call.both_byes(PROMPT);
+    let verdicts = verdict::of_a_release(host, call, call_id, serves, CAUSE, TEXT);
+    all_good(host, call, call_id, &verdicts)
+}
