@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Users that do not answer 200, and a script that does not let the BYE through: what is reported, and when.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use live::call::{Call, Serves};
+use live::evidence::Leg;
+use live::host::{Host, Result};
+use live::scenario::{Answer, Script, Step};
+use live::trial::{CAUSE, PROMPT, TEXT, Trial, all_good, call, check, kamailio, release};
+use live::verdict::{Judge, passes, reason};
+
+/// Sets a call up whose users treat the BYE so.
+fn answered(host: &dyn Host, name: &str, serves: Serves, called: Answer, calling: Answer) -> Result<(Call, String)> {
+    let mut script = Script::new(host, serves)?;
+    script.called.steps = vec![Step::Bye(called)];
+    script.calling.steps = vec![Step::Bye(calling)];
+    call(host, name, script)
+}
+
+/// Both users have their BYE, and the outcome follows from the codes that they answer.
+fn told(serves: Serves, called: u16, calling: u16, outcome: &str) -> Trial {
+    let host = kamailio(&[])?;
+    let (call, call_id) = answered(&host, "told", serves, Answer::Code(called), Answer::Code(calling))?;
+    release(&host, &call_id)?;
+    host.outcome(&call_id, PROMPT)?;
+    let mut judge = Judge::new(&host, &call, &call_id);
+    judge.both_byes(serves, &reason(CAUSE, TEXT));
+    judge.ended(outcome, CAUSE, &called.to_string(), &calling.to_string());
+    Ok(all_good(&host, &call, &call_id, &judge.verdicts)?)
+}
+
+#[test]
+fn the_called_user_knows_no_such_call() -> Trial {
+    told(Serves::Calling, 481, 200, "gone")?;
+    told(Serves::Called, 481, 200, "gone")
+}
+
+#[test]
+fn the_calling_user_knows_no_such_call() -> Trial {
+    told(Serves::Calling, 200, 481, "gone")?;
+    told(Serves::Called, 200, 481, "gone")
+}
+
+#[test]
+fn neither_user_knows_such_a_call() -> Trial {
+    told(Serves::Neither, 481, 408, "gone")
+}
+
+#[test]
+fn one_user_refuses() -> Trial {
+    told(Serves::Calling, 403, 200, "partial")?;
+    told(Serves::Called, 403, 481, "partial")?;
+    told(Serves::Calling, 200, 403, "partial")?;
+    told(Serves::Called, 200, 403, "partial")
+}
+
+#[test]
+fn both_users_refuse() -> Trial {
+    told(Serves::Calling, 403, 403, "failed")?;
+    told(Serves::Neither, 403, 403, "failed")
+}
+
+/// One who is silent is asked again and again, while the script runs once; the end is reported in time, and not as
+/// completed.
+fn silent(serves: Serves, called: Answer, calling: Answer) -> Trial {
+    const FR_TIMER: Duration = Duration::from_millis(3000);
+    const GRACE: Duration = Duration::from_secs(4);
+    let host = kamailio(&["FR_TIMER=3000"])?;
+    let (call, call_id) = answered(&host, "silent", serves, called, calling)?;
+    let start = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    release(&host, &call_id)?;
+    let done = host.outcome(&call_id, FR_TIMER + GRACE + PROMPT)?;
+    let took = Duration::try_from_secs_f64(done.time()).unwrap_or_default().saturating_sub(start);
+    check(took >= FR_TIMER - Duration::from_millis(300) && took <= FR_TIMER + GRACE, || {
+        format!("reported after {took:?}")
+    })?;
+    let mut judge = Judge::new(&host, &call, &call_id);
+    let (called_passes, calling_passes) = passes(serves);
+    judge.order();
+    let code = |answer: Answer| if answer == Answer::Silence { "408" } else { "200" };
+    for (leg, passes, answer) in [(Leg::Called, called_passes, called), (Leg::Calling, calling_passes, calling)] {
+        if answer == Answer::Silence {
+            judge.repeated_bye(leg, passes, &reason(CAUSE, TEXT));
+        } else {
+            judge.bye(leg, passes, &reason(CAUSE, TEXT));
+        }
+        judge.delivery(leg, passes);
+    }
+    judge.ended("gone", CAUSE, code(called), code(calling));
+    Ok(all_good(&host, &call, &call_id, &judge.verdicts)?)
+}
+
+#[test]
+fn a_silent_user_behind_service_control() -> Trial {
+    silent(Serves::Calling, Answer::Silence, Answer::Code(200))
+}
+
+#[test]
+fn a_silent_calling_user_behind_service_control() -> Trial {
+    silent(Serves::Called, Answer::Code(200), Answer::Silence)
+}
+
+#[test]
+fn a_silent_user_on_the_direct_way() -> Trial {
+    silent(Serves::Calling, Answer::Code(200), Answer::Silence)
+}
+
+#[test]
+fn two_silent_users() -> Trial {
+    silent(Serves::Calling, Answer::Silence, Answer::Silence)
+}
+
+/// The script of the proxy does not let the BYE for the served user's side through.
+fn kept_back(serves: Serves, live: &str, code: &str, outcome: &str) -> Trial {
+    let host = kamailio(&[])?;
+    let mut script = Script::new(&host, serves)?;
+    let (kept, other) = match serves {
+        Serves::Called => (Leg::Calling, Leg::Called),
+        _ => (Leg::Called, Leg::Calling),
+    };
+    Script::ask_the_proxy(if kept == Leg::Called { &mut script.called } else { &mut script.calling }, live);
+    let (call, call_id) = call(&host, live, script)?;
+    release(&host, &call_id)?;
+    host.outcome(&call_id, PROMPT)?;
+    let mut judge = Judge::new(&host, &call, &call_id);
+    judge.no_bye(kept);
+    judge.bye(other, 0, &reason(CAUSE, TEXT));
+    if live == "unsent" {
+        let seen = judge.wire().iter().filter(|packet| packet.looped()).count();
+        judge.same("datagrams on the loop", &seen, &0);
+        let said = host.lines_of("unsent", &call_id).len();
+        judge.same("event_route[tm:local-request]", &said, &1);
+    } else {
+        judge.delivery(kept, 1);
+    }
+    judge.delivery(other, 0);
+    let (called, calling) = if kept == Leg::Called { (code, "200") } else { ("200", code) };
+    judge.ended(outcome, CAUSE, called, calling);
+    Ok(all_good(&host, &call, &call_id, &judge.verdicts)?)
+}
+
+#[test]
+fn the_script_refuses_our_bye_in_a_transaction() -> Trial {
+    kept_back(Serves::Calling, "refuse", "403", "partial")?;
+    kept_back(Serves::Called, "refuse", "403", "partial")
+}
+
+#[test]
+fn an_event_route_drops_our_bye() -> Trial {
+    kept_back(Serves::Calling, "unsent", "0", "gone")?;
+    kept_back(Serves::Called, "unsent", "0", "gone")?;
+    // Neither is served: the direct BYE is dropped.
+    kept_back(Serves::Neither, "unsent", "0", "gone")
+}
