@@ -11,4 +11,7 @@
 /* IMS_RELEASE_OK, or what the library refuses of reason and further headers. */
 ims_release_status check_options(const ims_release_options *options);
 
+/* IMS_RELEASE_OK, or IMS_RELEASE_BAD_OWN when an own entry is described in a way that the library does not read. */
+ims_release_status check_own(const ims_release_own *own);
+
 #endif

@@ -224,7 +224,6 @@ unsafe fn shared_store(config: &Config) -> Result<Result<Box<dyn Store>, StoreEr
             let level = match level {
                 Level::Error => IMS_RELEASE_LOG_ERROR,
                 Level::Warning => IMS_RELEASE_LOG_WARNING,
-                Level::Info => IMS_RELEASE_LOG_INFO,
             };
             log(level, &format!("ims_release: {text}"));
         },
@@ -280,6 +279,13 @@ pub unsafe extern "C" fn ims_release_registry_open(config: *const Config, regist
         };
         let opened =
             registry::Registry::new(store, &settings, Box::new(ended)).map_err(|error| refused(&error.into()))?;
+        if let Ok(stats) = opened.stats() {
+            // INVITEs that were not answered are among them.
+            log(
+                IMS_RELEASE_LOG_INFO,
+                &format!("ims_release: {} dialogs of an earlier run, room for {}", stats.records, stats.usage.capacity),
+            );
+        }
         // SAFETY: not NULL, and writable as the header asks.
         unsafe { registry.write(Box::into_raw(Box::new(Registry(opened)))) };
         Ok(())

@@ -13,6 +13,9 @@
 #include "check.h"
 #include "sockets.h"
 
+/* Below that the library would take more than it was given. */
+#define STORE_SIZE_LEAST (2 * 1024 * 1024)
+
 struct config config = {
 	.store = STR_STATIC_INIT("/var/lib/kamailio/ims_release"),
 	.default_cause = 503,
@@ -169,8 +172,8 @@ int config_validate(void)
 		LM_ERR("modparam store: \"%.*s\" is no absolute path of a directory\n", config.store.len, config.store.s);
 		return -1;
 	}
-	if(config.store_size < 0) {
-		LM_ERR("modparam store_size: %d is negative; it is a number of octets\n", config.store_size);
+	if(config.store_size != 0 && config.store_size < STORE_SIZE_LEAST) {
+		LM_ERR("modparam store_size: %d is below %d octets\n", config.store_size, STORE_SIZE_LEAST);
 		return -1;
 	}
 	if(config.deadline <= 0 || config.deadline > 86400) {
@@ -184,6 +187,14 @@ int config_validate(void)
 	}
 	if(check_reason_and_headers() < 0)
 		return -1;
+	for(size_t i = 0; i < own_count; i++) {
+		ims_release_str text = own[i].uri.len > 0 ? own[i].uri : own[i].host;
+		ims_release_status status = check_own(&own[i]);
+		if(status != IMS_RELEASE_OK) {
+			LM_ERR("modparam own \"%.*s\": %s\n", text.len, text.s, ims_release_status_text(status));
+			return -1;
+		}
+	}
 	return own_count > 0 ? 0 : add_own_sockets();
 }
 
@@ -205,9 +216,7 @@ int config_open(ims_release_ended_fn ended)
 	settings.own_count = own_count;
 	settings.ended = ended;
 	status = ims_release_registry_open(&settings, &registry);
-	if(status == IMS_RELEASE_BAD_OWN)
-		LM_ERR("modparam own: %s\n", ims_release_status_text(status));
-	else if(status != IMS_RELEASE_OK)
+	if(status != IMS_RELEASE_OK)
 		LM_ERR("modparam store \"%.*s\", store_size %d: %s\n", config.store.len, config.store.s, config.store_size,
 				ims_release_status_text(status));
 	return status == IMS_RELEASE_OK ? 0 : -1;

@@ -35,8 +35,6 @@ pub enum Level {
     Error,
     /// Something is not as configured.
     Warning,
-    /// Something worth knowing.
-    Info,
 }
 
 /// Where the store is and how it behaves.
@@ -94,13 +92,11 @@ impl SharedStore {
         }
         let store =
             Self { maps, stripes, secret: opened.header.secret, lock_timeout: config.lock_timeout, _lock: opened.lock };
-        let Usage { records, damaged, .. } = store.usage();
+        let Usage { damaged, .. } = store.usage();
         if damaged > 0 {
             let text = format!("store {}: {damaged} damaged records dropped", config.directory.display());
             (config.log)(Level::Error, &text);
         }
-        let text = format!("store {}: {records} records of an earlier run", config.directory.display());
-        (config.log)(Level::Info, &text);
         Ok(store)
     }
 
