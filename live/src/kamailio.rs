@@ -99,16 +99,24 @@ impl Kamailio {
     /// Prepares one with a configuration of examples/kamailio, captured.
     pub fn with_example(name: &str) -> Result<Self> {
         let capture = repository().join("live/hosts/capture.cfg");
-        let example = repository().join("examples/kamailio").join(name);
-        let mut prepared = Self::with_configuration(&capture, &[])?;
-        // Kamailio expands no definition in the name of an included file.
         let text = fs::read_to_string(&capture).map_err(|error| format!("{}: {error}", capture.display()))?;
-        let own = prepared.directory.path().join("capture.cfg");
+        let example = repository().join("examples/kamailio").join(name);
+        // Kamailio expands no definition in the name of an included file.
         let included = format!("include_file \"{}\"", example.display());
-        fs::write(&own, text.replace("include_file EXAMPLE", &included))
-            .map_err(|error| format!("{}: {error}", own.display()))?;
-        prepared.configuration = own;
+        Self::with_text(&text.replace("include_file EXAMPLE", &included))
+    }
+
+    /// Prepares one with a configuration given as text, which takes what [`Kamailio::with_configuration`] gives.
+    pub fn with_text(text: &str) -> Result<Self> {
+        let mut prepared = Self::with_configuration(Path::new(""), &[])?;
+        prepared.configuration = prepared.directory.path().join("kamailio.cfg");
+        prepared.rewrite(text)?;
         Ok(prepared)
+    }
+
+    /// Another text for the configuration of [`Kamailio::with_text`], before it is started.
+    pub fn rewrite(&self, text: &str) -> Result<()> {
+        fs::write(&self.configuration, text).map_err(|error| format!("kamailio.cfg: {error}"))
     }
 
     /// Where the store of the module is.

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "words.h"
 
+#include <inttypes.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #define COUNT(list) (sizeof(list) / sizeof((list)[0]))
@@ -99,6 +101,18 @@ uint32_t selector_of_word(ims_release_str word)
 		{IMS_RELEASE_SELECT_ID, "id"},
 	};
 	return number_of(selectors, COUNT(selectors), word);
+}
+
+void word_of_id(uint64_t id, char word[ID_SIZE])
+{
+	snprintf(word, ID_SIZE, "d%" PRIu64, id);
+}
+
+ims_release_str number_of_id(ims_release_str word)
+{
+	if(word.len > 1 && word.s[0] == 'd')
+		return (ims_release_str){word.s + 1, word.len - 1};
+	return word;
 }
 
 int number_of_word(ims_release_str word, uint64_t limit, uint64_t *number)

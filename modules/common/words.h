@@ -27,6 +27,16 @@ uint32_t serves_of_word(ims_release_str word);
 /* "call", "dialog", "id". 0 for any other word, else IMS_RELEASE_SELECT_*. */
 uint32_t selector_of_word(ims_release_str word);
 
+/*
+ * A dialog's id as operators see it: a letter before the number, because kamcmd cuts a word of digits to 32 bits. Writes at
+ * most ID_SIZE octets, NUL included.
+ */
+#define ID_SIZE 22
+void word_of_id(uint64_t id, char word[ID_SIZE]);
+
+/* The number in such a word, with or without the letter, as IMS_RELEASE_SELECT_ID takes it. Other words stay as they are. */
+ims_release_str number_of_id(ims_release_str word);
+
 /* A decimal number of digits alone, at most `limit`. Returns 0, or -1 and leaves `number`. */
 int number_of_word(ims_release_str word, uint64_t limit, uint64_t *number);
 

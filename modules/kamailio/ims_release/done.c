@@ -61,12 +61,15 @@ static void run_event_route(const ims_release_ended *ended)
 
 void done(void *env, const ims_release_ended *ended)
 {
+	char id[ID_SIZE];
+
 	(void)env;
+	word_of_id(ended->id, id);
 	/* Who it was is said at debug level only. */
-	LM_INFO("release %llu ended: %s, cause %u, called user %u, calling user %u, after %llu ms\n",
-			(unsigned long long)ended->id, word_of_outcome(ended->outcome), ended->cause, ended->called_code,
-			ended->calling_code, (unsigned long long)ended->duration_ms);
-	LM_DBG("release %llu was of Call-ID %.*s\n", (unsigned long long)ended->id, ended->call_id.len, ended->call_id.s);
+	LM_INFO("release %s ended: %s, cause %u, called user %u, calling user %u, after %llu ms\n",
+			id, word_of_outcome(ended->outcome), ended->cause, ended->called_code, ended->calling_code,
+			(unsigned long long)ended->duration_ms);
+	LM_DBG("release %s was of Call-ID %.*s\n", id, ended->call_id.len, ended->call_id.s);
 	if(event_route >= 0)
 		run_event_route(ended);
 }

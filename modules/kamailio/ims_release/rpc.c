@@ -32,6 +32,14 @@ static str shown(ims_release_str text)
 	return all;
 }
 
+static void add_id(rpc_t *rpc, void *structure, uint64_t id)
+{
+	char word[ID_SIZE];
+
+	word_of_id(id, word);
+	rpc->struct_add(structure, "s", "id", word);
+}
+
 /* What identifies a dialog. */
 static void add_dialog(rpc_t *rpc, void *structure, const ims_release_entry *entry)
 {
@@ -39,9 +47,22 @@ static void add_dialog(rpc_t *rpc, void *structure, const ims_release_entry *ent
 	str from_tag = shown(entry->from_tag);
 	str to_tag = shown(entry->to_tag);
 
-	/* As text: 64 bits do not pass every transport as a number. */
-	rpc->struct_printf(structure, "id", "%" PRIu64, entry->id);
+	add_id(rpc, structure, entry->id);
 	rpc->struct_add(structure, "SSS", "call_id", &call_id, "from_tag", &from_tag, "to_tag", &to_tag);
+}
+
+/* Which dialogs are meant. 0, or -1 after a fault. */
+static int parse_selector(rpc_t *rpc, void *context, const str *word, const str *value, uint32_t *selector,
+		ims_release_str *selected)
+{
+	*selector = selector_of_word(text_of(word));
+	if(*selector == 0) {
+		rpc->fault(context, IMS_RELEASE_BAD_SELECTOR, "the selector is \"%.*s\", expected call, dialog or id",
+				word->len > 32 ? 32 : word->len, word->s);
+		return -1;
+	}
+	*selected = *selector == IMS_RELEASE_SELECT_ID ? number_of_id(text_of(value)) : text_of(value);
+	return 0;
 }
 
 struct refusal {
@@ -93,6 +114,7 @@ static void rpc_release(rpc_t *rpc, void *context)
 	str text = STR_NULL;
 	uint64_t number;
 	uint32_t select;
+	ims_release_str selected;
 	ims_release_status status;
 	int given = rpc->scan(context, "*.S.S.S.S", &selector, &value, &cause, &text);
 
@@ -100,12 +122,8 @@ static void rpc_release(rpc_t *rpc, void *context)
 		rpc->fault(context, IMS_RELEASE_ARGUMENT, "expected: SELECTOR VALUE [cause [text]]");
 		return;
 	}
-	select = selector_of_word(text_of(&selector));
-	if(select == 0) {
-		rpc->fault(context, IMS_RELEASE_BAD_SELECTOR, "the selector is \"%.*s\", expected call, dialog or id",
-				selector.len > 32 ? 32 : selector.len, selector.s);
+	if(parse_selector(rpc, context, &selector, &value, &select, &selected) < 0)
 		return;
-	}
 	config_default_reason(&work.reason.cause, &work.reason.text);
 	if(given >= 3) {
 		if(number_of_word(text_of(&cause), 699, &number) < 0) {
@@ -116,7 +134,7 @@ static void rpc_release(rpc_t *rpc, void *context)
 		work.reason.cause = (uint32_t)number;
 		work.reason.text = given >= 4 ? text_of(&text) : (ims_release_str){NULL, 0};
 	}
-	status = ims_release_registry_find(registry, select, text_of(&value), release_dialog, &work);
+	status = ims_release_registry_find(registry, select, selected, release_dialog, &work);
 	if(status != IMS_RELEASE_OK) {
 		fault(rpc, context, status);
 		return;
@@ -129,7 +147,7 @@ static void rpc_release(rpc_t *rpc, void *context)
 		void *structure;
 		if(rpc->add(context, "{", &structure) < 0)
 			break;
-		rpc->struct_printf(structure, "id", "%" PRIu64, work.refusals[i].id);
+		add_id(rpc, structure, work.refusals[i].id);
 		rpc->struct_add(structure, "s", "result", ims_release_status_text(work.refusals[i].status));
 	}
 }
@@ -236,19 +254,16 @@ static void rpc_show(rpc_t *rpc, void *context)
 	str selector = STR_NULL;
 	str value = STR_NULL;
 	uint32_t select;
+	ims_release_str selected;
 	ims_release_status status;
 
 	if(rpc->scan(context, "*.S.S", &selector, &value) < 2) {
 		rpc->fault(context, IMS_RELEASE_ARGUMENT, "expected: SELECTOR VALUE");
 		return;
 	}
-	select = selector_of_word(text_of(&selector));
-	if(select == 0) {
-		rpc->fault(context, IMS_RELEASE_BAD_SELECTOR, "the selector is \"%.*s\", expected call, dialog or id",
-				selector.len > 32 ? 32 : selector.len, selector.s);
+	if(parse_selector(rpc, context, &selector, &value, &select, &selected) < 0)
 		return;
-	}
-	status = ims_release_registry_find(registry, select, text_of(&value), show_dialog, &work);
+	status = ims_release_registry_find(registry, select, selected, show_dialog, &work);
 	if(status != IMS_RELEASE_OK)
 		fault(rpc, context, status);
 }

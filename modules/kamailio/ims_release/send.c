@@ -8,6 +8,7 @@
 #include "capture.h"
 #include "config.h"
 #include "sockets.h"
+#include "words.h"
 
 /* No SIP message over UDP is longer. */
 #define BYE_SIZE 65536
@@ -180,7 +181,9 @@ static void send_leg(uint64_t id, uint32_t leg, const ims_release_bye *bye)
 		if(hand_over(id, leg, bye) < 0)
 			note(id, leg, 0);
 	} else {
-		LM_WARN("release %llu: no BYE for the %s user: %s\n", (unsigned long long)id,
+		char word[ID_SIZE];
+		word_of_id(id, word);
+		LM_WARN("release %s: no BYE for the %s user: %s\n", word,
 				leg == IMS_RELEASE_LEG_CALLED ? "called" : "calling", ims_release_status_text(bye->status));
 	}
 }

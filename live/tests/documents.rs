@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Every example of the module's README, tried: Kamailio starts with each configuration, each command at the prompt works.
+
+use std::fs;
+
+use live::call::{Call, Serves};
+use live::host::{Host, Result};
+use live::kamailio::{Kamailio, repository};
+use live::scenario::Script;
+use live::trial::{PROMPT, Trial, check};
+
+/// What an operator's own configuration has around the examples.
+const AROUND: &str = "#!KAMAILIO
+debug=2
+log_stderror=yes
+children=2
+disable_tcp=yes
+listen=LISTEN_ONE
+loadmodule \"tm.so\"
+loadmodule \"sl.so\"
+loadmodule \"rr.so\"
+loadmodule \"pv.so\"
+loadmodule \"textops.so\"
+loadmodule \"siputils.so\"
+loadmodule \"xlog.so\"
+loadmodule \"ctl.so\"
+loadmodule \"jsonrpcs.so\"
+loadmodule \"ims_release.so\"
+modparam(\"ctl\", \"binrpc\", CTL_SOCKET)
+modparam(\"jsonrpcs\", \"transport\", 4)
+modparam(\"jsonrpcs\", \"dgram_socket\", RPC_SOCKET)
+";
+
+/// The blocks of one language.
+fn blocks(language: &str) -> Result<Vec<String>> {
+    let file = repository().join("modules/kamailio/ims_release/README.md");
+    let text = fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;
+    let fence = format!("```{language}\n");
+    let found = text.split(&fence).skip(1).filter_map(|rest| rest.split("```").next()).map(str::to_owned).collect();
+    Ok(found)
+}
+
+/// The first example is a whole script; a call is released with it by each command of the README.
+#[test]
+fn the_overview_and_all_commands() -> Trial {
+    let script = blocks("kamailio")?.into_iter().next().ok_or("the README shows no configuration")?;
+    let store = "modparam(\"ims_release\", \"store\", STORE)\n";
+    let mut host = Kamailio::with_text(&format!("{AROUND}{store}{script}"))?;
+    host.start()?;
+    let mut commands = 0;
+    for line in blocks("sh")?.iter().flat_map(|block| block.lines()).filter_map(|line| line.strip_prefix("kamcmd ")) {
+        let mut played = Script::new(&host, Serves::Calling)?;
+        played.route = format!("<sip:{};lr>", host.address());
+        let call = Call::start(&host, &format!("document{commands}"), played)?;
+        let call_id = call.established()?;
+        let found = host.list()?;
+        let entry = found.iter().find(|one| one["call_id"] == call_id.as_str()).ok_or("the call is not listed")?;
+        let value = |name: &str| entry[name].as_str().unwrap_or_default().to_owned();
+        let words: Vec<String> = words(line)
+            .into_iter()
+            .map(|word| match word.as_str() {
+                "ID" => value("id"),
+                word => word
+                    .replace("CALL-ID", &call_id)
+                    .replace("FROM-TAG", &value("from_tag"))
+                    .replace("TO-TAG", &value("to_tag")),
+            })
+            .collect();
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let (worked, said) = host.command(&words)?;
+        check(worked && !said.contains("error:"), || format!("kamcmd {line}: {said}"))?;
+        if words[0] == "ims_release.release" {
+            check(said.contains("releasing"), || format!("kamcmd {line}: {said}"))?;
+            check(call.both_byes(PROMPT), || format!("kamcmd {line}: {}", call.transcript()))?;
+            let line = format!("released {call_id}: completed");
+            check(live::process::wait_until(PROMPT, || host.log().contains(&line)), || host.log())?;
+        } else {
+            host.release("id", &value("id"), "503", "")?.map_err(|fault| fault.text)?;
+        }
+        commands += 1;
+    }
+    Ok(check(commands >= 8, || format!("only {commands} commands are in the README"))?)
+}
+
+/// Words of a shell line; double quotes hold one together.
+fn words(line: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for (index, part) in line.split('"').enumerate() {
+        match index % 2 {
+            1 => found.push(part.to_owned()),
+            _ => found.extend(part.split_whitespace().map(str::to_owned)),
+        }
+    }
+    found
+}
+
+/// All other examples fit together into one configuration.
+#[test]
+fn all_parameters_functions_and_routes() -> Trial {
+    let mut host = Kamailio::with_text("")?;
+    let address = host.address().to_string();
+    let store = host.store().display().to_string();
+    let examples: String = blocks("kamailio")?.split_off(1).concat();
+    let examples = examples
+        .replace("/var/lib/kamailio/ims_release", &store)
+        .replace("127.0.0.1:5060", &address)
+        .replace("134217728", "4194304");
+    check(examples.contains(&store) && examples.contains(&address), || examples.clone())?;
+    host.rewrite(&format!(
+        "{AROUND}{examples}\nrequest_route {{ route(ORIGINATING); route(CREDIT); route(WITHIN_DIALOG); }}"
+    ))?;
+    host.start()?;
+    let log = host.log();
+    Ok(check(!log.contains("ERROR") && !log.contains("WARNING: ims_release"), || log.clone())?)
+}
