@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Two processes of the proxy are asked for the release of one call at the same moment: one starts it.
+
+use std::sync::Barrier;
+use std::thread;
+use std::time::Duration;
+
+use live::call::{Call, Serves};
+use live::host::Host;
+use live::process::wait_until;
+use live::scenario::{Answer, Script, Step};
+use live::sipp::Load;
+use live::trial::{CAUSE, PROMPT, TEXT, Trial, all_good, check, kamailio, results};
+use live::verdict::{Seen, reason};
+
+const ROUNDS: u32 = 24;
+/// kamcmd has to be started and to connect first: the datagram leaves a little later in each round, so that the two
+/// meet in some of them.
+const STEP: Duration = Duration::from_micros(350);
+
+/// What one of the two was told.
+#[derive(Debug, PartialEq, Eq)]
+enum Told {
+    Releasing,
+    AlreadyReleasing,
+    Other(String),
+}
+
+fn by_datagram(host: &dyn Host, call_id: &str) -> Told {
+    match host.release("call", call_id, CAUSE, TEXT) {
+        Ok(Ok(reply)) if results(&reply) == ["releasing"] => Told::Releasing,
+        Ok(Err(fault)) if fault.code == 303 && fault.text.contains("already releasing") => Told::AlreadyReleasing,
+        other => Told::Other(format!("{other:?}")),
+    }
+}
+
+fn by_kamcmd(host: &dyn Host, call_id: &str) -> Told {
+    match host.command(&["ims_release.release", "call", call_id, CAUSE, TEXT]) {
+        Ok((_, text)) if text.contains("303") && text.contains("already releasing") => Told::AlreadyReleasing,
+        Ok((true, text)) if text.contains("result: releasing") => Told::Releasing,
+        other => Told::Other(format!("{other:?}")),
+    }
+}
+
+#[test]
+fn of_two_that_ask_at_once_one_starts_the_release() -> Trial {
+    let host = kamailio(&[])?;
+    let mut script = Script::new(&host, Serves::Calling)?;
+    // So slow that the second always comes while the first is under way, and too fast for a retransmission.
+    script.called.steps = vec![Step::Bye(Answer::Late(300))];
+    script.calling.steps = vec![Step::Bye(Answer::Late(300))];
+    let call = Call::start_many(&host, "race", script, Load { calls: ROUNDS, rate: 100 }, None)?;
+    let acknowledged = || call.called.received().iter().filter(|one| one.is("ACK")).count();
+    let ready = wait_until(PROMPT, || acknowledged() >= ROUNDS as usize);
+    check(ready, || format!("{} of {ROUNDS} calls\n{}", acknowledged(), call.called.complaints()))?;
+    let calls: Vec<String> =
+        call.called.received().iter().filter(|one| one.is("ACK")).map(|one| one.call_id()).collect();
+    for (round, call_id) in (0..).zip(&calls) {
+        let start = Barrier::new(2);
+        let told = thread::scope(|scope| {
+            let kamcmd = scope.spawn(|| {
+                start.wait();
+                by_kamcmd(&host, call_id)
+            });
+            start.wait();
+            thread::sleep(STEP * round);
+            let datagram = by_datagram(&host, call_id);
+            [datagram, kamcmd.join().unwrap_or_else(|_| Told::Other("panicked".to_owned()))]
+        });
+        let good = told.contains(&Told::Releasing) && told.contains(&Told::AlreadyReleasing);
+        check(good, || format!("round {round}: {told:?}\n{}", host.log()))?;
+    }
+    for call_id in &calls {
+        host.outcome(call_id, PROMPT)?;
+    }
+    let mut seen = Seen::of(&host, &call);
+    for call_id in &calls {
+        let mut judge = seen.judge(&host, call_id);
+        judge.both_byes(Serves::Calling, &reason(CAUSE, TEXT));
+        judge.both_answered();
+        judge.reported("completed", CAUSE, "200", "200");
+        all_good(&host, &call, call_id, &judge.verdicts)?;
+    }
+    Ok(())
+}
