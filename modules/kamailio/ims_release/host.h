@@ -31,6 +31,9 @@ extern struct tm_binds tm;
 /* Unix time in milliseconds. */
 uint64_t now_ms(void);
 
+/* From now on the library's own lines go to Kamailio's log. In mod_init. */
+void log_start(void);
+
 /*
  * Says in the log that the library refused something. What a peer sent wrong is said at debug level: the library counts
  * it. Failures of the store are errors, at most one line a second from each process.

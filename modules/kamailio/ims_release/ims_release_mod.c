@@ -3,12 +3,9 @@
  * Releases calls from the network, the way 3GPP TS 24.229 5.4.5.1.2 says. README.md is the manual.
  *
  * This file: the tables that Kamailio reads, the start, and the wrappers of the script functions. Then read capture.c,
- * send.c, loop.c and done.c, in the order in which a call passes them; config.c and sockets.c serve them; rpc.c is
- * beside them.
+ * send.c, loop.c and done.c, in the order in which a call passes them; config.c, sockets.c and host.c serve them; rpc.c
+ * is beside them.
  */
-#include <string.h>
-#include <time.h>
-
 #include "../../core/dprint.h"
 #include "../../core/mod_fix.h"
 #include "../../core/sr_module.h"
@@ -24,9 +21,6 @@
 #include "words.h"
 
 MODULE_VERSION
-
-ims_release_registry *registry = NULL;
-struct tm_binds tm;
 
 /* Records that the timer looks at in a second. */
 #define SWEEP_RECORDS 65536
@@ -81,53 +75,6 @@ struct module_exports exports = {
 	mod_destroy,
 };
 
-uint64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
-void log_refusal(const char *what, ims_release_status status)
-{
-	static uint64_t last_second = 0;
-	static unsigned int left_out = 0;
-	uint64_t second = now_ms() / 1000;
-
-	/* 200 to 299: the message, 300 to 319: no such dialog, or not in that state. */
-	if(status >= 200 && status < 320) {
-		LM_DBG("%s: %s\n", what, ims_release_status_text(status));
-		return;
-	}
-	if(second == last_second) {
-		left_out++;
-		return;
-	}
-	LM_ERR("%s: %s (%u more before this)\n", what, ims_release_status_text(status), left_out);
-	last_second = second;
-	left_out = 0;
-}
-
-static void log_line(void *env, uint32_t level, ims_release_str text)
-{
-	(void)env;
-	switch(level) {
-		case IMS_RELEASE_LOG_ERROR:
-			LM_ERR("%.*s\n", text.len, text.s);
-			break;
-		case IMS_RELEASE_LOG_WARNING:
-			LM_WARN("%.*s\n", text.len, text.s);
-			break;
-		case IMS_RELEASE_LOG_INFO:
-			LM_INFO("%.*s\n", text.len, text.s);
-			break;
-		default:
-			LM_DBG("%.*s\n", text.len, text.s);
-			break;
-	}
-}
-
 static int mod_init(void)
 {
 	if(ims_release_abi_version() != IMS_RELEASE_ABI_VERSION) {
@@ -135,7 +82,7 @@ static int mod_init(void)
 				IMS_RELEASE_ABI_VERSION);
 		return -1;
 	}
-	ims_release_set_log(log_line, NULL);
+	log_start();
 	if(load_tm_api(&tm) < 0) {
 		LM_ERR("tm is missing: load it before ims_release\n");
 		return -1;
