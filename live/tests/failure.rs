@@ -111,6 +111,21 @@ fn two_silent_users() -> Trial {
     silent(Serves::Calling, Answer::Silence, Answer::Silence)
 }
 
+/// A deadline that comes before the time-outs of the transactions ends the release; the late one changes nothing.
+#[test]
+fn a_deadline_that_comes_first() -> Trial {
+    let host = kamailio(&["FR_TIMER=4000", "PARAMETER=\"deadline\"", "VALUE=2"])?;
+    let (call, call_id) = answered(&host, "deadline", Serves::Neither, Answer::Silence, Answer::Code(200))?;
+    release(&host, &call_id)?;
+    host.outcome(&call_id, Duration::from_secs(5))?;
+    std::thread::sleep(Duration::from_millis(2700));
+    let mut judge = Judge::new(&host, &call, &call_id);
+    judge.repeated_bye(Leg::Called, 0, &reason(CAUSE, TEXT));
+    judge.bye(Leg::Calling, 0, &reason(CAUSE, TEXT));
+    judge.ended("expired", CAUSE, "0", "200");
+    Ok(all_good(&host, &call, &call_id, &judge.verdicts)?)
+}
+
 /// The script of the proxy does not let the BYE for the served user's side through.
 fn kept_back(serves: Serves, live: &str, code: &str, outcome: &str) -> Trial {
     let host = kamailio(&[])?;

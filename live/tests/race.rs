@@ -13,10 +13,32 @@ use live::sipp::Load;
 use live::trial::{CAUSE, PROMPT, TEXT, Trial, all_good, check, kamailio, results};
 use live::verdict::{Seen, reason};
 
-const ROUNDS: u32 = 24;
-/// kamcmd has to be started and to connect first: the datagram leaves a little later in each round, so that the two
-/// meet in some of them.
-const STEP: Duration = Duration::from_micros(350);
+const ROUNDS: u32 = 40;
+
+/// When the datagram leaves: kamcmd has to be started and to connect first. Whoever lost is given a little more time in
+/// the next round, so that after the first rounds the two arrive as close together as can be.
+struct Handicap {
+    delay: Duration,
+    datagram_won: u32,
+    kamcmd_won: u32,
+}
+
+impl Handicap {
+    fn after(self, datagram_won: bool) -> Self {
+        const COARSE: Duration = Duration::from_micros(500);
+        const FINE: Duration = Duration::from_micros(60);
+        match (datagram_won, self.kamcmd_won) {
+            (true, 0) => Self { delay: self.delay * 2 + COARSE, datagram_won: self.datagram_won + 1, ..self },
+            (true, _) => Self { delay: self.delay + FINE, datagram_won: self.datagram_won + 1, ..self },
+            (false, _) => Self { delay: self.delay.saturating_sub(FINE), kamcmd_won: self.kamcmd_won + 1, ..self },
+        }
+        .at_most(Duration::from_millis(150))
+    }
+
+    fn at_most(self, limit: Duration) -> Self {
+        Self { delay: self.delay.min(limit), ..self }
+    }
+}
 
 /// What one of the two was told.
 #[derive(Debug, PartialEq, Eq)]
@@ -55,7 +77,8 @@ fn of_two_that_ask_at_once_one_starts_the_release() -> Trial {
     check(ready, || format!("{} of {ROUNDS} calls\n{}", acknowledged(), call.called.complaints()))?;
     let calls: Vec<String> =
         call.called.received().iter().filter(|one| one.is("ACK")).map(|one| one.call_id()).collect();
-    for (round, call_id) in (0..).zip(&calls) {
+    let mut handicap = Handicap { delay: Duration::ZERO, datagram_won: 0, kamcmd_won: 0 };
+    for (round, call_id) in calls.iter().enumerate() {
         let start = Barrier::new(2);
         let told = thread::scope(|scope| {
             let kamcmd = scope.spawn(|| {
@@ -63,13 +86,18 @@ fn of_two_that_ask_at_once_one_starts_the_release() -> Trial {
                 by_kamcmd(&host, call_id)
             });
             start.wait();
-            thread::sleep(STEP * round);
+            thread::sleep(handicap.delay);
             let datagram = by_datagram(&host, call_id);
             [datagram, kamcmd.join().unwrap_or_else(|_| Told::Other("panicked".to_owned()))]
         });
         let good = told.contains(&Told::Releasing) && told.contains(&Told::AlreadyReleasing);
         check(good, || format!("round {round}: {told:?}\n{}", host.log()))?;
+        handicap = handicap.after(told[0] == Told::Releasing);
     }
+    // Else one of them was always too late to meet the other.
+    check(handicap.datagram_won > 0 && handicap.kamcmd_won > 0, || {
+        format!("the datagram won {} rounds, kamcmd {}", handicap.datagram_won, handicap.kamcmd_won)
+    })?;
     for call_id in &calls {
         host.outcome(call_id, PROMPT)?;
     }

@@ -7,8 +7,8 @@ use live::call::Serves;
 use live::host::Host;
 use live::kamailio::Kamailio;
 use live::process::{processes_of, wait_until};
-use live::scenario::Script;
-use live::trial::{Trial, call, check, kamailio, released_by_rpc};
+use live::scenario::{Answer, Script, Step};
+use live::trial::{CAUSE, PROMPT, TEXT, Trial, call, check, kamailio, release, released_by_rpc};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -78,7 +78,6 @@ fn is_kamailio(pid: i32) -> bool {
 /// A call may be set up before a restart and go on after it: what it does then counts.
 #[test]
 fn requests_after_the_restart_count() -> Trial {
-    use live::scenario::{Answer, Step};
     let mut host = kamailio(&[])?;
     let mut script = Script::new(&host, Serves::Calling)?;
     let moved = Some(format!("<sip:moved@{}>", script.calling.address));
@@ -95,6 +94,32 @@ fn requests_after_the_restart_count() -> Trial {
     host.start()?;
     let call_id = call.established()?;
     Ok(released_by_rpc(&host, &call, &call_id, Serves::Calling)?)
+}
+
+/// A release that was under way when the proxy was killed has nobody to hear its answers any more. It stays a release,
+/// and ends with its deadline, once.
+#[test]
+fn a_release_under_way_ends_with_its_deadline() -> Trial {
+    let mut host = kamailio(&["PARAMETER=\"deadline\"", "VALUE=4"])?;
+    let mut script = Script::new(&host, Serves::Calling)?;
+    script.called.steps = vec![Step::Bye(Answer::Silence)];
+    let (call, call_id) = call(&host, "under-way", script)?;
+    release(&host, &call_id)?;
+    check(wait_until(PROMPT, || call.calling.sent().iter().any(|one| one.answers("BYE", 200))), || call.transcript())?;
+    check(wait_until(PROMPT, || !call.byes_to_called().is_empty()), || call.transcript())?;
+    let noted =
+        || host.show("call", &call_id).is_ok_and(|shown| shown.is_ok_and(|one| one.to_string().contains("200")));
+    check(wait_until(PROMPT, noted), || format!("{:?}", host.show("call", &call_id)))?;
+    host.kill();
+    host.start()?;
+    let fault = host.release("call", &call_id, CAUSE, TEXT)?.err().ok_or("released again")?;
+    check(fault.code == 303, || format!("{fault:?}"))?;
+    let done = host.outcome(&call_id, Duration::from_secs(9))?;
+    let told = ["outcome", "cause", "called", "calling"].map(|field| done.get(field));
+    check(told == ["expired", CAUSE, "0", "200"], || format!("{done:?}"))?;
+    check(host.list()?.is_empty(), || "still in the list".to_owned())?;
+    std::thread::sleep(Duration::from_millis(1500));
+    Ok(check(host.lines_of("done", &call_id).len() == 1, || "reported twice".to_owned())?)
 }
 
 /// The check at the end of each test is worth something: it sees a worker that died.
