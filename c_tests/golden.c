@@ -44,6 +44,7 @@ static void expect(const ims_release_fields *fields, const ims_release_options *
                                               &again.calling),
                      IMS_RELEASE_OK);
     ims_release_dialog_free(dialog);
+    judge_pair(fields, &again.called, &again.calling);
     assert_text(again.called.message, called);
     assert_text(again.calling.message, calling);
 }

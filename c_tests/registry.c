@@ -93,8 +93,14 @@ static ims_release_status start(struct told *told, struct pair *pair, size_t cap
     ims_release_options options = reason_r();
     memset(pair, 0, sizeof *pair);
     pair->called.struct_size = pair->calling.struct_size = sizeof(ims_release_bye);
-    return ims_release_registry_start(told->registry, told->id, &options, NOW, pair->called_buffer, capacity,
-                                      pair->calling_buffer, capacity, &pair->called, &pair->calling);
+    ims_release_status status = ims_release_registry_start(told->registry, told->id, &options, NOW, pair->called_buffer,
+                                                           capacity, pair->calling_buffer, capacity, &pair->called,
+                                                           &pair->calling);
+    /* All but the Call-ID is that of base A. */
+    ims_release_fields fields = base_a();
+    if (status == IMS_RELEASE_OK)
+        judge_pair(&fields, &pair->called, &pair->calling);
+    return status;
 }
 
 static void establish(struct told *told)
@@ -241,7 +247,7 @@ static void a_deadline_ends_a_release(void **state)
 /* What a transaction layer prints that takes From apart and adds a header: From and To are those of neither leg. */
 #define PRINTED_BEFORE_MARK                                                                                            \
     "BYE sip:x SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.30:5060;branch=z9hG4bKtm.1"
-#define PRINTED_BETWEEN "\r\nUser-Agent: proxy\r\nt: "
+#define PRINTED_BETWEEN "\r\nMax-Forwards: 70\r\nUser-Agent: proxy\r\nt: "
 #define PRINTED_AFTER "\r\nCall-ID: c1\r\nCSeq: 130 BYE\r\nContent-Length: 0\r\n\r\n"
 #define PRINTED                                                                                                        \
     PRINTED_BEFORE_MARK PRINTED_BETWEEN "<sip:y>;tag=314159\r\nFrom: <<sip:x> ;p=1>\r\n ;tag=171828" PRINTED_AFTER
@@ -277,7 +283,9 @@ static void our_bye_is_known_once(void **state)
     assert_memory_equal(message, before, sizeof before - 1);
     assert_string_equal(message + sizeof before - 1 + 32, after);
 
+    const ims_release_fields fields = base_a();
     const ims_release_str bye = { message, (int)length };
+    judge(bye, fields.from, fields.to, 130);
     assert_int_equal(ims_release_registry_recognise(told->registry, bye, 0, &pass, &id, &answered), IMS_RELEASE_OK);
     assert_int_equal(pass, IMS_RELEASE_PASS_NOT_OURS); /* from a user agent */
     assert_int_equal(id, 0);
@@ -306,6 +314,7 @@ static void our_bye_is_known_once(void **state)
                                                 text_of(PRINTED), message, sizeof message - 1, &length),
                      IMS_RELEASE_OK);
     message[length] = '\0';
+    judge(text_of(message), fields.to, fields.from, 130);
     assert_string_equal(message, PRINTED_BEFORE_MARK PRINTED_BETWEEN SIDE_A "\r\nFrom: " SIDE_B
                                  ";tag=314159" PRINTED_AFTER);
 

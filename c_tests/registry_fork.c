@@ -104,6 +104,8 @@ static void work(const uint64_t *ids)
     static struct pair pair;
     static char message[4096];
     ims_release_options options = reason_r();
+    ims_release_fields fields = base_a();
+    fields.cseq_to_called = 127; /* of base A these calls have the INVITE alone */
     for (int call = 0; call < CALLS; call++) {
         memset(&pair, 0, sizeof pair);
         pair.called.struct_size = pair.calling.struct_size = sizeof(ims_release_bye);
@@ -116,11 +118,15 @@ static void work(const uint64_t *ids)
             continue;
         }
         __atomic_add_fetch(&shared->started[call], 1, __ATOMIC_SEQ_CST);
+        judge_pair(&fields, &pair.called, &pair.calling);
         size_t length;
         MUST(ims_release_registry_adopt(registry, ids[call], IMS_RELEASE_LEG_CALLED, pair.called.message,
-                                        text_of("BYE sip:x SIP/2.0\r\nVia: SIP/2.0/UDP p;branch=z9hG4bK1\r\nFrom: x\r\n"
-                                                "To: x\r\nCall-ID: x\r\nCSeq: 128 BYE\r\n\r\n"),
+                                        text_of("BYE sip:x SIP/2.0\r\nVia: SIP/2.0/UDP p;branch=z9hG4bK1\r\n"
+                                                "Max-Forwards: 70\r\nFrom: x\r\nTo: x\r\nCall-ID: x\r\n"
+                                                "CSeq: 128 BYE\r\nContent-Length: 0\r\n\r\n"),
                                         message, sizeof message, &length) == IMS_RELEASE_OK);
+        const ims_release_str bye = { message, (int)length };
+        judge(bye, fields.from, fields.to, 128);
         /* The mark is known in all processes: children of this worker meet the BYE at once. */
         pid_t children[2];
         for (int i = 0; i < 2; i++) {
@@ -129,7 +135,6 @@ static void work(const uint64_t *ids)
             if (children[i] == 0) {
                 uint32_t pass, answered;
                 uint64_t id;
-                ims_release_str bye = { message, (int)length };
                 MUST(ims_release_registry_recognise(registry, bye, 1, &pass, &id, &answered) == IMS_RELEASE_OK);
                 MUST(pass != IMS_RELEASE_PASS_NOT_OURS && id == ids[call]);
                 __atomic_add_fetch(pass == IMS_RELEASE_PASS_FIRST ? &shared->first[call] : &shared->again[call], 1,

@@ -33,6 +33,7 @@ static void check(const ims_release_fields *fields, const ims_release_options *o
     assert_int_equal(ims_release_build(fields, options, one.memory + GUARD, called_capacity, two.memory + GUARD,
                                        calling_capacity, &called, &calling),
                      IMS_RELEASE_OK);
+    judge_pair(fields, &called, &calling);
     const struct {
         const struct guarded *buffer;
         const ims_release_bye *bye;

@@ -3,11 +3,14 @@
 #![cfg(target_os = "linux")]
 
 mod c_support;
+mod support;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use c_support::{command, libraries, root, run};
+use ims_release::message::name_addr;
+use support::judge;
 
 /// One test for each harness, so that they run side by side and a failure has a name.
 macro_rules! harnesses {
@@ -20,13 +23,47 @@ macro_rules! harnesses {
 harnesses!(abi, cseq, golden, null, registry, registry_fork, sizing);
 
 fn check(name: &str) {
-    let directory = tempfile::tempdir().expect("a directory for temporary files");
+    let [directory, byes] = [(); 2].map(|()| tempfile::tempdir().expect("a directory for temporary files"));
     let out = run(command("make", ["-C", "c_tests", &format!("check-{name}")])
         .arg(format!("LIBRARIES={}", libraries().display()))
-        .arg(format!("OUT={}", directory.path().display())));
+        .arg(format!("OUT={}", directory.path().display()))
+        .env("IMS_RELEASE_BYES", byes.path()));
     // Once plain, once under valgrind, and no test left out.
     assert_eq!(out.matches(" test(s) run.").count(), 2, "{out}");
     assert_eq!(out.matches("[  SKIPPED ]").count(), 0, "{out}");
+    let judged = judge_all(byes.path());
+    println!("{name}: {judged} BYEs judged");
+    assert_eq!(judged > 0, name != "abi");
+}
+
+/// Takes every BYE that a harness has left (`judge` of support.h) to the judge of all tests; how many there were.
+fn judge_all(directory: &Path) -> usize {
+    let mut judged = 0;
+    for file in std::fs::read_dir(directory).expect("the directory can be listed") {
+        let bytes = std::fs::read(file.expect("an entry").path()).expect("the file can be read");
+        let mut rest = &bytes[..];
+        while let Some(line) = rest.iter().position(|b| *b == b'\n') {
+            let numbers = std::str::from_utf8(&rest[..line]).expect("numbers").split(' ');
+            let numbers: Vec<usize> = numbers.map(|number| number.parse().expect("a number")).collect();
+            let [from, to, cseq, message] = numbers[..] else { panic!("four numbers, not {numbers:?}") };
+            rest = &rest[line + 1..];
+            let [from, to, message] = [from, to, message].map(|length| {
+                let (part, behind) = rest.split_at(length);
+                rest = behind;
+                part
+            });
+            judge(message, tag(from), tag(to), u32::try_from(cseq).expect("32 bits"));
+            judged += 1;
+        }
+        assert_eq!(rest, b"", "a whole BYE");
+    }
+    judged
+}
+
+/// The tag that a From or To value has in the eyes of the library; the parsers look for it in the BYE.
+fn tag(value: &[u8]) -> Option<&[u8]> {
+    let tag = name_addr::tag(value, &name_addr::parse(value)?)?;
+    Some(&value[tag.start..tag.end])
 }
 
 #[test]
@@ -80,6 +117,11 @@ fn building_allocates_nothing() {
                 for (int i = atoi(argv[1]); i > 0; i--) if (build(&fields, &options, &pair) != IMS_RELEASE_OK) return 1; \
                 return 0; }";
     let program = compile(directory.path(), body);
+    let byes = tempfile::tempdir().expect("a directory for temporary files");
+    run(command(program.to_str().expect("a plain path"), ["1"])
+        .env("LD_LIBRARY_PATH", directory.path())
+        .env("IMS_RELEASE_BYES", byes.path()));
+    assert_eq!(judge_all(byes.path()), 2);
     let allocations = |pairs: &str| {
         let (code, said) = valgrind(&program, &[pairs]);
         assert_eq!(code, Some(0), "{said}");

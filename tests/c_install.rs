@@ -4,10 +4,12 @@
 #![cfg(target_os = "linux")]
 
 mod c_support;
+mod support;
 
 use std::path::Path;
 
 use c_support::{STRICT, command, libraries, read, run};
+use support::judge;
 
 /// Installs the libraries of this build below a directory of its own.
 fn installed() -> tempfile::TempDir {
@@ -64,8 +66,17 @@ fn check(printed: &str) {
         ]
     );
     let cseq = lines[calling + 8].strip_prefix("CSeq: ").and_then(|cseq| cseq.strip_suffix(" BYE"));
-    assert!(cseq.is_some_and(|n| (1..1 << 31).contains(&n.parse::<u64>().unwrap_or(0))), "{printed}");
+    let cseq = cseq.and_then(|n| n.parse().ok()).unwrap_or(0);
+    assert!((1..1 << 31).contains(&cseq), "{printed}");
     assert_eq!(lines[calling + 2], "Route: <sip:pcscf1.visited1.net;lr>");
+    // Both as printed: the example writes nothing behind a message.
+    let [called, calling] = ["called", "calling"].map(|user| {
+        let behind = printed.split_once(&format!("-- to the {user} user")).expect("its line").1;
+        let message = behind.split_once('\n').expect("the message").1;
+        &message[..message.find("\r\n\r\n").expect("its end") + 4]
+    });
+    judge(called.as_bytes(), Some(b"171828"), Some(b"314159"), 130);
+    judge(calling.as_bytes(), Some(b"314159"), Some(b"171828"), cseq);
 }
 
 #[test]
