@@ -43,7 +43,7 @@ pub fn read(directory: &Path) -> Vec<Packet> {
     found
 }
 
-/// A block is a rule, lines "name: value", another rule, the message, a last rule.
+/// A block is a rule, lines "name: value", another rule, the message as it is, a last rule.
 fn parse(bytes: &[u8]) -> Vec<Packet> {
     let text = String::from_utf8_lossy(bytes);
     let mut found = Vec::new();
@@ -57,7 +57,6 @@ fn parse(bytes: &[u8]) -> Vec<Packet> {
         let (Some(source), Some(destination)) = (address("srcip", "srcport"), address("dstip", "dstport")) else {
             continue;
         };
-        let body = body.strip_suffix('\n').unwrap_or(body);
         found.push(Packet {
             time: value("time").parse().unwrap_or_default(),
             sent: value("tag").starts_with("snd"),
@@ -67,4 +66,20 @@ fn parse(bytes: &[u8]) -> Vec<Packet> {
         });
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_block_gives_the_datagram_byte_by_byte() {
+        let head = "tag: snd\npid: 1\ntime: 7.5\nproto: udp ipv4\nsrcip: 127.0.0.1\nsrcport: 1\ndstip: 127.0.0.1\ndstport: 1\n";
+        let message = "BYE sip:a@b SIP/2.0\r\nCSeq: 2 BYE\r\n\r\n";
+        let block = format!("====================\n{head}~~~~~~~~~~~~~~~~~~~~\n{message}||||||||||||||||||||\n");
+        let packets = parse(block.repeat(2).as_bytes());
+        assert_eq!(packets.len(), 2);
+        assert_eq!(packets[1].message.bytes(), message.as_bytes());
+        assert!(packets[0].sent && packets[0].looped() && (packets[0].time - 7.5).abs() < 1e-9);
+    }
 }
