@@ -79,9 +79,13 @@ impl<S: Store> Registry<S> {
         if let Some(id) = self.member(&message)? {
             return self.visit_one(id.id, visit);
         }
-        let by_caller = matches!(message.start, StartLine::Request { .. }) || message.method == b"INVITE";
+        // A request with a To tag belongs to that dialog or to none.
+        let of_invite = match message.start {
+            StartLine::Request { .. } => message.to_tag().is_empty(),
+            StartLine::Reply { .. } => message.method == b"INVITE",
+        };
         let invite = self.store.find(self.keys.invite(&message.call_id, message.from_tag()))?;
-        match invite.filter(|_| by_caller) {
+        match invite.filter(|_| of_invite) {
             Some(id) => self.visit_one(id, visit),
             None => Ok(0),
         }
