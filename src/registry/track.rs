@@ -2,7 +2,7 @@
 //! The initial INVITE: the script says whom the proxy serves.
 
 use crate::capture::{Captured, Fault, Record, Refused, Roles, change};
-use crate::dialog::Serves;
+use crate::dialog::{Serves, User};
 use crate::message::StartLine;
 use crate::store::{Id, Insert, Store, StoreError, WORDS};
 
@@ -80,6 +80,7 @@ impl<S: Store> Registry<S> {
         }
         // Sent again after a refusal it has its future before it, and no dialog yet.
         let fresh = message.cseq > known.invite_cseq;
+        self.count_cseq(id, User::Called, message.cseq)?;
         self.touch(id, now, 0, if fresh { Seen::FADING | Seen::HAS_DIALOG } else { 0 })?;
         Ok(Some(Tracked::Again(id)))
     }
