@@ -113,18 +113,22 @@ impl Call {
     pub fn established(&self) -> Result<String> {
         let done = |sipp: &Sipp, steps: &[Step]| {
             let (sent, received) = (sipp.sent(), sipp.received());
-            let wanted = steps.iter().filter(|step| matches!(step, Step::Send { .. })).count();
+            let wanted = steps.iter().filter(|step| match step {
+                Step::Send { .. } => true,
+                Step::SendInVain { method, .. } => *method != "BYE",
+                _ => false,
+            });
             let requests = sent
                 .iter()
                 .filter(|one| one.method().is_some_and(|method| !matches!(method.as_str(), "ACK" | "BYE")))
                 .skip(usize::from(sent.first().is_some_and(|first| first.is("INVITE"))));
             let answered = requests
                 .filter(|request| {
-                    let (number, method) = request.cseq();
-                    received.iter().any(|one| one.answers(&method, 200) && one.cseq().0 == number)
+                    let end = |one: &&Message| one.status().is_some_and(|code| code >= 200);
+                    received.iter().filter(end).any(|one| one.cseq() == request.cseq())
                 })
                 .count();
-            answered >= wanted
+            answered >= wanted.count()
         };
         let acknowledgements = 1 + [&self.script.calling, &self.script.called]
             .iter()

@@ -144,11 +144,16 @@ impl Evidence {
             Leg::Called => (&self.called_sent, &self.calling_sent),
             Leg::Calling => (&self.calling_sent, &self.called_sent),
         };
+        // A refused request refreshes no target.
+        let accepted = |one: &Message| one.status().is_some_and(|code| code / 100 == 2);
+        let counts = |one: &&Message| match one.status() {
+            Some(_) => accepted(one),
+            None => self.received(leg).iter().any(|reply| accepted(reply) && reply.cseq() == one.cseq()),
+        };
         let contact = receiver
             .iter()
-            .filter(|one| {
-                matches!(one.cseq().1.as_str(), "INVITE" | "UPDATE") && one.status().is_none_or(|code| code / 100 == 2)
-            })
+            .filter(|one| matches!(one.cseq().1.as_str(), "INVITE" | "UPDATE"))
+            .filter(counts)
             .flat_map(|one| one.headers("Contact"))
             .next_back()
             .ok_or("no Contact")?;

@@ -29,6 +29,24 @@ pub enum Step {
         /// A further header line.
         header: Option<&'static str>,
     },
+    /// Sends a request, with a new contact URI in an INVITE or UPDATE, and waits for a refusal.
+    SendInVain {
+        /// Method.
+        method: &'static str,
+        /// CSeq number.
+        cseq: u32,
+        /// The contact URI that must not count.
+        contact: Option<String>,
+        /// The code of the refusal.
+        code: u16,
+    },
+    /// Waits for a request and refuses it.
+    Refuse {
+        /// Method.
+        method: &'static str,
+        /// The code.
+        code: u16,
+    },
     /// Sends an INFO that makes the proxy's script release the call; its 200 and the BYE come in any order.
     AskForRelease {
         /// CSeq number.
@@ -141,6 +159,7 @@ fn reply(code: u16) -> Vec<String> {
         200 => "OK",
         403 => "Forbidden",
         408 => "Request Timeout",
+        488 => "Not Acceptable Here",
         481 => "Call/Transaction Does Not Exist",
         _ => "Answer",
     };
@@ -192,6 +211,25 @@ impl Side<'_> {
                 recv_ok(xml);
                 if *method == "INVITE" {
                     send(xml, &self.request("ACK", *cseq, None, None), false);
+                }
+            }
+            Step::SendInVain { method, cseq, contact, code } => {
+                pause(xml, 150);
+                let contact = contact_for(method, contact);
+                send(xml, &self.request(method, *cseq, contact.as_deref(), None), bodied(method));
+                let _ = writeln!(xml, "  <recv response=\"100\" optional=\"true\"/>\n  <recv response=\"{code}\"/>");
+                if *method == "INVITE" {
+                    // The ACK to a refusal belongs to the transaction of the INVITE, three messages ago.
+                    let ack = self.request("ACK", *cseq, None, None);
+                    let ack: Vec<String> = ack.iter().map(|line| line.replace("[branch]", "[branch-3]")).collect();
+                    send(xml, &ack, false);
+                }
+            }
+            Step::Refuse { method, code } => {
+                recv_request(xml, method);
+                send(xml, &reply(*code), false);
+                if *method == "INVITE" {
+                    recv_request(xml, "ACK");
                 }
             }
             Step::AskForRelease { cseq, header } => {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use live::call::Serves;
 use live::evidence::Leg;
 use live::host::{Host, Result};
+use live::peer::{Peer, reply};
 use live::process::wait_until;
 use live::scenario::{Answer, Script, Step, User};
 use live::trial::{CAUSE, PROMPT, TEXT, Trial, all_good, call, check, kamailio, release_to_the_end, released_by_rpc};
@@ -70,6 +71,76 @@ fn re_invite_of_the_called_user_and_update_of_the_calling_one() -> Trial {
         check(numbers == [141, 901], || format!("CSeq numbers of the BYEs: {numbers:?}"))?;
     }
     Ok(())
+}
+
+/// What was refused moves nobody, but its CSeq was used.
+#[test]
+fn a_refused_re_invite_and_update_leave_the_targets() -> Trial {
+    let host = kamailio(&[])?;
+    for serves in ROLES {
+        let mut script = Script::new(&host, serves)?;
+        let (calling, called) = (&script.calling, &script.called);
+        let calling_steps = vec![
+            Step::SendInVain { method: "INVITE", cseq: 102, contact: moved(calling, "one"), code: 488 },
+            Step::Refuse { method: "UPDATE", code: 488 },
+            Step::Bye(Answer::Code(200)),
+        ];
+        let called_steps = vec![
+            Step::Refuse { method: "INVITE", code: 488 },
+            Step::SendInVain { method: "UPDATE", cseq: 50, contact: moved(called, "two"), code: 488 },
+            Step::Bye(Answer::Code(200)),
+        ];
+        (script.calling.steps, script.called.steps) = (calling_steps, called_steps);
+        let numbers = released(&host, "stayed", serves, script)?;
+        check(numbers == [103, 51], || format!("CSeq numbers of the BYEs: {numbers:?}"))?;
+    }
+    Ok(())
+}
+
+/// A user's BYE that the other refuses ends nothing: the call goes on and can be released.
+#[test]
+fn a_refused_bye_ends_no_call() -> Trial {
+    let host = kamailio(&[])?;
+    let mut script = Script::new(&host, Serves::Calling)?;
+    script.calling.steps =
+        vec![Step::SendInVain { method: "BYE", cseq: 110, contact: None, code: 403 }, Step::Bye(Answer::Code(200))];
+    script.called.steps = vec![Step::Refuse { method: "BYE", code: 403 }, Step::Bye(Answer::Code(200))];
+    let (call, call_id) = call(&host, "refused", script)?;
+    let refused = || call.calling.received().iter().any(|one| one.answers("BYE", 403));
+    check(wait_until(PROMPT, refused), || format!("the BYE was not refused\n{}", call.transcript()))?;
+    let state = || {
+        let list = host.list().unwrap_or_default();
+        list.first().and_then(|entry| entry.get("state")?.as_str()).unwrap_or_default().to_owned()
+    };
+    check(wait_until(PROMPT, || state() == "acknowledged"), || format!("the call is {:?}", state()))?;
+    let done = release_to_the_end(&host, &call_id)?;
+    check(done.get("outcome") == "completed", || format!("{done:?}"))?;
+    let number = call.byes_to_called().last().map(|bye| bye.cseq().0);
+    Ok(check(number == Some(111), || format!("CSeq of the BYE for the called user: {number:?}"))?)
+}
+
+/// A call that never came about leaves the list with the refusal.
+#[test]
+fn a_refused_call_is_forgotten() -> Trial {
+    let host = kamailio(&[])?;
+    let (mut calling, mut called) = (Peer::new()?, Peer::new()?);
+    let (proxy, here, there) = (host.address(), calling.address(), called.address());
+    let invite = format!(
+        "INVITE sip:bob@{there} SIP/2.0\r\nVia: SIP/2.0/UDP {here};branch=z9hG4bKbusy\r\n\
+         Route: <sip:{proxy};lr;role=term>\r\nFrom: <sip:alice@home1.net>;tag=a\r\nTo: <sip:bob@home1.net>\r\n\
+         Call-ID: busy@{here}\r\nCSeq: 1 INVITE\r\nContact: <sip:alice@{here}>\r\nMax-Forwards: 70\r\n\
+         Content-Length: 0\r\n\r\n"
+    );
+    calling.send(proxy, invite.as_bytes())?;
+    let received = called.await_message(PROMPT, |one| one.is("INVITE"))?;
+    let to = Some("<sip:bob@home1.net>;tag=b");
+    called.send(proxy, &reply(&received, 180, to, &[format!("Contact: <sip:bob@{there}>")]))?;
+    calling.await_message(PROMPT, |one| one.answers("INVITE", 180))?;
+    check(host.list()?.len() == 1, || format!("the list is {:?}", host.list()))?;
+    called.send(proxy, &reply(&received, 486, to, &[]))?;
+    calling.await_message(PROMPT, |one| one.answers("INVITE", 486))?;
+    let gone = wait_until(Duration::from_secs(1), || host.list().is_ok_and(|list| list.is_empty()));
+    Ok(check(gone, || format!("the list is {:?}\n{}", host.list(), host.log()))?)
 }
 
 /// Requests that refresh no target count for CSeq all the same.

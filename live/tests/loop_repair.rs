@@ -6,7 +6,7 @@ use live::call::Serves;
 use live::evidence::Leg;
 use live::host::{Host, Result};
 use live::kamailio::Kamailio;
-use live::scenario::Script;
+use live::scenario::{Answer, Script, Step};
 use live::trial::{CAUSE, PROMPT, TEXT, Trial, all_good, call, check, kamailio, release};
 use live::verdict::{Judge, passes, reason};
 
@@ -86,6 +86,21 @@ fn a_lost_answer_of_a_transaction_is_given_again() -> Trial {
         lost(&host, "answer")
     })?;
     Ok(())
+}
+
+/// The script and the user are so slow together that the BYE, counted from its start, is over its time-out. The proxy's
+/// own attempt to the user began later and is still good: its answer is what counts.
+#[test]
+fn the_attempt_to_the_user_gives_up_first() -> Trial {
+    let host = kamailio(&["FR_TIMER=3000"])?;
+    let mut script = Script::new(&host, Serves::Calling)?;
+    Script::ask_the_proxy(&mut script.called, "sleep");
+    script.called.steps = vec![Step::Bye(Answer::Late(1500))];
+    let (call, call_id) = call(&host, "slow", script)?;
+    release(&host, &call_id)?;
+    let done = host.outcome(&call_id, 2 * PROMPT)?;
+    let told = ["outcome", "called", "calling"].map(|field| done.get(field));
+    Ok(check(told == ["completed", "200", "200"], || format!("{done:?}\n{}", call.transcript()))?)
 }
 
 /// The BYE is sent again twice before the script has made a transaction of the first.
