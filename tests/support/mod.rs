@@ -4,7 +4,10 @@
 
 #![allow(dead_code)] // each test binary uses a part of it
 
+pub mod proxy;
+
 use ims_release::Error;
+use ims_release::bye::Encoded;
 use ims_release::cseq::CSeqs;
 use ims_release::dialog::{Dialog, Fields, Scratch, User};
 use ims_release::message::list;
@@ -98,30 +101,45 @@ fn written(dialog: &Dialog<'_>, leg: &Leg<'_>) -> Built {
     assert_eq!(parts.length, length);
     assert!(bytes[length..].iter().all(|b| *b == 0xaa), "nothing is written behind the message");
     bytes.truncate(length);
-    let (from_tag, to_tag) = match leg.to() {
+    let tags = match leg.to() {
         User::Called => (dialog.from_tag(), dialog.to_tag()),
         User::Calling => (dialog.to_tag(), dialog.from_tag()),
     };
-    assert_eq!(parts.from_tag.is_some(), from_tag.is_some());
-    if let (Some((semicolon, start)), Some(tag)) = (parts.from_tag, from_tag) {
-        assert!(bytes[start..].starts_with(tag) && bytes[semicolon] == b';');
+    built(bytes, &parts, leg.delivery(), leg.cseq(), tags)
+}
+
+/// A BYE that was written: its parts are where they should be, and the judge agrees. `tags` are those that the dialog
+/// has for From and To.
+pub fn built(
+    bytes: Vec<u8>,
+    parts: &Encoded,
+    delivery: Delivery,
+    cseq: u32,
+    (from_tag, to_tag): (Option<&[u8]>, Option<&[u8]>),
+) -> Built {
+    for (found, tag) in [(parts.from_tag, from_tag), (parts.to_tag, to_tag)] {
+        assert_eq!(found.is_some(), tag.is_some());
+        if let (Some((semicolon, start)), Some(tag)) = (found, tag) {
+            assert!(bytes[start..].starts_with(tag) && bytes[semicolon] == b';');
+        }
     }
-    let text = |range: core::ops::Range<usize>| String::from_utf8_lossy(&bytes[range]).into_owned();
+    let text = |range: &core::ops::Range<usize>| String::from_utf8_lossy(&bytes[range.clone()]).into_owned();
     let built = Built {
-        message: text(0..length),
-        delivery: leg.delivery(),
-        cseq: leg.cseq(),
-        request_uri: text(parts.request_uri.clone()),
-        next_hop: text(parts.next_hop.clone()),
+        message: text(&(0..parts.length)),
+        delivery,
+        cseq,
+        request_uri: text(&parts.request_uri),
+        next_hop: text(&parts.next_hop),
         bytes: bytes.clone(),
     };
-    assert_eq!(text(parts.call_id), built.value("Call-ID"));
-    assert_eq!(text(parts.from), built.value("From"));
-    assert_eq!(text(parts.to), built.value("To"));
+    assert_eq!(bytes.len(), parts.length);
+    assert_eq!(text(&parts.call_id), built.value("Call-ID"));
+    assert_eq!(text(&parts.from), built.value("From"));
+    assert_eq!(text(&parts.to), built.value("To"));
     assert_eq!(built.value("Max-Forwards"), "70");
     assert_eq!(built.value("Content-Length"), "0");
     assert!(built.values("Contact").is_empty());
-    judge(&bytes, from_tag, to_tag, built.cseq);
+    judge(&bytes, from_tag, to_tag, cseq);
     built
 }
 

@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Releases from their start to their end: when one may start, what each reply does, what the host is told.
+
+mod support;
+
+use ims_release::cseq::CSeqs;
+use ims_release::dialog::Serves::Calling;
+use ims_release::dialog::User;
+use ims_release::pending::Final::{Code, NotSent};
+use ims_release::pending::{LegState, Outcome};
+use ims_release::registry::{Noted, RegistryError, Selector, State, What};
+use ims_release::store::Id;
+use support::proxy::{Proxy, both, summary};
+use support::request;
+
+/// Tries to start a release, which must be refused and must change nothing.
+fn refused(proxy: &Proxy, id: Id) -> String {
+    let before = proxy.find(Selector::Id(id));
+    let error = format!("{:?}", proxy.start(id).unwrap_err());
+    assert_eq!(proxy.find(Selector::Id(id)), before);
+    assert_eq!(proxy.told(), []);
+    error
+}
+
+#[test]
+fn t53_a_release_waits_for_the_answer_and_its_ack() {
+    both(|proxy| {
+        for (call, acknowledged) in [("e1", false), ("e2", true)] {
+            let only = || proxy.find(Selector::Call(call.as_bytes()))[0].id;
+            proxy.track(call, Calling, "> INVITE 127 tag=");
+            assert_eq!(refused(proxy, only()), "Early");
+            proxy.see(call, "< 180 INVITE 127");
+            assert_eq!(refused(proxy, only()), "Early");
+            proxy.see(call, "< 200 INVITE 127");
+            assert_eq!(refused(proxy, only()), "NotAcknowledged");
+            proxy.wait(31_999);
+            assert_eq!(refused(proxy, only()), "NotAcknowledged");
+            if acknowledged {
+                proxy.see(call, "> ACK 127");
+            } else {
+                proxy.wait(1);
+            }
+            assert_eq!(summary(&proxy.start(only()).unwrap()), "128 b1 | drawn a1");
+        }
+    });
+}
+
+#[test]
+fn t57_a_users_own_bye_comes_first() {
+    both(|proxy| {
+        // A BYE that nobody answers ends the session all the same.
+        let id = proxy.plain("unanswered");
+        proxy.see("unanswered", "> BYE 128");
+        proxy.wait(63_999);
+        proxy.sweep();
+        assert_eq!(refused(proxy, id), "Ending");
+        proxy.wait(1);
+        proxy.sweep();
+        assert_eq!(refused(proxy, id), "NotFound");
+
+        for (bye, reply, left) in [
+            ("> BYE 128", "< 200 BYE 128", None),
+            ("< BYE 9", "> 200 BYE 9", None),
+            ("> BYE 128", "< 481 BYE 128", None),
+            ("< BYE 9", "> 408 BYE 9", None),
+            ("> BYE 128", "< 401 BYE 128", Some("129 b1 | drawn a1")),
+            ("< BYE 9", "> 403 BYE 9", Some("128 b1 | 10 a1")),
+        ] {
+            let call = proxy.fresh();
+            let id = proxy.plain(&call);
+            assert_eq!(proxy.see(&call, bye), What::Ending);
+            assert_eq!(refused(proxy, id), "Ending");
+            proxy.see(&call, reply);
+            match left {
+                Some(expected) => assert_eq!(summary(&proxy.start(id).unwrap()), expected),
+                None => assert_eq!(refused(proxy, id), "NotFound"),
+            }
+        }
+        assert_eq!(proxy.registry.stats().unwrap().counts.ended_by_user, 5);
+    });
+}
+
+#[test]
+fn the_outcome_is_that_of_both_replies_and_is_told_once() {
+    both(|proxy| {
+        for (one, other, outcome) in [
+            (Code(200), Code(299), Outcome::Completed),
+            (Code(200), Code(481), Outcome::Gone),
+            (Code(408), Code(200), Outcome::Gone),
+            (NotSent, Code(200), Outcome::Gone),
+            (Code(481), NotSent, Outcome::Gone),
+            (Code(200), Code(403), Outcome::Partial),
+            (Code(500), Code(408), Outcome::Partial),
+            (NotSent, Code(302), Outcome::Partial),
+            (Code(404), Code(603), Outcome::Failed),
+        ] {
+            for (first, second) in [(User::Called, User::Calling), (User::Calling, User::Called)] {
+                let call = proxy.fresh();
+                // A branch that was not answered belongs to the dialog and goes with it.
+                let id = proxy.call(&call, &[Calling], "< 180 INVITE 127 tag=other; OK");
+                assert_eq!(proxy.note(id, first, Code(200)), Noted::Nothing);
+                proxy.start(id).unwrap();
+                for user in [first, second] {
+                    assert_eq!(proxy.note(id, user, Code(183)), Noted::Nothing);
+                }
+                assert_eq!(proxy.note(id, first, one), Noted::Leg);
+                for late in [Code(100), Code(200), Code(500), NotSent] {
+                    assert_eq!(proxy.note(id, first, late), Noted::Nothing);
+                }
+                for (line, what) in [("> BYE 900", What::Releasing), ("< 200 BYE 128", What::Releasing)] {
+                    assert_eq!(proxy.see(&call, line), what);
+                }
+                assert_eq!((refused(proxy, id), proxy.told()), ("AlreadyReleasing".into(), vec![]));
+                proxy.wait(1_234);
+                assert_eq!(proxy.note(id, second, other), Noted::Ended(outcome));
+
+                let code = |reply| if let Code(code) = reply { code } else { 0 };
+                let (called, calling) = if first == User::Called { (one, other) } else { (other, one) };
+                let (called, calling, outcome) = (code(called), code(calling), outcome.text());
+                let line = format!("{outcome} 503 {called} {calling} {call},a,b 1234 ms");
+                assert_eq!(proxy.told(), [(id, line)]);
+                assert_eq!((proxy.records(), proxy.find(Selector::Call(call.as_bytes()))), (0, vec![]));
+                assert_eq!(proxy.note(id, second, other), Noted::Nothing);
+                assert_eq!(refused(proxy, id), "NotFound");
+            }
+        }
+        let counts = proxy.registry.stats().unwrap().counts;
+        assert_eq!((counts.started, counts.completed, counts.gone, counts.partial, counts.failed), (18, 2, 8, 6, 2));
+        for code in [0, 99, 700] {
+            let result = proxy.registry.note(Id(1 << 32), User::Called, Code(code), proxy.now());
+            assert!(matches!(result, Err(RegistryError::Code)));
+        }
+    });
+}
+
+#[test]
+fn t65_one_bye_that_cannot_be_built_does_not_stop_the_other() {
+    both(|proxy| {
+        for (lines, expected) in [
+            ("< 200 INVITE 127 contact=*; OK", "BadCalledContact | drawn a1"),
+            ("< 200 INVITE 127 contact=; OK; < INFO 1", "BadCalledContact | 2 a1"),
+            ("> UPDATE 128 contact=<tel:+1>; < 200 UPDATE 128", "129 b1 | BadCallingContact"),
+            ("> INFO 2147483647", "CseqOverflow | drawn a1"),
+            ("< INFO 4294967295", "128 b1 | CseqOverflow"),
+        ] {
+            for (code, outcome) in [(200, "partial"), (403, "failed")] {
+                let call = proxy.fresh();
+                let id = proxy.call(&call, &[Calling], lines);
+                let pair = proxy.start(id).unwrap();
+                assert_eq!(summary(&pair), expected);
+                let shown = proxy.dialog(&format!("{call},a,b"));
+                let (built, missing, user) = match pair.called {
+                    Ok(_) => (shown.called, shown.calling, User::Called),
+                    Err(_) => (shown.calling, shown.called, User::Calling),
+                };
+                assert_eq!((built.state, missing.state), (LegState::Waiting, LegState::NotBuilt));
+                proxy.note(id, user, Code(code));
+                let (called, calling) = if user == User::Called { (code, 0) } else { (0, code) };
+                assert_eq!(proxy.told(), [(id, format!("{outcome} 503 {called} {calling} {call},a,b 0 ms"))]);
+            }
+        }
+    });
+}
+
+#[test]
+fn what_cannot_be_released_at_all_stays_as_it_is() {
+    both(|proxy| {
+        let id = proxy.call("none", &[Calling], "< INFO 4294967295; > UPDATE 128; < 200 UPDATE 128 contact=*");
+        assert_eq!(refused(proxy, id), "Legs { called: BadCalledContact, calling: CseqOverflow }");
+        let id = proxy.call("foreign", &[Calling], "< 200 INVITE 127 routes=<sip:x;lr>; OK");
+        assert_eq!(refused(proxy, id), "Dialog(NoOwnRoute)");
+
+        let id = proxy.plain("short");
+        let before = proxy.dialog("short,a,b");
+        let mut buffer = [0; 4096];
+        let mut random = || Ok(u64::MAX);
+        let needed = proxy.registry.start(id, &request(), proxy.now(), &mut random, &mut [], &mut buffer).unwrap_err();
+        assert_eq!(proxy.dialog("short,a,b"), before);
+        let pair = proxy.start(id).unwrap();
+        let (called, calling) = (pair.called.unwrap().bytes.len(), pair.calling.unwrap().bytes.len());
+        assert_eq!(format!("{needed:?}"), format!("BufferTooSmall {{ called: {called}, calling: {calling} }}"));
+        assert_eq!(proxy.registry.stats().unwrap().counts.started, 1);
+    });
+}
+
+#[test]
+fn the_number_of_a_bye_is_taken() {
+    both(|proxy| {
+        let id = proxy.call("n", &[Calling], "> UPDATE 129; < INFO 7");
+        assert_eq!(summary(&proxy.start(id).unwrap()), "130 b1 | 8 a1");
+        let shown = proxy.dialog("n,a,b");
+        assert_eq!(shown.cseqs, CSeqs { to_called: Some(130), to_calling: Some(8) });
+        assert_eq!((shown.state, shown.called.cseq, shown.calling.cseq), (State::Releasing, 130, 8));
+        assert_eq!((shown.called.looped, shown.calling.looped), (true, false));
+        proxy.see("n", "> INFO 131");
+        assert_eq!(proxy.dialog("n,a,b").cseqs, CSeqs { to_called: Some(131), to_calling: Some(8) });
+    });
+}
+
+#[test]
+fn t55_of_many_that_start_a_release_one_does() {
+    both(|proxy| {
+        for _ in 0..20 {
+            let id = proxy.plain(&proxy.fresh());
+            let starts: Vec<_> = std::thread::scope(|scope| {
+                let threads: Vec<_> = (0..4).map(|_| scope.spawn(|| proxy.start(id))).collect();
+                threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+            });
+            assert_eq!(starts.iter().filter(|start| start.is_ok()).count(), 1);
+            for start in starts.into_iter().filter_map(Result::err) {
+                assert!(matches!(start, RegistryError::AlreadyReleasing), "{start:?}");
+            }
+        }
+    });
+}
+
+#[test]
+fn what_time_ends() {
+    both(|proxy| {
+        let id = proxy.plain("deadline");
+        let quiet = proxy.plain("quiet");
+        proxy.start(id).unwrap();
+        proxy.note(id, User::Called, Code(200));
+        proxy.wait(59_999);
+        assert_eq!(proxy.sweep().ended, 0);
+        proxy.wait(1);
+        assert_eq!(proxy.sweep().ended, 1);
+        assert_eq!(proxy.told(), [(id, "expired 503 200 0 deadline,a,b 60000 ms".into())]);
+        assert_eq!(proxy.note(id, User::Calling, Code(200)), Noted::Nothing);
+        assert_eq!((proxy.sweep().ended, proxy.told()), (0, vec![]));
+        assert_eq!(refused(proxy, id), "NotFound");
+
+        // An INVITE or early dialog lives as long as something comes; one that was refused for the longest a 2xx may take.
+        for (call, lines, lifetime) in [
+            ("invite", &[][..], 300_000),
+            ("early", &["< 180 INVITE 127"], 300_000),
+            ("refused", &["< 180 INVITE 127", "< 486 INVITE 127"], 32_000),
+        ] {
+            let before = proxy.records();
+            proxy.track(call, Calling, "> INVITE 127 tag=");
+            lines.iter().for_each(|line| _ = proxy.see(call, line));
+            proxy.wait(lifetime - 1);
+            assert_eq!(proxy.sweep().dropped, 0, "{call}");
+            proxy.wait(1);
+            proxy.sweep();
+            assert_eq!(proxy.records(), before, "{call}");
+        }
+        assert_eq!(summary(&proxy.start(quiet).unwrap()), "128 b1 | drawn a1");
+    });
+}
