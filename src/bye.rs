@@ -5,11 +5,11 @@
 
 use core::ops::Range;
 
-use crate::dialog::User;
+use crate::dialog::{BYE, MAX_FORWARDS_REASON, RouteSet, VERSION};
 use crate::error::Error;
-use crate::message::uri;
-use crate::reason::decimal;
-use crate::release::{Branch, Leg, route_uri};
+use crate::message::name_addr::Tag;
+use crate::message::{list, uri};
+use crate::release::{Branch, Leg};
 
 /// A request above this size goes over TCP where the path MTU is not known (RFC 3261 18.1.1).
 pub const LARGE: usize = 1300;
@@ -39,22 +39,39 @@ pub struct Encoded {
     pub call_id: Range<usize>,
 }
 
-const BYE: &[u8] = b"BYE ";
-const VERSION: &[u8] = b" SIP/2.0\r\n";
-const VERSION_VIA: &[u8] = b" SIP/2.0\r\nVia: SIP/2.0/";
+const VIA: &[u8] = b"Via: SIP/2.0/";
 const BRANCH: &[u8] = b";branch=z9hG4bK";
 const ROUTE: &[u8] = b"Route: ";
-const MAX_FORWARDS_REASON: &[u8] = b"Max-Forwards: 70\r\nReason: ";
-const SESSION_ID: &[u8] = b"Session-ID: ";
-const REMOTE: &[u8] = b";remote=";
-const SESSION_ID_LENGTH: usize = 32;
-const UNKNOWN_SESSION_ID: &[u8] = &[b'0'; SESSION_ID_LENGTH];
-const FROM: &[u8] = b"From: ";
-const TO: &[u8] = b"\r\nTo: ";
-const CALL_ID: &[u8] = b"\r\nCall-ID: ";
-const CSEQ: &[u8] = b"\r\nCSeq: ";
-const END: &[u8] = b" BYE\r\nContent-Length: 0\r\n\r\n";
 const LINE_END: &[u8] = b"\r\n";
+const END: &[u8] = b" BYE\r\nContent-Length: 0\r\n\r\n";
+
+/// Takes a message piece by piece.
+trait Sink {
+    /// Octets so far.
+    fn at(&self) -> usize;
+    fn put(&mut self, bytes: &[u8]);
+    fn put_decimal(&mut self, number: u32);
+}
+
+/// Only counts.
+struct Length(usize);
+
+impl Sink for Length {
+    #[inline(always)]
+    fn at(&self) -> usize {
+        self.0
+    }
+
+    #[inline(always)]
+    fn put(&mut self, bytes: &[u8]) {
+        self.0 += bytes.len();
+    }
+
+    #[inline(always)]
+    fn put_decimal(&mut self, number: u32) {
+        self.0 += decimal_len(number);
+    }
+}
 
 /// Writes into a buffer that is known to be large enough.
 struct Out<'b> {
@@ -64,13 +81,31 @@ struct Out<'b> {
 
 impl Out<'_> {
     #[inline(always)]
-    fn put(&mut self, bytes: &[u8]) -> Range<usize> {
-        let (here, rest) = core::mem::take(&mut self.rest).split_at_mut(bytes.len());
-        here.copy_from_slice(bytes);
+    fn take(&mut self, length: usize) -> &mut [u8] {
+        let (here, rest) = core::mem::take(&mut self.rest).split_at_mut(length);
         self.rest = rest;
-        let start = self.at;
-        self.at += bytes.len();
-        start..self.at
+        self.at += length;
+        here
+    }
+}
+
+impl Sink for Out<'_> {
+    #[inline(always)]
+    fn at(&self) -> usize {
+        self.at
+    }
+
+    #[inline(always)]
+    fn put(&mut self, bytes: &[u8]) {
+        self.take(bytes.len()).copy_from_slice(bytes);
+    }
+
+    #[inline(always)]
+    fn put_decimal(&mut self, mut number: u32) {
+        for digit in self.take(decimal_len(number)).iter_mut().rev() {
+            *digit = b'0' + (number % 10) as u8;
+            number /= 10;
+        }
     }
 }
 
@@ -78,159 +113,136 @@ impl Leg<'_> {
     /// The length of the whole message.
     #[inline]
     pub fn encoded_len(&self) -> usize {
-        let dialog = self.dialog;
-        let mut length = BYE.len()
-            + self.request_uri.len()
-            + MAX_FORWARDS_REASON.len()
-            + self.request.reason.encoded_len()
-            + LINE_END.len()
-            + dialog.headers().len()
-            + FROM.len()
-            + dialog.from().len()
-            + TO.len()
-            + dialog.to().len()
-            + CALL_ID.len()
-            + dialog.call_id().len()
-            + CSEQ.len()
-            + decimal_len(self.cseq)
-            + END.len();
-        length += match self.via() {
-            Some((transport, sent_by, _)) => {
-                VERSION_VIA.len() + transport.len() + 1 + sent_by.len() + BRANCH.len() + BRANCH_LENGTH + LINE_END.len()
-            }
-            None => VERSION.len(),
-        };
-        if !self.routes.is_empty() || self.strict {
-            length += ROUTE.len() + self.routes.len() + LINE_END.len();
-        }
-        if self.strict {
-            let written: usize = stripped(self.request_uri).map(<[u8]>::len).sum();
-            let comma = if self.routes.is_empty() { 0 } else { 2 };
-            length = length - self.request_uri.len() + written + comma + self.last_route.len() + 2;
-        }
-        if self.session_ids().is_some() {
-            length += SESSION_ID.len() + SESSION_ID_LENGTH + REMOTE.len() + SESSION_ID_LENGTH + LINE_END.len();
-        }
-        length + self.request.headers.iter().map(|h| h.len() + LINE_END.len()).sum::<usize>()
+        let mut length = Length(0);
+        self.put_all(&mut length);
+        length.0
     }
 
     /// Writes the message into `buffer`. A buffer that is too small stays as it is: ask [`Leg::encoded_len`] first.
     #[inline]
     pub fn encode_into(&self, buffer: &mut [u8]) -> Result<Encoded, Error> {
-        let length = self.encoded_len();
-        let rest = buffer.get_mut(..length).ok_or(Error::BufferTooSmall)?;
-        let dialog = self.dialog;
-        let mut out = Out { rest, at: 0 };
+        let rest = buffer.get_mut(..self.encoded_len()).ok_or(Error::BufferTooSmall)?;
+        Ok(self.put_all(&mut Out { rest, at: 0 }))
+    }
 
-        out.put(BYE);
-        let request_uri = if self.strict {
-            let start = out.at;
-            for piece in stripped(self.request_uri) {
-                out.put(piece);
-            }
-            start..out.at
-        } else {
-            out.put(self.request_uri)
-        };
-        match self.via() {
-            Some((transport, sent_by, branch)) => {
-                out.put(VERSION_VIA);
-                out.put(transport);
-                out.put(b" ");
-                out.put(sent_by);
-                out.put(BRANCH);
-                out.put(&hexadecimal(branch));
-                out.put(LINE_END)
-            }
-            None => out.put(VERSION),
-        };
+    #[inline]
+    fn put_all(&self, out: &mut impl Sink) -> Encoded {
+        let set = self.lines.route_set(self.with_own);
+        let request_uri = self.put_request_line(set, out);
+        self.put_via(out);
 
-        let headers = out.at;
-        let (route, next_hop) = self.put_route(&mut out, &request_uri);
-        out.put(MAX_FORWARDS_REASON);
-        self.request.reason.encode(|piece| {
-            out.put(piece);
-        });
+        let headers = out.at();
+        let (route, next_hop) = self.put_routes(set, &request_uri, out);
+        self.request.reason.encode(|piece| out.put(piece));
         out.put(LINE_END);
-        if let Some((local, remote)) = self.session_ids() {
-            out.put(SESSION_ID);
-            out.put(local);
-            out.put(REMOTE);
-            out.put(remote);
-            out.put(LINE_END);
-        }
-        out.put(dialog.headers());
+        out.put(self.lines.further());
         for header in self.request.headers {
             out.put(header);
             out.put(LINE_END);
         }
-        let headers = headers..out.at;
+        let headers = headers..out.at();
 
-        // TS 24.229 5.4.5.1.2: the BYE to the calling user carries To as From and From as To.
-        let (from, from_tag, to, to_tag) = match self.to {
-            User::Called => (dialog.from(), dialog.tag_of_from(), dialog.to(), dialog.tag_of_to()),
-            User::Calling => (dialog.to(), dialog.tag_of_to(), dialog.from(), dialog.tag_of_from()),
-        };
-        out.put(FROM);
-        let from = out.put(from);
-        out.put(TO);
-        let to = out.put(to);
-        out.put(CALL_ID);
-        let call_id = out.put(dialog.call_id());
-        out.put(CSEQ);
-        out.put(decimal(self.cseq, &mut [0; 10]));
+        let parties = out.at();
+        out.put(self.lines.parties());
+        out.put_decimal(self.cseq);
         out.put(END);
-        debug_assert_eq!(out.at, length);
-        let shift = |tag: Option<(usize, usize)>, by: usize| tag.map(|(semicolon, start)| (semicolon + by, start + by));
-        Ok(Encoded {
-            length,
+
+        let within = |range: Range<usize>| parties + range.start..parties + range.end;
+        let (from, to) = (within(self.lines.from_in_parties()), within(self.lines.to_in_parties()));
+        let shift = |tag: Option<Tag>, by: usize| tag.map(|tag| (by + tag.semicolon, by + tag.start));
+        Encoded {
+            length: out.at(),
             request_uri,
             next_hop,
             route,
             headers,
-            from_tag: shift(from_tag, from.start),
-            to_tag: shift(to_tag, to.start),
+            from_tag: shift(self.lines.from_tag(), from.start),
+            to_tag: shift(self.lines.to_tag(), to.start),
             from,
             to,
-            call_id,
-        })
+            call_id: within(self.lines.call_id_in_parties()),
+        }
+    }
+
+    /// Tells where the Request-URI is.
+    #[inline]
+    fn put_request_line(&self, set: &RouteSet, out: &mut impl Sink) -> Range<usize> {
+        if !set.is_strict && self.contact_address.is_none() {
+            out.put(self.lines.request_line());
+            return BYE.len()..out.at() - VERSION.len();
+        }
+        out.put(BYE);
+        if set.is_strict {
+            stripped(self.lines.first_uri(set)).for_each(|piece| out.put(piece));
+        } else {
+            out.put(self.target());
+        }
+        let end = out.at();
+        out.put(VERSION);
+        BYE.len()..end
     }
 
     #[inline]
-    fn put_route(&self, out: &mut Out<'_>, request_uri: &Range<usize>) -> (Range<usize>, Range<usize>) {
-        let start = out.at;
-        if self.routes.is_empty() && !self.strict {
+    fn put_via(&self, out: &mut impl Sink) {
+        let Some((transport, sent_by, branch)) = self.via() else {
+            return;
+        };
+        out.put(VIA);
+        out.put(transport);
+        out.put(b" ");
+        out.put(sent_by);
+        out.put(BRANCH);
+        out.put(&hexadecimal(branch));
+        out.put(LINE_END);
+    }
+
+    /// From Route to `Reason: `; tells where the Route line and the URI of the next hop are.
+    #[inline]
+    fn put_routes(
+        &self,
+        set: &RouteSet,
+        request_uri: &Range<usize>,
+        out: &mut impl Sink,
+    ) -> (Range<usize>, Range<usize>) {
+        let start = out.at();
+        if set.is_strict {
+            self.put_routes_behind_strict(set, out);
+            let route = start..out.at() - MAX_FORWARDS_REASON.len();
+            // RFC 3261 12.2.1.1: a strict router is addressed by the Request-URI.
+            return (route, request_uri.clone());
+        }
+        if set.is_empty {
+            out.put(MAX_FORWARDS_REASON);
             return (start..start, request_uri.clone());
         }
         out.put(ROUTE);
-        let routes = out.put(self.routes);
-        let next_hop = if self.strict {
-            out.put(if self.routes.is_empty() { b"<" } else { b", <" });
-            out.put(self.last_route);
-            out.put(b">");
-            // RFC 3261 12.2.1.1: a strict router is addressed by the Request-URI.
-            request_uri.clone()
-        } else {
-            let uri = route_uri(self.routes);
-            let offset = uri.as_ptr() as usize - self.routes.as_ptr() as usize;
-            routes.start + offset..routes.start + offset + uri.len()
-        };
-        out.put(LINE_END);
-        (start..out.at, next_hop)
+        let first = out.at();
+        let (lines, uri) = self.lines.routes_to_reason(set);
+        out.put(lines);
+        (start..out.at() - MAX_FORWARDS_REASON.len(), first + uri.start..first + uri.end)
     }
 
-    /// RFC 7989 7: local is the UUID of the other user, remote that of the receiver; absent when both are unknown.
-    fn session_ids(&self) -> Option<(&[u8], &[u8])> {
-        let (calling, called) = self.dialog.session_ids();
-        if calling.is_none() && called.is_none() {
-            return None;
+    /// RFC 3261 12.2.1.1: the first entry became the Request-URI, and the target the last route.
+    #[cold]
+    fn put_routes_behind_strict(&self, set: &RouteSet, out: &mut impl Sink) {
+        let routes = self.lines.routes(set);
+        let first = list::elements(routes).next().and_then(Result::ok).unwrap_or_default();
+        out.put(ROUTE);
+        // Joined from checked entries by a comma and a blank.
+        if let Some(others) = routes.get(first.len() + 2..) {
+            out.put(others);
+            out.put(b", ");
         }
-        let calling = calling.unwrap_or(UNKNOWN_SESSION_ID);
-        let called = called.unwrap_or(UNKNOWN_SESSION_ID);
-        Some(match self.to {
-            User::Called => (calling, called),
-            User::Calling => (called, calling),
-        })
+        out.put(b"<");
+        out.put(self.target());
+        out.put(b">");
+        out.put(LINE_END);
+        out.put(MAX_FORWARDS_REASON);
+    }
+
+    /// Where the BYE ends up: the contact address or the remote target.
+    fn target(&self) -> &[u8] {
+        self.contact_address.unwrap_or(self.lines.target())
     }
 }
 

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The table of TS 24.229 5.4.5.1.2: from a dialog, the served user and a reason to the two BYEs, and where each goes.
 
-use memchr::memchr;
-
 use crate::cseq::{self, CSeqs};
-use crate::dialog::{Dialog, RouteSet, Serves, User};
+use crate::dialog::{Dialog, Lines, Serves, User};
 use crate::error::Error;
 use crate::headers;
-use crate::message::{is_token, name_addr};
+use crate::message::is_token;
 use crate::reason::Reason;
 use crate::route;
 
@@ -87,17 +85,15 @@ pub struct Plan<'a> {
 /// One planned BYE.
 #[derive(Clone, Copy, Debug)]
 pub struct Leg<'a> {
-    pub(crate) dialog: &'a Dialog<'a>,
     pub(crate) request: &'a Request<'a>,
+    pub(crate) lines: Lines<'a>,
     pub(crate) to: User,
     pub(crate) delivery: Delivery,
     pub(crate) cseq: u32,
-    pub(crate) request_uri: &'a [u8],
-    /// The Request-URI is a strict router's, and is stripped when it is written.
-    pub(crate) strict: bool,
-    pub(crate) routes: &'a [u8],
-    /// Behind a strict router the remote target is the last route; else empty.
-    pub(crate) last_route: &'a [u8],
+    /// Where the BYE ends up, where that is not the remote target of the lines: the contact address.
+    pub(crate) contact_address: Option<&'a [u8]>,
+    /// Whether the own entries stand on top.
+    pub(crate) with_own: bool,
 }
 
 /// Plans both BYEs. `random` is asked for 64 random bits only when no CSeq is stored for called to calling.
@@ -112,7 +108,7 @@ pub fn plan<'a>(
 ) -> Result<Plan<'a>, Error> {
     for header in request.headers {
         headers::check(header)?;
-        headers::check_distinct_from(header, dialog.headers())?;
+        headers::check_distinct_from(header, dialog.lines(User::Called).further())?;
     }
     headers::check_distinct(request.headers)?;
     let called = match cseqs.to_called {
@@ -136,49 +132,21 @@ fn leg<'a>(dialog: &'a Dialog<'a>, to: User, cseq: u32, request: &'a Request<'a>
         (Serves::Neither, _) => (Delivery::Direct, false),
         (Serves::Calling, User::Calling) | (Serves::Called, User::Called) => (Delivery::Direct, true),
     };
-    let mut target = dialog.remote_target(to).ok_or(match to {
-        User::Called => Error::BadCalledContact,
-        User::Calling => Error::BadCallingContact,
-    })?;
+    let lines = dialog.lines(to);
+    if lines.target().is_empty() {
+        return Err(match to {
+            User::Called => Error::BadCalledContact,
+            User::Calling => Error::BadCallingContact,
+        });
+    }
     // A BYE that goes directly to the served user does not pass the GRUU's own routing: the registrar's contact does.
-    if to_served_user && !request.keep_gruu && dialog.is_gruu(to) && !dialog.contact_address().is_empty() {
-        target = dialog.contact_address();
-    }
-
-    let RouteSet { with_own, bare, strict_with_own, strict_bare } = dialog.route_set(to);
-    let looped = delivery == Delivery::ServiceControl && request.form == Form::Loop;
-    let (routes, strict) = if looped { (with_own, strict_with_own) } else { (bare, strict_bare) };
-    // RFC 3261 12.2.1.1: only the first entry decides.
-    let (request_uri, routes, last_route) = if strict {
-        let (first, rest) = first_route(routes);
-        (first, rest, target)
+    let contact_address = if to_served_user && !request.keep_gruu && lines.target_is_gruu() {
+        Some(dialog.contact_address()).filter(|address| !address.is_empty())
     } else {
-        (target, routes, &b""[..])
+        None
     };
-    Ok(Leg { dialog, request, to, delivery, cseq, request_uri, strict, routes, last_route })
-}
-
-/// The URI of the first route and the routes behind it. The text was joined from checked entries.
-fn first_route(routes: &[u8]) -> (&[u8], &[u8]) {
-    match crate::message::list::elements(routes).next() {
-        Some(Ok(entry)) => {
-            let rest = routes.get(entry.len() + 2..).unwrap_or_default();
-            (route_uri(entry), rest)
-        }
-        _ => (routes, b""),
-    }
-}
-
-/// The URI within the first route of the text.
-pub(crate) fn route_uri(routes: &[u8]) -> &[u8] {
-    match routes.first() {
-        // Nearly every entry begins with its bracket.
-        Some(b'<') => &routes[1..memchr(b'>', routes).unwrap_or(routes.len())],
-        _ => match crate::message::list::elements(routes).next() {
-            Some(Ok(entry)) => name_addr::parse(entry).map_or(entry, |cut| cut.uri),
-            _ => b"",
-        },
-    }
+    let with_own = delivery == Delivery::ServiceControl && request.form == Form::Loop;
+    Ok(Leg { request, lines, to, delivery, cseq, contact_address, with_own })
 }
 
 impl<'a> Leg<'a> {

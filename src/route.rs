@@ -3,6 +3,7 @@
 //! (RFC 3261 12.1.1, 12.1.2; TS 24.229 5.4.5.1.2 steps 3 to 6).
 
 use arrayvec::ArrayVec;
+use memchr::memchr3;
 
 use crate::dialog::Serves;
 use crate::error::Error;
@@ -86,6 +87,9 @@ pub(crate) fn host_and_port(text: &[u8]) -> Option<(&[u8], Option<u16>)> {
 pub(crate) struct Entry<'a> {
     pub text: &'a [u8],
     pub uri: Uri<'a>,
+    /// Where the URI lies in the text.
+    pub uri_start: usize,
+    pub uri_len: usize,
 }
 
 /// The entries of a list, in order.
@@ -93,11 +97,16 @@ pub(crate) type Entries<'a> = ArrayVec<Entry<'a>, MAX_ROUTES>;
 
 /// Adds the entries of one row, each a name-addr with a SIP or SIPS URI. `fault` names the list in errors.
 pub(crate) fn push_row<'a>(row: &'a [u8], entries: &mut Entries<'a>, fault: Error) -> Result<(), Error> {
+    if memchr3(b'\r', b'\n', 0, row).is_some() {
+        return Err(fault);
+    }
     for element in list::elements(row) {
         let text = element.map_err(|_| fault)?;
         let cut = name_addr::parse(text).filter(|cut| cut.bracketed).ok_or(fault)?;
         let uri = uri::parse(cut.uri).ok_or(fault)?;
-        entries.try_push(Entry { text, uri }).map_err(|_| Error::TooLarge)?;
+        let uri_start = cut.uri.as_ptr() as usize - text.as_ptr() as usize;
+        let entry = Entry { text, uri, uri_start, uri_len: cut.uri.len() };
+        entries.try_push(entry).map_err(|_| Error::TooLarge)?;
     }
     Ok(())
 }

@@ -79,10 +79,9 @@ pub fn build_with(
 ) -> Result<Pair, Error> {
     let mut scratch = Scratch::default();
     let dialog = Dialog::new(fields, &mut scratch)?;
-    // What a store gives back must be the same dialog.
-    let mut stored = Vec::new();
-    dialog.encode(&mut stored);
-    let dialog = Dialog::decode(&stored).expect("an encoded dialog decodes");
+    // A copy must be the same dialog.
+    let copy = dialog.to_owned();
+    let dialog = copy.as_dialog();
     let plan = release::plan(&dialog, cseqs, request, random)?;
     Ok(Pair {
         called: plan.called.map(|leg| written(&dialog, &leg)),
