@@ -13,6 +13,7 @@ pub mod bye;
 pub mod capture;
 pub mod cseq;
 pub mod dialog;
+mod digits;
 mod error;
 pub mod ffi;
 mod headers;
@@ -22,6 +23,7 @@ pub mod reason;
 pub mod registry;
 pub mod release;
 pub mod route;
+mod scan;
 pub mod store;
 
 pub use error::Error;

@@ -3,13 +3,16 @@
 
 use memchr::memchr2;
 
+use crate::digits::decimal;
 use crate::error::Error;
+use crate::scan;
 
 /// A checked reason. What both BYEs need of it is worked out once.
 #[derive(Clone, Copy, Debug)]
 pub struct Reason<'a> {
     cause: u16,
-    digits: [u8; 3],
+    /// As far as the text.
+    begin: [u8; BEGIN],
     text: Text<'a>,
     q850: Option<(u8, Text<'a>)>,
 }
@@ -18,8 +21,8 @@ pub struct Reason<'a> {
 #[derive(Clone, Copy, Debug)]
 struct Text<'a> {
     text: &'a [u8],
-    /// Quotes and backslashes in it.
-    escapes: usize,
+    /// Quotes or backslashes may be in it.
+    escapes: bool,
 }
 
 impl<'a> Reason<'a> {
@@ -30,9 +33,10 @@ impl<'a> Reason<'a> {
         if !(100..700).contains(&cause) {
             return Err(Error::BadReason);
         }
+        let mut begin = *SIP;
         let digit = |n: u16| b'0' + (n % 10) as u8;
-        let digits = [digit(cause / 100), digit(cause / 10), digit(cause)];
-        Ok(Self { cause, digits, text: Text::new(text)?, q850: None })
+        [begin[BEGIN - 3], begin[BEGIN - 2], begin[BEGIN - 1]] = [digit(cause / 100), digit(cause / 10), digit(cause)];
+        Ok(Self { cause, begin, text: Text::new(text)?, q850: None })
     }
 
     /// Adds a Q.850 value, cause 0 to 127, for peers behind a PSTN gateway.
@@ -49,48 +53,51 @@ impl<'a> Reason<'a> {
     }
 
     /// Hands the value to `put` in pieces.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn encode(&self, mut put: impl FnMut(&[u8])) {
-        put(SIP);
-        put(&self.digits);
+        put(&self.begin);
         self.text.encode(&mut put);
         if let Some((cause, text)) = self.q850 {
             put(Q850);
-            put(decimal(u32::from(cause), &mut [0; 10]));
+            let mut digits = [0; 3];
+            let length = decimal(cause.into(), &mut digits);
+            put(&digits[digits.len() - length..]);
             text.encode(&mut put);
         }
     }
 }
 
-const SIP: &[u8] = b"SIP;cause=";
+const SIP: &[u8; BEGIN] = b"SIP;cause=000";
+const BEGIN: usize = 13;
 const Q850: &[u8] = b", Q.850;cause=";
 const TEXT: &[u8] = b";text=\"";
 
 impl<'a> Text<'a> {
     #[inline]
     fn new(text: &'a [u8]) -> Result<Self, Error> {
-        let control = |b: u8| ((b < b' ') & (b != b'\t')) | (b == 0x7f);
-        let (broken, escapes) = text.iter().fold((false, 0), |(broken, escapes), b| {
-            (broken | control(*b), escapes + usize::from((*b == b'"') | (*b == b'\\')))
-        });
-        if broken { Err(Error::BadReasonText) } else { Ok(Self { text, escapes }) }
+        let plain = !scan::any(text, |b| (b < b' ') | (b == 0x7f) | (b == b'"') | (b == b'\\'));
+        if !plain && text.iter().any(|b| (*b < b' ' && *b != b'\t') || *b == 0x7f) {
+            return Err(Error::BadReasonText);
+        }
+        Ok(Self { text, escapes: !plain })
     }
 
-    #[inline]
+    #[inline(always)]
     fn encode(&self, put: &mut impl FnMut(&[u8])) {
         if self.text.is_empty() {
             return;
         }
         put(TEXT);
-        if self.escapes == 0 {
-            put(self.text);
-        } else {
+        if self.escapes {
             escape(self.text, put);
+        } else {
+            put(self.text);
         }
         put(b"\"");
     }
 }
 
+#[inline(always)]
 fn escape(mut text: &[u8], put: &mut impl FnMut(&[u8])) {
     while let Some(at) = memchr2(b'"', b'\\', text) {
         put(&text[..at]);
@@ -99,19 +106,6 @@ fn escape(mut text: &[u8], put: &mut impl FnMut(&[u8])) {
         text = &text[at + 1..];
     }
     put(text);
-}
-
-/// `number` in decimal, without allocating.
-pub(crate) fn decimal(mut number: u32, digits: &mut [u8; 10]) -> &[u8] {
-    let mut at = digits.len();
-    loop {
-        at -= 1;
-        digits[at] = b'0' + (number % 10) as u8;
-        number /= 10;
-        if number == 0 {
-            return &digits[at..];
-        }
-    }
 }
 
 #[cfg(test)]

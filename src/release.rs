@@ -3,6 +3,7 @@
 
 use crate::cseq::{self, CSeqs};
 use crate::dialog::{Dialog, Lines, Serves, User};
+use crate::digits::{BranchDigits, End, hexadecimal};
 use crate::error::Error;
 use crate::headers;
 use crate::message::is_token;
@@ -41,8 +42,8 @@ pub enum Form {
 pub struct Via<'a> {
     transport: &'a [u8],
     sent_by: &'a [u8],
-    called: Branch,
-    calling: Branch,
+    called: BranchDigits,
+    calling: BranchDigits,
 }
 
 /// What makes a Via branch unique (RFC 3261 8.1.1.7); comes from the caller, as all randomness does.
@@ -56,11 +57,12 @@ pub struct Branch {
 
 impl<'a> Via<'a> {
     /// `transport` is a token (`UDP`, `TCP`, `TLS`, ...), `sent_by` a host with an optional port.
+    #[inline]
     pub fn new(transport: &'a [u8], sent_by: &'a [u8], called: Branch, calling: Branch) -> Result<Self, Error> {
         if !is_token(transport) || route::host_and_port(sent_by).is_none() || called == calling {
             return Err(Error::BadVia);
         }
-        Ok(Self { transport, sent_by, called, calling })
+        Ok(Self { transport, sent_by, called: hexadecimal(called), calling: hexadecimal(calling) })
     }
 }
 
@@ -90,16 +92,16 @@ pub struct Leg<'a> {
     pub(crate) to: User,
     pub(crate) delivery: Delivery,
     pub(crate) cseq: u32,
+    /// The last line from the number on.
+    pub(crate) end: End,
     /// Where the BYE ends up, where that is not the remote target of the lines: the contact address.
     pub(crate) contact_address: Option<&'a [u8]>,
-    /// Whether the own entries stand on top.
-    pub(crate) with_own: bool,
 }
 
 /// Plans both BYEs. `random` is asked for 64 random bits only when no CSeq is stored for called to calling.
 ///
 /// An error here is one of the request; errors of a leg are in the plan.
-#[inline]
+#[inline(always)]
 pub fn plan<'a>(
     dialog: &'a Dialog<'a>,
     cseqs: CSeqs,
@@ -108,7 +110,7 @@ pub fn plan<'a>(
 ) -> Result<Plan<'a>, Error> {
     for header in request.headers {
         headers::check(header)?;
-        headers::check_distinct_from(header, dialog.lines(User::Called).further())?;
+        headers::check_distinct_from(header, dialog.lines(User::Called, false).further)?;
     }
     headers::check_distinct(request.headers)?;
     let called = match cseqs.to_called {
@@ -125,14 +127,15 @@ pub fn plan<'a>(
     })
 }
 
-#[inline]
+#[inline(always)]
 fn leg<'a>(dialog: &'a Dialog<'a>, to: User, cseq: u32, request: &'a Request<'a>) -> Result<Leg<'a>, Error> {
     let (delivery, to_served_user) = match (dialog.serves(), to) {
         (Serves::Calling, User::Called) | (Serves::Called, User::Calling) => (Delivery::ServiceControl, false),
         (Serves::Neither, _) => (Delivery::Direct, false),
         (Serves::Calling, User::Calling) | (Serves::Called, User::Called) => (Delivery::Direct, true),
     };
-    let lines = dialog.lines(to);
+    let with_own = delivery == Delivery::ServiceControl && request.form == Form::Loop;
+    let lines = dialog.lines(to, with_own);
     if lines.target().is_empty() {
         return Err(match to {
             User::Called => Error::BadCalledContact,
@@ -140,13 +143,12 @@ fn leg<'a>(dialog: &'a Dialog<'a>, to: User, cseq: u32, request: &'a Request<'a>
         });
     }
     // A BYE that goes directly to the served user does not pass the GRUU's own routing: the registrar's contact does.
-    let contact_address = if to_served_user && !request.keep_gruu && lines.target_is_gruu() {
+    let contact_address = if lines.target_is_gruu && to_served_user && !request.keep_gruu {
         Some(dialog.contact_address()).filter(|address| !address.is_empty())
     } else {
         None
     };
-    let with_own = delivery == Delivery::ServiceControl && request.form == Form::Loop;
-    Ok(Leg { request, lines, to, delivery, cseq, contact_address, with_own })
+    Ok(Leg { request, lines, to, delivery, cseq, end: End::new(cseq), contact_address })
 }
 
 impl<'a> Leg<'a> {
@@ -166,11 +168,12 @@ impl<'a> Leg<'a> {
     }
 
     /// Transport, sent-by and branch of the Via to write.
-    pub(crate) fn via(&self) -> Option<(&'a [u8], &'a [u8], Branch)> {
+    #[inline]
+    pub(crate) fn via(&self) -> Option<(&'a [u8], &'a [u8], &'a BranchDigits)> {
         let via = self.request.via.as_ref()?;
         let branch = match self.to {
-            User::Called => via.called,
-            User::Calling => via.calling,
+            User::Called => &via.called,
+            User::Calling => &via.calling,
         };
         Some((via.transport, via.sent_by, branch))
     }

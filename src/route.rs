@@ -3,12 +3,12 @@
 //! (RFC 3261 12.1.1, 12.1.2; TS 24.229 5.4.5.1.2 steps 3 to 6).
 
 use arrayvec::ArrayVec;
-use memchr::memchr3;
+use memchr::{memchr, memchr3};
 
 use crate::dialog::Serves;
 use crate::error::Error;
 use crate::message::uri::{self, Uri};
-use crate::message::{list, name_addr};
+use crate::message::{alphanumeric_or, list, name_addr};
 
 /// Entries in one list, at most.
 pub const MAX_ROUTES: usize = 128;
@@ -63,21 +63,22 @@ fn holds(param: &[u8], cookie: &[u8]) -> bool {
     param == cookie || (!cookie.contains(&b'=') && uri::name_of(param) == cookie)
 }
 
+static HOST: [bool; 256] = alphanumeric_or(b".-_[]");
+
 /// `host` or `host:port`, an IPv6 literal in brackets.
 pub(crate) fn host_and_port(text: &[u8]) -> Option<(&[u8], Option<u16>)> {
     let end = match text.first()? {
-        b'[' => memchr::memchr(b']', text)? + 1,
-        _ => memchr::memchr(b':', text).unwrap_or(text.len()),
+        b'[' => memchr(b']', text)? + 1,
+        _ => text.iter().position(|b| !HOST[usize::from(*b)]).unwrap_or(text.len()),
     };
     let (host, rest) = text.split_at(end);
-    let legal = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b'[' | b']' | b':');
-    if host.is_empty() || !host.iter().all(legal) {
+    if host.is_empty() || (host[0] == b'[' && !host.iter().all(|b| HOST[usize::from(*b)] || *b == b':')) {
         return None;
     }
-    let port = match rest.strip_prefix(b":") {
-        Some(digits) => Some(uri::decimal_u16(digits)?),
-        None if rest.is_empty() => None,
-        None => return None,
+    let port = match rest.split_first() {
+        Some((b':', digits)) => Some(uri::decimal_u16(digits)?),
+        Some(_) => return None,
+        None => None,
     };
     Some((host, port))
 }

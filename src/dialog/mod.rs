@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The stored information of a dialog (TS 24.229 5.4.5.1.2): [`check`]ed once on the way in, then [`prepared`]: laid
-//! out as the lines of both BYEs, so that a release has little more to do than to copy them.
+//! The stored information of a dialog (TS 24.229 5.4.5.1.2): checked once on the way in, then laid out as the lines of
+//! both BYEs, so that a release has little more to do than to copy them.
 
 mod check;
 mod prepared;
@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::message::{list, name_addr};
 use crate::route::Own;
 use prepared::Layout;
-pub(crate) use prepared::{BYE, Lines, MAX_FORWARDS_REASON, RouteSet, VERSION};
+pub(crate) use prepared::{BYE, Lines, MAX_FORWARDS_REASON, Parties, VERSION};
 
 /// Bytes of text in one dialog, at most: of its fields, as far as they are kept.
 pub const MAX_DIALOG: usize = 16 * 1024;
@@ -125,41 +125,41 @@ impl<'a> Dialog<'a> {
 
     /// Call-ID.
     pub fn call_id(&self) -> &'a [u8] {
-        let lines = self.lines(User::Called);
-        &lines.parties()[lines.call_id_in_parties()]
+        let lines = self.lines(User::Called, true);
+        lines.in_parties.call_id.of(lines.parties)
     }
 
     /// The From value of the INVITE.
     pub fn from(&self) -> &'a [u8] {
-        let lines = self.lines(User::Called);
-        &lines.parties()[lines.from_in_parties()]
+        let lines = self.lines(User::Called, true);
+        lines.in_parties.from.of(lines.parties)
     }
 
     /// The To value of the 200.
     pub fn to(&self) -> &'a [u8] {
-        let lines = self.lines(User::Called);
-        &lines.parties()[lines.to_in_parties()]
+        let lines = self.lines(User::Called, true);
+        lines.in_parties.to.of(lines.parties)
     }
 
     /// The calling user's tag; `None` for an RFC 2543 peer.
     pub fn from_tag(&self) -> Option<&'a [u8]> {
-        self.lines(User::Called).from_tag().map(|tag| &self.from()[tag.start..tag.end])
+        self.lines(User::Called, true).in_parties.from_tag.map(|tag| &self.from()[tag.start..tag.end])
     }
 
     /// The called user's tag.
     pub fn to_tag(&self) -> Option<&'a [u8]> {
-        self.lines(User::Called).to_tag().map(|tag| &self.to()[tag.start..tag.end])
+        self.lines(User::Called, true).in_parties.to_tag.map(|tag| &self.to()[tag.start..tag.end])
     }
 
     /// The remote target of the dialog on the side of `user`: its Contact URI; `None` when that cannot be used.
     pub fn remote_target(&self, user: User) -> Option<&'a [u8]> {
-        Some(self.lines(user).target()).filter(|target| !target.is_empty())
+        Some(self.lines(user, true).target()).filter(|target| !target.is_empty())
     }
 
-    /// The prepared lines of the BYE to `user`.
+    /// The prepared lines of the BYE to `user`, with or without own entries on top.
     #[inline]
-    pub(crate) fn lines(&self, user: User) -> Lines<'a> {
-        Lines::new(self.text, self.layout, user)
+    pub(crate) fn lines(&self, user: User, with_own: bool) -> Lines<'a> {
+        Lines::new(self.text, self.layout, user, with_own)
     }
 
     pub(crate) fn contact_address(&self) -> &'a [u8] {
@@ -176,7 +176,7 @@ impl<'a> Dialog<'a> {
             Serves::Calling | Serves::Neither => User::Called,
         };
         // They stand on top of that set and in its order: the last is next to the user whom it leads to.
-        let mut own = list::elements(self.lines(leads_to).own_routes());
+        let mut own = list::elements(self.layout.own_routes(leads_to, self.text));
         let entry = if user == leads_to { own.last() } else { own.next() };
         Some(name_addr::parse(entry?.ok()?)?.uri)
     }

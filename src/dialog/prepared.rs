@@ -55,138 +55,120 @@ impl Default for Layout {
 #[derive(Clone, Copy, Debug, Default)]
 struct Message {
     start: usize,
-    target_end: usize,
+    /// Behind the request line.
+    request_line: usize,
     target_is_gruu: bool,
     with_own: RouteSet,
     bare: RouteSet,
     /// Behind the last route.
-    routes_end: usize,
+    routes: usize,
     /// Behind `Reason: `.
     reason: usize,
     /// Behind the last further header.
-    further_end: usize,
-    from_end: usize,
-    from_tag: Option<Tag>,
-    to_end: usize,
-    to_tag: Option<Tag>,
-    call_id_end: usize,
+    further: usize,
     /// Behind `CSeq: `.
     cseq: usize,
+    parties: Parties,
 }
 
 /// The routes of one BYE, with or without own entries.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct RouteSet {
-    /// Where the first entry begins; where all routes end when there is none.
+    /// Where the first entry begins; where the next line begins when there is none.
     start: usize,
-    /// The URI of the first entry.
-    uri: (usize, usize),
+    /// The URI of the first entry, counted from the start.
+    pub uri: Span,
     pub is_empty: bool,
     /// The first entry is a strict router (RFC 3261 12.2.1.1: only the first decides).
     pub is_strict: bool,
 }
 
+/// Where the values that name the dialog lie in the lines that hold them.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Parties {
+    pub from: Span,
+    pub from_tag: Option<Tag>,
+    pub to: Span,
+    pub to_tag: Option<Tag>,
+    pub call_id: Span,
+}
+
+/// A range that can be copied.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Span {
+    start: usize,
+    end: usize,
+}
+
+impl Span {
+    /// The range, in a text in which the lines begin at `start`.
+    #[inline]
+    pub fn behind(self, start: usize) -> Range<usize> {
+        start + self.start..start + self.end
+    }
+
+    pub fn of(self, text: &[u8]) -> &[u8] {
+        &text[self.start..self.end]
+    }
+}
+
 /// The prepared lines of one BYE.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Lines<'a> {
-    text: &'a [u8],
-    at: &'a Message,
+    /// From `BYE ` to its line end.
+    pub request_line: &'a [u8],
+    /// From the first entry of the chosen set to `Reason: `.
+    pub routes: &'a [u8],
+    pub route_set: &'a RouteSet,
+    /// From Session-ID to the last further header.
+    pub further: &'a [u8],
+    /// From `From: ` to `CSeq: `.
+    pub parties: &'a [u8],
+    pub in_parties: &'a Parties,
+    pub target_is_gruu: bool,
 }
 
 impl<'a> Lines<'a> {
     #[inline]
-    pub(super) fn new(text: &'a [u8], layout: &'a Layout, to: User) -> Self {
-        match to {
-            User::Called => Self { text, at: &layout.called },
-            User::Calling => Self { text, at: &layout.calling },
+    pub(super) fn new(text: &'a [u8], layout: &'a Layout, to: User, with_own: bool) -> Self {
+        let at = layout.of(to);
+        let route_set = if with_own { &at.with_own } else { &at.bare };
+        Self {
+            request_line: &text[at.start..at.request_line],
+            routes: &text[route_set.start..at.reason],
+            route_set,
+            further: &text[at.reason..at.further],
+            parties: &text[at.further..at.cseq],
+            in_parties: &at.parties,
+            target_is_gruu: at.target_is_gruu,
         }
     }
 
     /// The remote target; empty when it cannot be used.
     #[inline]
     pub fn target(&self) -> &'a [u8] {
-        &self.text[self.at.start + BYE.len()..self.at.target_end]
-    }
-
-    /// Whether the remote target is a GRUU (`gr` parameter, RFC 5627).
-    #[inline]
-    pub fn target_is_gruu(&self) -> bool {
-        self.at.target_is_gruu
-    }
-
-    /// From `BYE ` to its line end.
-    #[inline]
-    pub fn request_line(&self) -> &'a [u8] {
-        &self.text[self.at.start..self.at.target_end + VERSION.len()]
-    }
-
-    /// The routes with or without own entries.
-    #[inline]
-    pub fn route_set(&self, with_own: bool) -> &'a RouteSet {
-        if with_own { &self.at.with_own } else { &self.at.bare }
-    }
-
-    /// The own entries with the comma behind them.
-    pub fn own_routes(&self) -> &'a [u8] {
-        &self.text[self.at.with_own.start..self.at.bare.start]
-    }
-
-    /// The entries of a set alone.
-    pub fn routes(&self, set: &RouteSet) -> &'a [u8] {
-        &self.text[set.start..self.at.routes_end]
+        &self.request_line[BYE.len()..self.request_line.len() - VERSION.len()]
     }
 
     /// The URI of the first entry.
-    pub fn first_uri(&self, set: &RouteSet) -> &'a [u8] {
-        &self.text[set.uri.0..set.uri.1]
+    pub fn first_uri(&self) -> &'a [u8] {
+        self.route_set.uri.of(self.routes)
+    }
+}
+
+impl Layout {
+    #[inline]
+    fn of(&self, to: User) -> &Message {
+        match to {
+            User::Called => &self.called,
+            User::Calling => &self.calling,
+        }
     }
 
-    /// From the first entry to `Reason: `, and where the URI of that entry lies in it.
-    #[inline]
-    pub fn routes_to_reason(&self, set: &RouteSet) -> (&'a [u8], Range<usize>) {
-        (&self.text[set.start..self.at.reason], set.uri.0 - set.start..set.uri.1 - set.start)
-    }
-
-    /// The lines from Session-ID to the last further header.
-    #[inline]
-    pub fn further(&self) -> &'a [u8] {
-        &self.text[self.at.reason..self.at.further_end]
-    }
-
-    /// From `From: ` to `CSeq: `.
-    #[inline]
-    pub fn parties(&self) -> &'a [u8] {
-        &self.text[self.at.further_end..self.at.cseq]
-    }
-
-    /// Where the From value lies in [`Self::parties`].
-    #[inline]
-    pub fn from_in_parties(&self) -> Range<usize> {
-        FROM.len()..self.at.from_end - self.at.further_end
-    }
-
-    /// Where the To value lies in them.
-    #[inline]
-    pub fn to_in_parties(&self) -> Range<usize> {
-        self.at.from_end - self.at.further_end + TO.len()..self.at.to_end - self.at.further_end
-    }
-
-    /// Where the Call-ID lies in them.
-    #[inline]
-    pub fn call_id_in_parties(&self) -> Range<usize> {
-        self.at.to_end - self.at.further_end + CALL_ID.len()..self.at.call_id_end - self.at.further_end
-    }
-
-    /// Where the tag lies in the From value.
-    #[inline]
-    pub fn from_tag(&self) -> Option<Tag> {
-        self.at.from_tag
-    }
-
-    /// Where the tag lies in the To value.
-    #[inline]
-    pub fn to_tag(&self) -> Option<Tag> {
-        self.at.to_tag
+    /// The own entries in the BYE to `to`, with the comma behind them.
+    pub fn own_routes<'a>(&self, to: User, text: &'a [u8]) -> &'a [u8] {
+        let at = self.of(to);
+        &text[at.with_own.start..if at.bare.is_empty { at.routes } else { at.bare.start }]
     }
 }
 
@@ -233,9 +215,9 @@ fn push_message(checked: &Checked<'_, '_>, to: User, text: &mut Text, at: &mut M
     at.start = text.len();
     push(text, BYE)?;
     push_target(target.as_ref(), text)?;
-    at.target_end = text.len();
     at.target_is_gruu = target.is_some_and(|target| target.cut.has(b"gr"));
     push(text, VERSION)?;
+    at.request_line = text.len();
 
     push_routes(routes, text, at)?;
     push(text, MAX_FORWARDS_REASON)?;
@@ -246,16 +228,20 @@ fn push_message(checked: &Checked<'_, '_>, to: User, text: &mut Text, at: &mut M
         push(text, header)?;
         push(text, LINE_END)?;
     }
-    at.further_end = text.len();
-    push(text, FROM)?;
-    push(text, sender.0)?;
-    (at.from_end, at.from_tag) = (text.len(), sender.1);
-    push(text, TO)?;
-    push(text, receiver.0)?;
-    (at.to_end, at.to_tag) = (text.len(), receiver.1);
-    push(text, CALL_ID)?;
-    push(text, checked.call_id)?;
-    at.call_id_end = text.len();
+    at.further = text.len();
+    let mut value = |name: &[u8], value: &[u8]| -> Result<Span, Error> {
+        push(text, name)?;
+        let start = text.len() - at.further;
+        push(text, value)?;
+        Ok(Span { start, end: text.len() - at.further })
+    };
+    at.parties = Parties {
+        from: value(FROM, sender.0)?,
+        from_tag: sender.1,
+        to: value(TO, receiver.0)?,
+        to_tag: receiver.1,
+        call_id: value(CALL_ID, checked.call_id)?,
+    };
     push(text, CSEQ)?;
     at.cseq = text.len();
     Ok(())
@@ -287,9 +273,9 @@ fn push_routes(set: Set<'_, '_>, text: &mut Text, at: &mut Message) -> Result<()
         }
         push(text, entry.text)?;
     }
-    at.routes_end = text.len();
-    let none = |start| RouteSet { start, uri: (start, start), is_empty: true, is_strict: false };
-    if at.routes_end > start {
+    at.routes = text.len();
+    let none = |start| RouteSet { start, uri: Span::default(), is_empty: true, is_strict: false };
+    if at.routes > start {
         push(text, LINE_END)?;
     } else {
         at.with_own = none(text.len());
@@ -302,8 +288,8 @@ fn push_routes(set: Set<'_, '_>, text: &mut Text, at: &mut Message) -> Result<()
 
 /// The set whose first entry is written at `start`.
 fn beginning_with(entry: &Entry<'_>, start: usize) -> RouteSet {
-    let uri = start + entry.uri_start;
-    RouteSet { start, uri: (uri, uri + entry.uri_len), is_empty: false, is_strict: !entry.uri.loose() }
+    let uri = Span { start: entry.uri_start, end: entry.uri_start + entry.uri_len };
+    RouteSet { start, uri, is_empty: false, is_strict: !entry.uri.loose() }
 }
 
 /// RFC 7989 7: local is the UUID of the other user, remote that of the receiver; absent when both are unknown.

@@ -3,6 +3,8 @@
 
 use core::ffi::c_char;
 
+use arrayvec::ArrayVec;
+
 use super::bye::{Bye, Outputs};
 use super::guard::{guard, guard_unit};
 use super::release::Options;
@@ -14,7 +16,7 @@ use super::status::{
     IMS_RELEASE_BAD_SERVES, IMS_RELEASE_BAD_SESSION_ID, IMS_RELEASE_BAD_TO, IMS_RELEASE_NULL, IMS_RELEASE_TOO_LARGE,
     Status,
 };
-use super::str::{Str, texts};
+use super::str::{Str, read_texts};
 use crate::cseq::CSeqs;
 use crate::dialog::{DialogBuf, Routes, Serves};
 use crate::route::{self, MAX_ROUTES};
@@ -139,6 +141,9 @@ pub struct Dialog {
     cseqs: CSeqs,
 }
 
+/// The rows of a list of routes.
+type Rows<'a> = ArrayVec<&'a [u8], MAX_ROUTES>;
+
 /// Calls `then` with the fields as the core takes them. The lists live on the stack: nothing is allocated.
 ///
 /// # Safety
@@ -154,8 +159,9 @@ pub(super) unsafe fn with_fields<R>(
     }
     let serves = serves(f.serves)?;
     let cseqs = CSeqs { to_called: cseq(f.cseq_to_called)?, to_calling: cseq(f.cseq_to_calling)? };
+    let mut headers = ArrayVec::<_, IMS_RELEASE_MAX_HEADERS>::new();
     // SAFETY: as above.
-    let headers = unsafe { texts::<IMS_RELEASE_MAX_HEADERS>(f.headers, f.header_count, IMS_RELEASE_BAD_HEADER) }?;
+    unsafe { read_texts(&mut headers, f.headers, f.header_count, IMS_RELEASE_BAD_HEADER) }?;
     let rest = |routes| -> Result<_, Status> {
         // SAFETY: as above.
         let bytes = |text: Str, fault| unsafe { text.bytes(fault) };
@@ -173,20 +179,21 @@ pub(super) unsafe fn with_fields<R>(
             headers: &headers,
         })
     };
+    let (mut first, mut second, mut third) = (Rows::new(), Rows::new(), Rows::new());
     // SAFETY: as above.
-    let rows = |rows, count, fault| unsafe { texts::<MAX_ROUTES>(rows, count, fault) };
+    let read = |into: &mut Rows<'_>, rows, count, fault| unsafe { read_texts(into, rows, count, fault) };
     match f.routes {
         IMS_RELEASE_ROUTES_RECORD_ROUTE => {
-            let rows = rows(f.record_route, f.record_route_count, IMS_RELEASE_BAD_RECORD_ROUTE)?;
+            read(&mut first, f.record_route, f.record_route_count, IMS_RELEASE_BAD_RECORD_ROUTE)?;
             // SAFETY: as above.
             let own = unsafe { owns(f.own, f.own_count) }?;
-            then(&rest(Routes::RecordRoute { rows: &rows, own: &own })?, cseqs)
+            then(&rest(Routes::RecordRoute { rows: &first, own: &own })?, cseqs)
         }
         IMS_RELEASE_ROUTES_APART => {
-            let to_called = rows(f.routes_to_called, f.routes_to_called_count, IMS_RELEASE_BAD_ROUTE)?;
-            let to_calling = rows(f.routes_to_calling, f.routes_to_calling_count, IMS_RELEASE_BAD_ROUTE)?;
-            let own = rows(f.routes_own, f.routes_own_count, IMS_RELEASE_BAD_ROUTE)?;
-            then(&rest(Routes::Sets { to_called: &to_called, to_calling: &to_calling, own: &own })?, cseqs)
+            read(&mut first, f.routes_to_called, f.routes_to_called_count, IMS_RELEASE_BAD_ROUTE)?;
+            read(&mut second, f.routes_to_calling, f.routes_to_calling_count, IMS_RELEASE_BAD_ROUTE)?;
+            read(&mut third, f.routes_own, f.routes_own_count, IMS_RELEASE_BAD_ROUTE)?;
+            then(&rest(Routes::Sets { to_called: &first, to_calling: &second, own: &third })?, cseqs)
         }
         _ => Err(IMS_RELEASE_ARGUMENT),
     }
@@ -216,14 +223,14 @@ fn cseq(number: i64) -> Result<Option<u32>, Status> {
 pub(super) unsafe fn owns<'a>(
     own: *const Own,
     count: usize,
-) -> Result<arrayvec::ArrayVec<route::Own<'a>, IMS_RELEASE_MAX_OWN>, Status> {
+) -> Result<ArrayVec<route::Own<'a>, IMS_RELEASE_MAX_OWN>, Status> {
     if count > 0 && own.is_null() {
         return Err(IMS_RELEASE_NULL);
     }
     if count > IMS_RELEASE_MAX_OWN {
         return Err(IMS_RELEASE_TOO_LARGE);
     }
-    let mut owns = arrayvec::ArrayVec::new();
+    let mut owns = ArrayVec::new();
     for index in 0..count {
         // SAFETY: within the array by this function's own condition.
         let Own { uri, host, cookie } = unsafe { own.add(index).read() };

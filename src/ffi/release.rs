@@ -3,6 +3,8 @@
 
 use core::ffi::c_char;
 
+use arrayvec::ArrayVec;
+
 use super::bye::{Bye, Outputs};
 use super::dialog::{Fields, IMS_RELEASE_MAX_HEADERS, with_fields};
 use super::guard::guard;
@@ -12,7 +14,7 @@ use super::status::{
     self, IMS_RELEASE_ARGUMENT, IMS_RELEASE_BAD_HEADER, IMS_RELEASE_BAD_REASON, IMS_RELEASE_BAD_REASON_TEXT,
     IMS_RELEASE_BAD_VIA, Status,
 };
-use super::str::{Str, texts};
+use super::str::{Str, read_texts};
 use crate::cseq::CSeqs;
 use crate::dialog::{Dialog, Scratch};
 use crate::reason::Reason;
@@ -93,8 +95,9 @@ pub(super) unsafe fn with_request<R>(
             o.via_transport.bytes(IMS_RELEASE_BAD_VIA)?,
         )
     };
+    let mut headers = ArrayVec::<_, IMS_RELEASE_MAX_HEADERS>::new();
     // SAFETY: as above.
-    let headers = unsafe { texts::<IMS_RELEASE_MAX_HEADERS>(o.headers, o.header_count, IMS_RELEASE_BAD_HEADER) }?;
+    unsafe { read_texts(&mut headers, o.headers, o.header_count, IMS_RELEASE_BAD_HEADER) }?;
 
     let cause = u16::try_from(o.cause).map_err(|_| IMS_RELEASE_BAD_REASON)?;
     let mut reason = Reason::sip(cause, text).map_err(status::of)?;

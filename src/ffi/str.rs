@@ -60,17 +60,17 @@ impl Str {
     }
 }
 
-/// The texts of an array; `fault` when one of them is no text.
+/// Puts the texts of an array into `texts`, in place, because a list is large; `fault` when one of them is no text.
 ///
 /// # Safety
 /// `items` must be readable for `count` items, and each of them as [`Str::bytes`] asks.
 #[inline]
-pub(super) unsafe fn texts<'a, const MOST: usize>(
+pub(super) unsafe fn read_texts<const MOST: usize>(
+    texts: &mut ArrayVec<&[u8], MOST>,
     items: *const Str,
     count: usize,
     fault: Status,
-) -> Result<ArrayVec<&'a [u8], MOST>, Status> {
-    let mut texts = ArrayVec::new();
+) -> Result<(), Status> {
     if count > 0 && items.is_null() {
         return Err(IMS_RELEASE_NULL);
     }
@@ -82,5 +82,5 @@ pub(super) unsafe fn texts<'a, const MOST: usize>(
         let text = unsafe { items.add(index).read().bytes(fault) }?;
         texts.push(text);
     }
-    Ok(texts)
+    Ok(())
 }

@@ -252,13 +252,28 @@ pub(crate) fn quoted_end(text: &[u8], open: usize) -> Option<usize> {
 }
 
 /// RFC 3261 25.1 token.
+#[inline]
 pub fn is_token(text: &[u8]) -> bool {
-    !text.is_empty()
-        && text.iter().all(|b| {
-            b.is_ascii_alphanumeric()
-                || matches!(b, b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~')
-        })
+    !text.is_empty() && text.iter().all(|b| TOKEN[usize::from(*b)])
 }
+
+/// A table of the octets that are alphanumeric or one of `others`.
+pub(crate) const fn alphanumeric_or(others: &[u8]) -> [bool; 256] {
+    let mut table = [false; 256];
+    let mut octet = 0;
+    while octet < table.len() {
+        table[octet] = (octet as u8).is_ascii_alphanumeric();
+        octet += 1;
+    }
+    let mut at = 0;
+    while at < others.len() {
+        table[others[at] as usize] = true;
+        at += 1;
+    }
+    table
+}
+
+static TOKEN: [bool; 256] = alphanumeric_or(b"-.!%*_+`'~");
 
 #[cfg(test)]
 mod tests {

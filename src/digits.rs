@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The numbers in a BYE as text: the CSeq with all that follows it, and the branch of Via.
+
+use crate::release::Branch;
+
+/// Digits of a 32-bit number, at most.
+const MOST: usize = 10;
+const BEHIND_CSEQ: &[u8; 27] = b" BYE\r\nContent-Length: 0\r\n\r\n";
+
+/// The end of a BYE from the CSeq number on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct End {
+    text: [u8; MOST + BEHIND_CSEQ.len()],
+    /// Where the first digit is.
+    start: usize,
+}
+
+impl End {
+    #[inline]
+    pub fn new(cseq: u32) -> Self {
+        let mut text = [0; MOST + BEHIND_CSEQ.len()];
+        text[MOST..].copy_from_slice(BEHIND_CSEQ);
+        let start = MOST - decimal(cseq, &mut text[..MOST]);
+        Self { text, start }
+    }
+}
+
+impl AsRef<[u8]> for End {
+    #[inline]
+    fn as_ref(&self) -> &[u8] {
+        &self.text[self.start..]
+    }
+}
+
+/// Writes `number` at the end of `room`; returns how many digits it has.
+#[inline]
+pub(crate) fn decimal(mut number: u32, room: &mut [u8]) -> usize {
+    let mut length = 0;
+    for digit in room.iter_mut().rev() {
+        *digit = b'0' + (number % 10) as u8;
+        number /= 10;
+        length += 1;
+        if number == 0 {
+            break;
+        }
+    }
+    length
+}
+
+/// Prefix and counter of a branch in hexadecimal.
+pub(crate) type BranchDigits = [u8; 24];
+
+#[inline]
+pub(crate) fn hexadecimal(branch: Branch) -> BranchDigits {
+    let mut digits = [0; 24];
+    let words = [(branch.prefix >> 32) as u32, branch.prefix as u32, branch.counter];
+    for (eight, word) in digits.chunks_exact_mut(8).zip(words) {
+        eight.copy_from_slice(&eight_digits(word));
+    }
+    digits
+}
+
+/// All eight digits at once, one in each byte of a word: a table costs ten times as much.
+fn eight_digits(number: u32) -> [u8; 8] {
+    let mut nibbles = u64::from(number);
+    nibbles = (nibbles | nibbles << 16) & 0x0000_ffff_0000_ffff;
+    nibbles = (nibbles | nibbles << 8) & 0x00ff_00ff_00ff_00ff;
+    nibbles = (nibbles | nibbles << 4) & 0x0f0f_0f0f_0f0f_0f0f;
+    // 6 more than 9 carries into bit 4: that marks the letters.
+    let letters = (nibbles + 0x0606_0606_0606_0606) >> 4 & 0x0101_0101_0101_0101;
+    (nibbles + 0x3030_3030_3030_3030 + letters * u64::from(b'a' - b'0' - 10)).to_be_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digits_are_those_of_the_formatter() {
+        for number in [0, 1, 9, 10, 0xabcd_ef01, 0x9a9a_0f0f, u32::MAX] {
+            assert_eq!(eight_digits(number), *format!("{number:08x}").as_bytes());
+        }
+    }
+}
