@@ -6,6 +6,7 @@
 use core::ops::Range;
 
 use crate::dialog::{BYE, MAX_FORWARDS_REASON, Parties, VERSION};
+use crate::digits::EndOfBye;
 use crate::error::Error;
 use crate::message::name_addr::Tag;
 use crate::message::{list, uri};
@@ -40,7 +41,6 @@ pub struct Encoded {
 }
 
 const VIA: &[u8] = b"Via: SIP/2.0/";
-const BRANCH: &[u8] = b";branch=z9hG4bK";
 const ROUTE: &[u8] = b"Route: ";
 const LINE_END: &[u8] = b"\r\n";
 
@@ -91,21 +91,24 @@ impl Leg<'_> {
     #[inline]
     pub fn encoded_len(&self) -> usize {
         let mut length = Length(0);
-        self.put_all(&mut length);
+        self.put_all(&EndOfBye::new(self.cseq), &mut length);
         length.0
     }
 
     /// Writes the message into `buffer`. A buffer that is too small stays as it is: ask [`Leg::encoded_len`] first.
     #[inline]
     pub fn encode_into(&self, buffer: &mut [u8]) -> Result<Encoded, Error> {
-        let length = self.encoded_len();
+        let end = EndOfBye::new(self.cseq);
+        let mut length = Length(0);
+        self.put_all(&end, &mut length);
+        let length = length.0;
         let rest = buffer.get_mut(..length).ok_or(Error::BufferTooSmall)?;
-        Ok(self.put_all(&mut Out { length, rest }))
+        Ok(self.put_all(&end, &mut Out { length, rest }))
     }
 
     // All of it is inlined into one function, in which the sink lives in registers.
     #[inline(always)]
-    fn put_all(&self, out: &mut impl Sink) -> Encoded {
+    fn put_all(&self, end: &EndOfBye, out: &mut impl Sink) -> Encoded {
         let request_uri = self.put_request_line(out);
         self.put_via(out);
 
@@ -113,18 +116,10 @@ impl Leg<'_> {
         let (route, next_hop) = self.put_routes(&request_uri, out);
         self.request.reason.encode(|piece| out.put(piece));
         out.put(LINE_END);
-        out.put(self.lines.further);
-        for header in self.request.headers {
-            out.put(header);
-            out.put(LINE_END);
-        }
-        let headers = headers..out.at();
+        let parties = self.put_further_and_parties(out);
+        out.put(end.as_ref());
 
-        let parties = out.at();
-        out.put(self.lines.parties);
-        out.put(self.end.as_ref());
-
-        let Parties { from, from_tag, to, to_tag, call_id } = self.lines.in_parties;
+        let Parties { from, from_tag, to, to_tag, call_id } = self.lines.in_parties();
         let (from, to) = (from.behind(parties), to.behind(parties));
         let behind = |start: usize, tag: &Option<Tag>| tag.map(|tag| (start + tag.semicolon, start + tag.start));
         Encoded {
@@ -132,7 +127,7 @@ impl Leg<'_> {
             request_uri,
             next_hop,
             route,
-            headers,
+            headers: headers..parties,
             from_tag: behind(from.start, from_tag),
             to_tag: behind(to.start, to_tag),
             from,
@@ -147,7 +142,7 @@ impl Leg<'_> {
         if self.lines.route_set.is_strict || self.contact_address.is_some() {
             return self.put_other_request_line(out);
         }
-        out.put(self.lines.request_line);
+        out.put(self.lines.request_line());
         BYE.len()..out.at() - VERSION.len()
     }
 
@@ -167,14 +162,12 @@ impl Leg<'_> {
 
     #[inline(always)]
     fn put_via(&self, out: &mut impl Sink) {
-        if let Some((transport, sent_by, branch)) = self.via() {
+        if let Some((transport, sent_by, end)) = self.via() {
             out.put(VIA);
             out.put(transport);
             out.put(b" ");
             out.put(sent_by);
-            out.put(BRANCH);
-            out.put(branch);
-            out.put(LINE_END);
+            out.put(end);
         }
     }
 
@@ -192,7 +185,7 @@ impl Leg<'_> {
             out.put(ROUTE);
         }
         let first = out.at();
-        out.put(self.lines.routes);
+        out.put(self.lines.routes());
         let next_hop = if set.is_empty { request_uri.clone() } else { set.uri.behind(first) };
         (start..out.at() - MAX_FORWARDS_REASON.len(), next_hop)
     }
@@ -200,7 +193,7 @@ impl Leg<'_> {
     /// RFC 3261 12.2.1.1: the first entry became the Request-URI, and the target the last route.
     #[inline(always)]
     fn put_routes_behind_strict(&self, out: &mut impl Sink) {
-        let lines = self.lines.routes;
+        let lines = self.lines.routes();
         let routes = &lines[..lines.len() - LINE_END.len() - MAX_FORWARDS_REASON.len()];
         let first = list::elements(routes).next().and_then(Result::ok).unwrap_or_default();
         out.put(ROUTE);
@@ -214,6 +207,24 @@ impl Leg<'_> {
         out.put(b">");
         out.put(LINE_END);
         out.put(MAX_FORWARDS_REASON);
+    }
+
+    /// From Session-ID to `CSeq: `; tells where From begins.
+    #[inline(always)]
+    fn put_further_and_parties(&self, out: &mut impl Sink) -> usize {
+        if self.request.headers.is_empty() {
+            let start = out.at();
+            out.put(self.lines.further_and_parties());
+            return start + self.lines.further().len();
+        }
+        out.put(self.lines.further());
+        for header in self.request.headers {
+            out.put(header);
+            out.put(LINE_END);
+        }
+        let parties = out.at();
+        out.put(self.lines.parties());
+        parties
     }
 
     /// Where the BYE ends up: the contact address or the remote target.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The numbers in a BYE as text: the CSeq with all that follows it, and the branch of Via.
+//! The numbers in a BYE as text: the CSeq and the branch of Via, each with all that follows it.
 
 use crate::release::Branch;
 
@@ -9,13 +9,13 @@ const BEHIND_CSEQ: &[u8; 27] = b" BYE\r\nContent-Length: 0\r\n\r\n";
 
 /// The end of a BYE from the CSeq number on.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct End {
+pub(crate) struct EndOfBye {
     text: [u8; MOST + BEHIND_CSEQ.len()],
     /// Where the first digit is.
     start: usize,
 }
 
-impl End {
+impl EndOfBye {
     #[inline]
     pub fn new(cseq: u32) -> Self {
         let mut text = [0; MOST + BEHIND_CSEQ.len()];
@@ -25,7 +25,7 @@ impl End {
     }
 }
 
-impl AsRef<[u8]> for End {
+impl AsRef<[u8]> for EndOfBye {
     #[inline]
     fn as_ref(&self) -> &[u8] {
         &self.text[self.start..]
@@ -47,17 +47,21 @@ pub(crate) fn decimal(mut number: u32, room: &mut [u8]) -> usize {
     length
 }
 
-/// Prefix and counter of a branch in hexadecimal.
-pub(crate) type BranchDigits = [u8; 24];
+/// A Via from the branch on, with its line end.
+pub(crate) type EndOfVia = [u8; BRANCH.len() + BRANCH_DIGITS + 2];
+
+const BRANCH: &[u8; 15] = b";branch=z9hG4bK";
+/// Those of the prefix and of the counter.
+const BRANCH_DIGITS: usize = 24;
 
 #[inline]
-pub(crate) fn hexadecimal(branch: Branch) -> BranchDigits {
-    let mut digits = [0; 24];
+pub(crate) fn end_of_via(branch: Branch) -> EndOfVia {
+    let mut text = *b";branch=z9hG4bK000000000000000000000000\r\n";
     let words = [(branch.prefix >> 32) as u32, branch.prefix as u32, branch.counter];
-    for (eight, word) in digits.chunks_exact_mut(8).zip(words) {
+    for (eight, word) in text[BRANCH.len()..].chunks_exact_mut(8).zip(words) {
         eight.copy_from_slice(&eight_digits(word));
     }
-    digits
+    text
 }
 
 /// All eight digits at once, one in each byte of a word: a table costs ten times as much.

@@ -2,10 +2,11 @@
 //! Further headers by local policy (TS 24.229 5.4.5.1.2): one line each, none that the library writes itself, none
 //! that may not stand in a BYE.
 
-use memchr::{memchr, memchr3};
+use memchr::memchr;
 
 use crate::error::Error;
 use crate::message::{is_token, trim};
+use crate::scan;
 
 /// Written by the library, or by the host's transaction layer.
 const OURS: [&[u8]; 19] = [
@@ -45,7 +46,7 @@ const NOT_IN_A_BYE: [&[u8]; 7] = [
 pub(crate) fn check(header: &[u8]) -> Result<(), Error> {
     let colon = memchr(b':', header).ok_or(Error::BadHeader)?;
     let name = name_of(header);
-    if !is_token(name) || memchr3(b'\r', b'\n', 0, header).is_some() || trim(&header[colon + 1..]).is_empty() {
+    if !is_token(name) || scan::breaks_line(header) || trim(&header[colon + 1..]).is_empty() {
         return Err(Error::BadHeader);
     }
     if OURS.iter().chain(&NOT_IN_A_BYE).any(|n| n.eq_ignore_ascii_case(name)) {

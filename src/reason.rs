@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The Reason header of the BYEs (RFC 3326): always with a SIP status code (TS 24.229 5.4.5.1.2), Q.850 beside it.
 
+use core::ops::Range;
+
 use memchr::memchr2;
 
 use crate::digits::decimal;
@@ -11,8 +13,7 @@ use crate::scan;
 #[derive(Clone, Copy, Debug)]
 pub struct Reason<'a> {
     cause: u16,
-    /// As far as the text.
-    begin: [u8; BEGIN],
+    begin: [u8; BEGIN.len()],
     text: Text<'a>,
     q850: Option<(u8, Text<'a>)>,
 }
@@ -33,9 +34,10 @@ impl<'a> Reason<'a> {
         if !(100..700).contains(&cause) {
             return Err(Error::BadReason);
         }
-        let mut begin = *SIP;
-        let digit = |n: u16| b'0' + (n % 10) as u8;
-        [begin[BEGIN - 3], begin[BEGIN - 2], begin[BEGIN - 1]] = [digit(cause / 100), digit(cause / 10), digit(cause)];
+        let mut begin = *BEGIN;
+        for (place, weight) in begin[CAUSE].iter_mut().zip([100, 10, 1]) {
+            *place = b'0' + (cause / weight % 10) as u8;
+        }
         Ok(Self { cause, begin, text: Text::new(text)?, q850: None })
     }
 
@@ -55,20 +57,28 @@ impl<'a> Reason<'a> {
     /// Hands the value to `put` in pieces.
     #[inline(always)]
     pub(crate) fn encode(&self, mut put: impl FnMut(&[u8])) {
-        put(&self.begin);
-        self.text.encode(&mut put);
+        if self.text.text.is_empty() {
+            put(&self.begin[..CAUSE.end]);
+        } else {
+            put(&self.begin);
+            self.text.encode(&mut put);
+        }
         if let Some((cause, text)) = self.q850 {
             put(Q850);
             let mut digits = [0; 3];
             let length = decimal(cause.into(), &mut digits);
             put(&digits[digits.len() - length..]);
-            text.encode(&mut put);
+            if !text.text.is_empty() {
+                put(TEXT);
+                text.encode(&mut put);
+            }
         }
     }
 }
 
-const SIP: &[u8; BEGIN] = b"SIP;cause=000";
-const BEGIN: usize = 13;
+const BEGIN: &[u8; 20] = b"SIP;cause=000;text=\"";
+/// Where the cause stands in that.
+const CAUSE: Range<usize> = 10..13;
 const Q850: &[u8] = b", Q.850;cause=";
 const TEXT: &[u8] = b";text=\"";
 
@@ -82,12 +92,9 @@ impl<'a> Text<'a> {
         Ok(Self { text, escapes: !plain })
     }
 
+    /// Behind the opening quote.
     #[inline(always)]
     fn encode(&self, put: &mut impl FnMut(&[u8])) {
-        if self.text.is_empty() {
-            return;
-        }
-        put(TEXT);
         if self.escapes {
             escape(self.text, put);
         } else {

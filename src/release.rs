@@ -3,7 +3,7 @@
 
 use crate::cseq::{self, CSeqs};
 use crate::dialog::{Dialog, Lines, Serves, User};
-use crate::digits::{BranchDigits, End, hexadecimal};
+use crate::digits::{EndOfVia, end_of_via};
 use crate::error::Error;
 use crate::headers;
 use crate::message::is_token;
@@ -42,8 +42,8 @@ pub enum Form {
 pub struct Via<'a> {
     transport: &'a [u8],
     sent_by: &'a [u8],
-    called: BranchDigits,
-    calling: BranchDigits,
+    called: EndOfVia,
+    calling: EndOfVia,
 }
 
 /// What makes a Via branch unique (RFC 3261 8.1.1.7); comes from the caller, as all randomness does.
@@ -62,7 +62,7 @@ impl<'a> Via<'a> {
         if !is_token(transport) || route::host_and_port(sent_by).is_none() || called == calling {
             return Err(Error::BadVia);
         }
-        Ok(Self { transport, sent_by, called: hexadecimal(called), calling: hexadecimal(calling) })
+        Ok(Self { transport, sent_by, called: end_of_via(called), calling: end_of_via(calling) })
     }
 }
 
@@ -92,8 +92,6 @@ pub struct Leg<'a> {
     pub(crate) to: User,
     pub(crate) delivery: Delivery,
     pub(crate) cseq: u32,
-    /// The last line from the number on.
-    pub(crate) end: End,
     /// Where the BYE ends up, where that is not the remote target of the lines: the contact address.
     pub(crate) contact_address: Option<&'a [u8]>,
 }
@@ -110,7 +108,7 @@ pub fn plan<'a>(
 ) -> Result<Plan<'a>, Error> {
     for header in request.headers {
         headers::check(header)?;
-        headers::check_distinct_from(header, dialog.lines(User::Called, false).further)?;
+        headers::check_distinct_from(header, dialog.lines(User::Called, false).further())?;
     }
     headers::check_distinct(request.headers)?;
     let called = match cseqs.to_called {
@@ -136,19 +134,19 @@ fn leg<'a>(dialog: &'a Dialog<'a>, to: User, cseq: u32, request: &'a Request<'a>
     };
     let with_own = delivery == Delivery::ServiceControl && request.form == Form::Loop;
     let lines = dialog.lines(to, with_own);
-    if lines.target().is_empty() {
+    if !lines.has_target() {
         return Err(match to {
             User::Called => Error::BadCalledContact,
             User::Calling => Error::BadCallingContact,
         });
     }
     // A BYE that goes directly to the served user does not pass the GRUU's own routing: the registrar's contact does.
-    let contact_address = if lines.target_is_gruu && to_served_user && !request.keep_gruu {
+    let contact_address = if lines.target_is_gruu() && to_served_user && !request.keep_gruu {
         Some(dialog.contact_address()).filter(|address| !address.is_empty())
     } else {
         None
     };
-    Ok(Leg { request, lines, to, delivery, cseq, end: End::new(cseq), contact_address })
+    Ok(Leg { request, lines, to, delivery, cseq, contact_address })
 }
 
 impl<'a> Leg<'a> {
@@ -167,14 +165,14 @@ impl<'a> Leg<'a> {
         self.to
     }
 
-    /// Transport, sent-by and branch of the Via to write.
+    /// Transport, sent-by and the rest of the Via to write.
     #[inline]
-    pub(crate) fn via(&self) -> Option<(&'a [u8], &'a [u8], &'a BranchDigits)> {
+    pub(crate) fn via(&self) -> Option<(&'a [u8], &'a [u8], &'a EndOfVia)> {
         let via = self.request.via.as_ref()?;
-        let branch = match self.to {
+        let end = match self.to {
             User::Called => &via.called,
             User::Calling => &via.calling,
         };
-        Some((via.transport, via.sent_by, branch))
+        Some((via.transport, via.sent_by, end))
     }
 }

@@ -3,12 +3,14 @@
 //! (RFC 3261 12.1.1, 12.1.2; TS 24.229 5.4.5.1.2 steps 3 to 6).
 
 use arrayvec::ArrayVec;
-use memchr::{memchr, memchr3};
+use memchr::memchr;
 
 use crate::dialog::Serves;
 use crate::error::Error;
+use crate::message::name_addr::{self, NameAddr};
 use crate::message::uri::{self, Uri};
-use crate::message::{alphanumeric_or, list, name_addr};
+use crate::message::{alphanumeric_or, list};
+use crate::scan;
 
 /// Entries in one list, at most.
 pub const MAX_ROUTES: usize = 128;
@@ -87,10 +89,9 @@ pub(crate) fn host_and_port(text: &[u8]) -> Option<(&[u8], Option<u16>)> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Entry<'a> {
     pub text: &'a [u8],
-    pub uri: Uri<'a>,
-    /// Where the URI lies in the text.
-    pub uri_start: usize,
-    pub uri_len: usize,
+    /// Lies in the text.
+    pub uri: &'a [u8],
+    pub cut: Uri<'a>,
 }
 
 /// The entries of a list, in order.
@@ -98,18 +99,30 @@ pub(crate) type Entries<'a> = ArrayVec<Entry<'a>, MAX_ROUTES>;
 
 /// Adds the entries of one row, each a name-addr with a SIP or SIPS URI. `fault` names the list in errors.
 pub(crate) fn push_row<'a>(row: &'a [u8], entries: &mut Entries<'a>, fault: Error) -> Result<(), Error> {
-    if memchr3(b'\r', b'\n', 0, row).is_some() {
+    if let Some(uri) = name_addr::only_uri(row) {
+        return push(row, uri, uri::cut(uri), entries, fault);
+    }
+    if scan::breaks_line(row) {
         return Err(fault);
     }
     for element in list::elements(row) {
         let text = element.map_err(|_| fault)?;
-        let cut = name_addr::parse(text).filter(|cut| cut.bracketed).ok_or(fault)?;
-        let uri = uri::parse(cut.uri).ok_or(fault)?;
-        let uri_start = cut.uri.as_ptr() as usize - text.as_ptr() as usize;
-        let entry = Entry { text, uri, uri_start, uri_len: cut.uri.len() };
-        entries.try_push(entry).map_err(|_| Error::TooLarge)?;
+        let NameAddr { uri, .. } = name_addr::parse(text).filter(|cut| cut.bracketed).ok_or(fault)?;
+        push(text, uri, uri::parse(uri), entries, fault)?;
     }
     Ok(())
+}
+
+#[inline]
+fn push<'a>(
+    text: &'a [u8],
+    uri: &'a [u8],
+    cut: Option<Uri<'a>>,
+    entries: &mut Entries<'a>,
+    fault: Error,
+) -> Result<(), Error> {
+    let entry = Entry { text, uri, cut: cut.ok_or(fault)? };
+    entries.try_push(entry).map_err(|_| Error::TooLarge)
 }
 
 /// Where the list is cut: indices into the entries of the 2xx, first nearest to the called user.
@@ -131,13 +144,13 @@ pub(crate) fn cut(entries: &[Entry<'_>], own: &[Own<'_>], serves: Serves) -> Res
     let is_own = |uri: &Uri<'_>| own.iter().any(|o| o.matches(uri));
     let mut span: Option<Cut> = None;
     for (index, entry) in entries.iter().enumerate() {
-        if is_own(&entry.uri) {
+        if is_own(&entry.cut) {
             span = Some(Cut { first: span.map_or(index, |s| s.first), last: index });
         }
     }
     let span = span.ok_or(Error::NoOwnRoute)?;
     let double =
-        |index: usize| entries.get(index).is_some_and(|e| is_own(&e.uri) && e.uri.params().any(|p| p == b"r2=on"));
+        |index: usize| entries.get(index).is_some_and(|e| is_own(&e.cut) && e.cut.params().any(|p| p == b"r2=on"));
     let Cut { first, last } = span;
     Ok(match serves {
         Serves::Calling if last > 0 && double(last - 1) && double(last) => Cut { first: last - 1, last },

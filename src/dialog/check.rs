@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! From raw fields to checked ones. What is refused is named by its field; nothing is copied.
 
-use memchr::memchr3;
-
 use super::{Fields, Routes, Serves};
 use crate::error::Error;
 use crate::headers;
@@ -10,6 +8,7 @@ use crate::message::list;
 use crate::message::name_addr::{self, NameAddr, Tag};
 use crate::message::uri::{self, Uri};
 use crate::route::{self, Cut, Entries, Entry};
+use crate::scan;
 
 /// Fields that can stand in a message as they are.
 #[derive(Debug)]
@@ -34,7 +33,14 @@ pub(super) struct Checked<'c, 'f> {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Target<'f> {
     pub uri: &'f [u8],
-    pub cut: Uri<'f>,
+    /// Where a method, headers or a `gr` parameter may be in it.
+    pub special: Option<Uri<'f>>,
+}
+
+impl<'f> Target<'f> {
+    fn new(uri: &'f [u8], cut: Uri<'f>) -> Self {
+        Self { uri, special: Some(cut).filter(Uri::may_be_special) }
+    }
 }
 
 /// Entries in the order of a Route header.
@@ -67,8 +73,7 @@ pub(super) fn with_checked<'f>(
     fields: &Fields<'f>,
     then: impl FnOnce(&Checked<'_, 'f>) -> Result<(), Error>,
 ) -> Result<(), Error> {
-    let broken = fields.call_id.iter().fold(false, |bad, b| bad | (*b <= b' ') | (*b == 0x7f));
-    if fields.call_id.is_empty() || broken {
+    if fields.call_id.is_empty() || scan::any(fields.call_id, |b| (b <= b' ') | (b == 0x7f)) {
         return Err(Error::BadCallId);
     }
     let from_tag = tag_of(fields.from, Error::BadFrom)?;
@@ -79,7 +84,7 @@ pub(super) fn with_checked<'f>(
         b"" => None,
         uri => {
             on_one_line(uri, Error::BadContactAddress)?;
-            Some(Target { uri, cut: uri::parse(uri).ok_or(Error::BadContactAddress)? })
+            Some(Target::new(uri, uri::parse(uri).ok_or(Error::BadContactAddress)?))
         }
     };
     for header in fields.headers {
@@ -107,10 +112,13 @@ pub(super) fn with_checked<'f>(
 }
 
 fn on_one_line(value: &[u8], fault: Error) -> Result<(), Error> {
-    if memchr3(b'\r', b'\n', 0, value).is_some() { Err(fault) } else { Ok(()) }
+    if scan::breaks_line(value) { Err(fault) } else { Ok(()) }
 }
 
 fn tag_of(value: &[u8], fault: Error) -> Result<Option<Tag>, Error> {
+    if let Some(tag) = name_addr::plain_tag(value) {
+        return Ok(Some(tag));
+    }
     on_one_line(value, fault)?;
     let cut = name_addr::parse(value).ok_or(fault)?;
     Ok(name_addr::tag(value, &cut))
@@ -118,6 +126,9 @@ fn tag_of(value: &[u8], fault: Error) -> Result<Option<Tag>, Error> {
 
 /// The remote target of a Contact value (RFC 3261 12.1.1, 20.10): the URI alone; `None` when it cannot be used.
 fn target_of(contact: &[u8], fault: Error) -> Result<Option<Target<'_>>, Error> {
+    if let Some(uri) = name_addr::only_uri(contact) {
+        return Ok(uri::cut(uri).map(|cut| Target::new(uri, cut)));
+    }
     on_one_line(contact, fault)?;
     let mut elements = list::elements(contact);
     let (Some(Ok(only)), None) = (elements.next(), elements.next()) else {
@@ -126,7 +137,7 @@ fn target_of(contact: &[u8], fault: Error) -> Result<Option<Target<'_>>, Error> 
     let Some(NameAddr { uri, .. }) = name_addr::parse(only) else {
         return Ok(None);
     };
-    Ok(uri::parse(uri).map(|cut| Target { uri, cut }))
+    Ok(uri::parse(uri).map(|cut| Target::new(uri, cut)))
 }
 
 /// RFC 7989 5: 32 lower-case hex digits, and not the nil UUID.

@@ -126,34 +126,34 @@ impl<'a> Dialog<'a> {
     /// Call-ID.
     pub fn call_id(&self) -> &'a [u8] {
         let lines = self.lines(User::Called, true);
-        lines.in_parties.call_id.of(lines.parties)
+        lines.in_parties().call_id.of(lines.parties())
     }
 
     /// The From value of the INVITE.
     pub fn from(&self) -> &'a [u8] {
         let lines = self.lines(User::Called, true);
-        lines.in_parties.from.of(lines.parties)
+        lines.in_parties().from.of(lines.parties())
     }
 
     /// The To value of the 200.
     pub fn to(&self) -> &'a [u8] {
         let lines = self.lines(User::Called, true);
-        lines.in_parties.to.of(lines.parties)
+        lines.in_parties().to.of(lines.parties())
     }
 
     /// The calling user's tag; `None` for an RFC 2543 peer.
     pub fn from_tag(&self) -> Option<&'a [u8]> {
-        self.lines(User::Called, true).in_parties.from_tag.map(|tag| &self.from()[tag.start..tag.end])
+        self.lines(User::Called, true).in_parties().from_tag.map(|tag| &self.from()[tag.start..tag.end])
     }
 
     /// The called user's tag.
     pub fn to_tag(&self) -> Option<&'a [u8]> {
-        self.lines(User::Called, true).in_parties.to_tag.map(|tag| &self.to()[tag.start..tag.end])
+        self.lines(User::Called, true).in_parties().to_tag.map(|tag| &self.to()[tag.start..tag.end])
     }
 
     /// The remote target of the dialog on the side of `user`: its Contact URI; `None` when that cannot be used.
     pub fn remote_target(&self, user: User) -> Option<&'a [u8]> {
-        Some(self.lines(user, true).target()).filter(|target| !target.is_empty())
+        Some(self.lines(user, true)).filter(Lines::has_target).map(|lines| lines.target())
     }
 
     /// The prepared lines of the BYE to `user`, with or without own entries on top.

@@ -31,6 +31,13 @@ const TO: &[u8] = b"\r\nTo: ";
 const CALL_ID: &[u8] = b"\r\nCall-ID: ";
 const CSEQ: &[u8] = b"\r\nCSeq: ";
 
+/// What the text holds beside the fields.
+const NAMES: usize = 2 * (BYE.len() + VERSION.len() + LINE_END.len() + MAX_FORWARDS_REASON.len())
+    + FROM.len()
+    + TO.len()
+    + CALL_ID.len()
+    + CSEQ.len();
+
 /// Both messages hold what they have in common; the names of their headers take far less than the rest.
 pub(super) type Text = ArrayVec<u8, { 2 * MAX_DIALOG + 1024 }>;
 
@@ -57,6 +64,7 @@ struct Message {
     start: usize,
     /// Behind the request line.
     request_line: usize,
+    has_target: bool,
     target_is_gruu: bool,
     with_own: RouteSet,
     bare: RouteSet,
@@ -115,44 +123,73 @@ impl Span {
 /// The prepared lines of one BYE.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Lines<'a> {
-    /// From `BYE ` to its line end.
-    pub request_line: &'a [u8],
-    /// From the first entry of the chosen set to `Reason: `.
-    pub routes: &'a [u8],
+    text: &'a [u8],
+    at: &'a Message,
     pub route_set: &'a RouteSet,
-    /// From Session-ID to the last further header.
-    pub further: &'a [u8],
-    /// From `From: ` to `CSeq: `.
-    pub parties: &'a [u8],
-    pub in_parties: &'a Parties,
-    pub target_is_gruu: bool,
 }
 
 impl<'a> Lines<'a> {
     #[inline]
     pub(super) fn new(text: &'a [u8], layout: &'a Layout, to: User, with_own: bool) -> Self {
         let at = layout.of(to);
-        let route_set = if with_own { &at.with_own } else { &at.bare };
-        Self {
-            request_line: &text[at.start..at.request_line],
-            routes: &text[route_set.start..at.reason],
-            route_set,
-            further: &text[at.reason..at.further],
-            parties: &text[at.further..at.cseq],
-            in_parties: &at.parties,
-            target_is_gruu: at.target_is_gruu,
-        }
+        Self { text, at, route_set: if with_own { &at.with_own } else { &at.bare } }
+    }
+
+    /// From `BYE ` to its line end.
+    #[inline]
+    pub fn request_line(&self) -> &'a [u8] {
+        &self.text[self.at.start..self.at.request_line]
     }
 
     /// The remote target; empty when it cannot be used.
     #[inline]
     pub fn target(&self) -> &'a [u8] {
-        &self.request_line[BYE.len()..self.request_line.len() - VERSION.len()]
+        &self.text[self.at.start + BYE.len()..self.at.request_line - VERSION.len()]
+    }
+
+    #[inline]
+    pub fn has_target(&self) -> bool {
+        self.at.has_target
+    }
+
+    /// Whether the remote target is a GRUU (`gr` parameter, RFC 5627).
+    #[inline]
+    pub fn target_is_gruu(&self) -> bool {
+        self.at.target_is_gruu
+    }
+
+    /// From the first entry of the route set to `Reason: `.
+    #[inline]
+    pub fn routes(&self) -> &'a [u8] {
+        &self.text[self.route_set.start..self.at.reason]
     }
 
     /// The URI of the first entry.
     pub fn first_uri(&self) -> &'a [u8] {
-        self.route_set.uri.of(self.routes)
+        self.route_set.uri.of(self.routes())
+    }
+
+    /// From Session-ID to the last further header.
+    #[inline]
+    pub fn further(&self) -> &'a [u8] {
+        &self.text[self.at.reason..self.at.further]
+    }
+
+    /// From `From: ` to `CSeq: `.
+    #[inline]
+    pub fn parties(&self) -> &'a [u8] {
+        &self.text[self.at.further..self.at.cseq]
+    }
+
+    /// Both.
+    #[inline]
+    pub fn further_and_parties(&self) -> &'a [u8] {
+        &self.text[self.at.reason..self.at.cseq]
+    }
+
+    #[inline]
+    pub fn in_parties(&self) -> &'a Parties {
+        &self.at.parties
     }
 }
 
@@ -178,30 +215,15 @@ fn push(text: &mut Text, bytes: &[u8]) -> Result<(), Error> {
 
 /// Writes the text of both BYEs.
 pub(super) fn lay_out(checked: &Checked<'_, '_>, text: &mut Text, layout: &mut Layout) -> Result<(), Error> {
-    if length_of(checked) > MAX_DIALOG {
-        return Err(Error::TooLarge);
-    }
     text.clear();
     layout.serves = checked.serves;
     push_message(checked, User::Called, text, &mut layout.called)?;
     push_message(checked, User::Calling, text, &mut layout.calling)?;
     layout.contact_address = text.len();
-    push_target(checked.contact_address.as_ref(), text)
-}
-
-/// What is kept of the fields; what stands in both BYEs counts once.
-fn length_of(checked: &Checked<'_, '_>) -> usize {
-    let target = |target: &Option<Target<'_>>| target.map_or(0, |t| t.uri.len());
-    let routes = |set: Set<'_, '_>| set.own().chain(set.rest()).map(|entry| entry.text.len()).sum::<usize>();
-    checked.call_id.len()
-        + checked.from.len()
-        + checked.to.len()
-        + target(&checked.calling)
-        + target(&checked.called)
-        + target(&checked.contact_address)
-        + routes(checked.to_called)
-        + routes(checked.to_calling)
-        + checked.headers.iter().map(|header| header.len()).sum::<usize>()
+    push_target(checked.contact_address.as_ref(), text)?;
+    // What stands in both counts once.
+    let twice = layout.calling.cseq - layout.calling.reason;
+    if text.len() - twice > MAX_DIALOG + NAMES { Err(Error::TooLarge) } else { Ok(()) }
 }
 
 fn push_message(checked: &Checked<'_, '_>, to: User, text: &mut Text, at: &mut Message) -> Result<(), Error> {
@@ -215,7 +237,8 @@ fn push_message(checked: &Checked<'_, '_>, to: User, text: &mut Text, at: &mut M
     at.start = text.len();
     push(text, BYE)?;
     push_target(target.as_ref(), text)?;
-    at.target_is_gruu = target.is_some_and(|target| target.cut.has(b"gr"));
+    at.has_target = target.is_some();
+    at.target_is_gruu = target.and_then(|target| target.special).is_some_and(|cut| cut.has(b"gr"));
     push(text, VERSION)?;
     at.request_line = text.len();
 
@@ -249,12 +272,16 @@ fn push_message(checked: &Checked<'_, '_>, to: User, text: &mut Text, at: &mut M
 
 /// Adds the URI as it may stand in a Request-URI.
 fn push_target(target: Option<&Target<'_>>, text: &mut Text) -> Result<(), Error> {
-    if let Some(Target { uri, cut }) = target {
-        for piece in uri::without_method_and_headers(uri, cut) {
-            push(text, piece)?;
+    match target {
+        Some(Target { uri, special: Some(cut) }) => {
+            for piece in uri::without_method_and_headers(uri, cut) {
+                push(text, piece)?;
+            }
+            Ok(())
         }
+        Some(Target { uri, special: None }) => push(text, uri),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// Adds the entries and the line end behind them, if there are any.
@@ -267,8 +294,8 @@ fn push_routes(set: Set<'_, '_>, text: &mut Text, at: &mut Message) -> Result<()
         }
         if index == 0 {
             at.with_own = beginning_with(entry, text.len());
-        }
-        if index == own {
+            at.bare = at.with_own;
+        } else if index == own {
             at.bare = beginning_with(entry, text.len());
         }
         push(text, entry.text)?;
@@ -288,8 +315,9 @@ fn push_routes(set: Set<'_, '_>, text: &mut Text, at: &mut Message) -> Result<()
 
 /// The set whose first entry is written at `start`.
 fn beginning_with(entry: &Entry<'_>, start: usize) -> RouteSet {
-    let uri = Span { start: entry.uri_start, end: entry.uri_start + entry.uri_len };
-    RouteSet { start, uri, is_empty: false, is_strict: !entry.uri.loose() }
+    let uri = entry.uri.as_ptr() as usize - entry.text.as_ptr() as usize;
+    let uri = Span { start: uri, end: uri + entry.uri.len() };
+    RouteSet { start, uri, is_empty: false, is_strict: !entry.cut.loose() }
 }
 
 /// RFC 7989 7: local is the UUID of the other user, remote that of the receiver; absent when both are unknown.

@@ -3,6 +3,8 @@
 
 pub mod list;
 pub mod name_addr;
+#[cfg(test)]
+mod shortcuts;
 pub mod uri;
 
 use std::borrow::Cow;

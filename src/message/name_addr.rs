@@ -3,7 +3,8 @@
 
 use memchr::{memchr, memchr2};
 
-use super::{quoted_end, trim};
+use super::{quoted_end, trim, uri};
+use crate::scan;
 
 /// One From, To, Contact or Route value, cut into its parts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +62,30 @@ impl<'a> NameAddr<'a> {
     pub fn params(&self) -> Params<'a> {
         Params { rest: self.params }
     }
+}
+
+/// The URI of a value that is nothing but a plain one in brackets, which most Route and Contact values are; else `None`.
+/// Where it is `Some`, [`parse`] and [`list::elements`](super::list::elements) find the same.
+#[inline]
+pub(crate) fn only_uri(value: &[u8]) -> Option<&[u8]> {
+    match value {
+        [b'<', uri @ .., b'>'] if !uri.is_empty() && uri::is_plain(uri) => Some(uri),
+        _ => None,
+    }
+}
+
+/// The tag of a value `<plain URI>;tag=plain`, as most From and To values are; else `None`. Where it is `Some`, [`parse`]
+/// and [`tag`] find the same.
+pub(crate) fn plain_tag(value: &[u8]) -> Option<Tag> {
+    let close = memchr(b'>', value)?;
+    only_uri(&value[..=close])?;
+    let text = value[close + 1..].strip_prefix(b";tag=")?;
+    let odd = scan::any(text, |b| (b <= b'"') | (b == b';'));
+    (!text.is_empty() && !odd).then_some(Tag {
+        semicolon: close + 1,
+        start: value.len() - text.len(),
+        end: value.len(),
+    })
 }
 
 /// One header parameter, `;name` or `;name=value`, blanks around `;` and `=` left out of name and value.

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! SIP and SIPS URIs (RFC 3261 19.1), cut but never changed.
 
-use memchr::{memchr, memchr2, memchr3};
+use memchr::{memchr, memchr3};
+
+use crate::scan;
 
 /// A SIP or SIPS URI, cut into its parts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,30 +16,38 @@ pub struct Uri<'a> {
     pub host: &'a [u8],
     /// The port, where one is given.
     pub port: Option<u16>,
-    /// URI parameters from the first `;` on.
-    pub params: &'a [u8],
-    /// What follows `?`.
-    pub headers: Option<&'a [u8]>,
+    /// URI parameters from the first `;` on, then headers from `?` on.
+    pub(crate) rest: &'a [u8],
 }
 
 /// Cuts a SIP or SIPS URI. `None` for any other scheme, no host, a bad port, or a blank, quote or bracket, which would
 /// break the line or value that carries the URI (line ends and NUL are refused for a dialog as a whole).
 pub fn parse(uri: &[u8]) -> Option<Uri<'_>> {
+    if !is_plain(uri) && uri.iter().any(|b| matches!(b, b' ' | b'\t' | b'"' | b'<' | b'>')) {
+        return None;
+    }
+    cut(uri)
+}
+
+/// Whether there is no octet up to `"` and no angle bracket: nearly every URI is such, and nothing in it then needs a
+/// closer look.
+#[inline]
+pub(crate) fn is_plain(uri: &[u8]) -> bool {
+    !scan::any(uri, |b| (b <= b'"') | (b | 2 == b'>'))
+}
+
+/// Cuts a URI that holds no blank, quote or bracket.
+#[inline]
+pub(crate) fn cut(uri: &[u8]) -> Option<Uri<'_>> {
     let (secure, rest) = match uri {
         [b's' | b'S', b'i' | b'I', b'p' | b'P', b':', rest @ ..] => (false, rest),
         [b's' | b'S', b'i' | b'I', b'p' | b'P', b's' | b'S', b':', rest @ ..] => (true, rest),
         _ => return None,
     };
-    if memchr3(b' ', b'<', b'"', rest).is_some() || memchr2(b'\t', b'>', rest).is_some() {
-        return None;
-    }
-    let (user, rest) = match memchr(b'@', rest) {
-        Some(at) => (Some(&rest[..at]), &rest[at + 1..]),
-        None => (None, rest),
-    };
+    let (user, rest) = split_user(rest);
     let host_end = match rest.first()? {
         b'[' => memchr(b']', rest)? + 1,
-        _ => memchr3(b':', b';', b'?', rest).unwrap_or(rest.len()),
+        _ => host_end(rest),
     };
     let (host, mut rest) = rest.split_at(host_end);
     if host.is_empty() || host == b"[]" || user.is_some_and(|u| u.is_empty()) {
@@ -45,34 +55,67 @@ pub fn parse(uri: &[u8]) -> Option<Uri<'_>> {
     }
     let mut port = None;
     if let Some(digits) = rest.strip_prefix(b":") {
-        let end = digits.iter().position(|b| !b.is_ascii_digit()).unwrap_or(digits.len());
-        port = Some(decimal_u16(&digits[..end])?);
-        rest = &digits[end..];
+        let (number, behind) = leading_u16(digits)?;
+        (port, rest) = (Some(number), behind);
     }
-    let (params, headers) = match memchr(b'?', rest) {
-        Some(at) => (&rest[..at], Some(&rest[at + 1..])),
-        None => (rest, None),
+    matches!(rest.first(), None | Some(b';' | b'?')).then_some(Uri { secure, user, host, port, rest })
+}
+
+/// The user, if there is one, and what follows it.
+#[inline]
+fn split_user(text: &[u8]) -> (Option<&[u8]>, &[u8]) {
+    let end = scan::delimiter(text);
+    // A user may hold what ends a host: there is none only where no `@` follows at all.
+    let end = match text.get(end) {
+        Some(b'@') => Some(end),
+        Some(_) => memchr(b'@', &text[end..]).map(|more| end + more),
+        None => None,
     };
-    if params.first().is_some_and(|b| *b != b';') {
-        return None;
+    end.map_or((None, text), |end| (Some(&text[..end]), &text[end + 1..]))
+}
+
+/// Where port, parameters or headers begin.
+#[inline]
+fn host_end(text: &[u8]) -> usize {
+    let end = scan::delimiter(text);
+    match text.get(end) {
+        Some(b':' | b';' | b'?') | None => end,
+        Some(_) => memchr3(b':', b';', b'?', text).unwrap_or(text.len()),
     }
-    Some(Uri { secure, user, host, port, params, headers })
 }
 
 impl<'a> Uri<'a> {
     /// The URI parameters as written, each without its `;`.
     pub fn params(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
-        pieces(self.params).map(|piece| &piece[1..])
+        pieces(self.params_and_headers().0).map(|piece| &piece[1..])
+    }
+
+    /// What follows `?`.
+    pub fn headers(&self) -> Option<&'a [u8]> {
+        self.params_and_headers().1
+    }
+
+    fn params_and_headers(&self) -> (&'a [u8], Option<&'a [u8]>) {
+        match memchr(b'?', self.rest) {
+            Some(at) => (&self.rest[..at], Some(&self.rest[at + 1..])),
+            None => (self.rest, None),
+        }
     }
 
     /// Whether a parameter of this name is there, with or without a value (names are case-insensitive).
     pub fn has(&self, name: &[u8]) -> bool {
-        self.params().any(|p| name_of(p).eq_ignore_ascii_case(name))
+        self.params().any(|param| is_named(param, name))
     }
 
     /// Whether this is a loose router: the `lr` parameter, RFC 3261 16.12 and 19.1.1.
     pub fn loose(&self) -> bool {
-        self.has(b"lr")
+        // Nearly everywhere it comes first.
+        matches!(self.rest, [b';', b'l', b'r'] | [b';', b'l', b'r', b';' | b'=' | b'?', ..]) || self.has(b"lr")
+    }
+
+    /// Whether a method, headers or a `gr` parameter (RFC 5627) may be there: without these letters there is none.
+    pub(crate) fn may_be_special(&self) -> bool {
+        scan::any(self.rest, |b| (b == b'?') | (b | 0x20 == b'm') | (b | 0x20 == b'g'))
     }
 
     /// The port as compared: 5060 where none is given, 5061 for `sips:`.
@@ -84,6 +127,13 @@ impl<'a> Uri<'a> {
 /// The name of a URI parameter `name` or `name=value`.
 pub fn name_of(param: &[u8]) -> &[u8] {
     &param[..memchr(b'=', param).unwrap_or(param.len())]
+}
+
+/// Whether that name is `name`, which holds no `=`.
+fn is_named(param: &[u8], name: &[u8]) -> bool {
+    param
+        .split_at_checked(name.len())
+        .is_some_and(|(begin, rest)| begin.eq_ignore_ascii_case(name) && matches!(rest.first(), None | Some(b'=')))
 }
 
 /// URI parameters, each with its `;`.
@@ -100,21 +150,36 @@ fn pieces(params: &[u8]) -> impl Iterator<Item = &[u8]> {
 /// The pieces of a URI that may stand in a Request-URI: all but the `method` parameter and the headers
 /// (RFC 3261 19.1.1, Table 1). Joined without a separator they are the URI.
 pub fn without_method_and_headers<'a>(uri: &'a [u8], cut: &Uri<'a>) -> impl Iterator<Item = &'a [u8]> + use<'a> {
-    let without_headers = &uri[..uri.len() - cut.headers.map_or(0, |h| h.len() + 1)];
+    let (params, headers) = cut.params_and_headers();
+    let without_headers = &uri[..uri.len() - headers.map_or(0, |h| h.len() + 1)];
+    let is_method = |piece: &[u8]| is_named(&piece[1..], b"method");
     // Nearly no URI has a method: then it is one piece.
-    let params = if cut.has(b"method") { cut.params } else { b"" };
+    let params = if pieces(params).any(is_method) { params } else { b"" };
     let base = &without_headers[..without_headers.len() - params.len()];
-    let kept = pieces(params).filter(|piece| !name_of(&piece[1..]).eq_ignore_ascii_case(b"method"));
-    core::iter::once(base).chain(kept)
+    core::iter::once(base).chain(pieces(params).filter(move |piece| !is_method(piece)))
 }
 
 /// Decimal digits as a port.
 pub(crate) fn decimal_u16(digits: &[u8]) -> Option<u16> {
-    if digits.is_empty() || digits.len() > 5 {
+    leading_u16(digits).filter(|(_, behind)| behind.is_empty()).map(|(number, _)| number)
+}
+
+/// The port that the text begins with, one to five digits, and what follows them.
+#[inline]
+fn leading_u16(text: &[u8]) -> Option<(u16, &[u8])> {
+    let mut number = 0;
+    let mut rest = text;
+    while let [digit @ b'0'..=b'9', behind @ ..] = rest {
+        number = number * 10 + u32::from(digit - b'0');
+        rest = behind;
+        if text.len() - rest.len() > 5 {
+            return None;
+        }
+    }
+    if rest.len() == text.len() {
         return None;
     }
-    let number = digits.iter().try_fold(0u32, |n, d| d.is_ascii_digit().then(|| n * 10 + u32::from(d - b'0')))?;
-    u16::try_from(number).ok()
+    Some((u16::try_from(number).ok()?, rest))
 }
 
 #[cfg(test)]
@@ -128,7 +193,7 @@ mod tests {
         assert_eq!(uri.user, Some(&b"a;lr"[..]));
         assert_eq!(uri.host, b"[2001:db8::1]");
         assert_eq!(uri.port, Some(5070));
-        assert_eq!(uri.headers, Some(&b"X=1"[..]));
+        assert_eq!(uri.headers(), Some(&b"X=1"[..]));
         assert_eq!(parse(b"sip:[5555::aaa:bbb:ccc:ddd]:1357;comp=sigcomp").unwrap().port, Some(1357));
         for bad in
             [&b"tel:+123"[..], b"sip:", b"sip:@b", b"sip:a b@c", b"sip:a@b:70000", b"sip:a@b:x", b"mailto:a@b", b"*"]
