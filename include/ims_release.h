@@ -860,7 +860,8 @@ ims_release_status ims_release_registry_track(const struct ims_release_registry 
                                               uint64_t now_ms);
 
 // Takes in any other message of a call, whole, in both directions: replies to the INVITE, the ACK, requests within the
-// dialog and their replies. `*seen` tells what it was: IMS_RELEASE_SEEN_*. A message of no tracked call is fine, and so is
+// dialog and their replies. Of the refusals of an INVITE that was forked hand in only the one that is sent on: another
+// branch may still answer (RFC 3261 16.7). `*seen` tells what it was: IMS_RELEASE_SEEN_*. A message of no tracked call is fine, and so is
 // one given twice.
 //
 // Consumes nothing. Errors: 1, 3, 200 to 299, 320 to 399; the call itself is never touched by one.

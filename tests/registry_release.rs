@@ -38,7 +38,8 @@ fn t53_a_release_waits_for_the_answer_and_its_ack() {
             if acknowledged {
                 proxy.see(call, "> ACK 127");
             } else {
-                proxy.wait(1);
+                // Seconds are stored: never less than 64*T1, at most a second more.
+                proxy.wait(1_001);
             }
             assert_eq!(summary(&proxy.start(only()).unwrap()), "128 b1 | drawn a1");
         }

@@ -190,8 +190,7 @@ impl<S: Store> Registry<S> {
                 Outcome::Expired => Counter::Expired,
             },
         );
-        let begun =
-            release.started * MILLIS + self.store.word(id, LOOP)?.map_or(0, |w| Loop::from_word(w).millis.into());
+        let begun = self.begun(id, release)?;
         let mut bytes = Vec::new();
         let record = self.load(id, &mut bytes).ok().flatten().map(|(_, record)| record);
         (self.ended)(&Ended {
@@ -213,6 +212,12 @@ impl<S: Store> Registry<S> {
         let _ = self.counted(removed);
         Ok(Some(outcome))
     }
+
+    /// When a release began, in milliseconds.
+    pub(super) fn begun(&self, id: Id, release: Release) -> Result<u64, RegistryError> {
+        let millis = self.store.word(id, LOOP)?.map_or(0, |word| Loop::from_word(word).millis.into());
+        Ok(release.started * MILLIS + millis)
+    }
 }
 
 /// Whether a release may start now.
@@ -228,7 +233,8 @@ fn may_start(record: &Record<'_>, words: &[u64; WORDS], now: u64) -> Result<(), 
         return Err(RegistryError::Ending);
     }
     // RFC 3261 15: no BYE to the calling user before its ACK, or before 64*T1 have gone by without one.
-    if !seen.has(Seen::ACKNOWLEDGED) && now < (record.answered * MILLIS).saturating_add(TIMER_B) {
+    // The second in which the 2xx came is not over with its beginning.
+    if !seen.has(Seen::ACKNOWLEDGED) && now < ((record.answered + 1) * MILLIS).saturating_add(TIMER_B) {
         return Err(RegistryError::NotAcknowledged);
     }
     Ok(())

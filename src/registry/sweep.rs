@@ -51,7 +51,7 @@ impl<S: Store> Registry<S> {
 
     fn sweep_one(&self, id: Id, now: u64, swept: &mut Swept) -> Result<(), RegistryError> {
         let release = self.release(id)?;
-        let past_deadline = now >= (release.started * MILLIS).saturating_add(self.deadline);
+        let past_deadline = now >= self.begun(id, release)?.saturating_add(self.deadline);
         match release.phase {
             Phase::UnderWay => {
                 // Both legs final and nobody reported: the process that noted the last one was killed.
