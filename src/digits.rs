@@ -1,50 +1,27 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The numbers in a BYE as text: the CSeq and the branch of Via, each with all that follows it.
+//! The numbers in a BYE as text: in decimal, and the branch of Via with its line end.
 
 use crate::release::Branch;
 
-/// Digits of a 32-bit number, at most.
-const MOST: usize = 10;
-const BEHIND_CSEQ: &[u8; 27] = b" BYE\r\nContent-Length: 0\r\n\r\n";
-
-/// The end of a BYE from the CSeq number on.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct EndOfBye {
-    text: [u8; MOST + BEHIND_CSEQ.len()],
-    /// Where the first digit is.
-    start: usize,
-}
-
-impl EndOfBye {
-    #[inline]
-    pub fn new(cseq: u32) -> Self {
-        let mut text = [0; MOST + BEHIND_CSEQ.len()];
-        text[MOST..].copy_from_slice(BEHIND_CSEQ);
-        let start = MOST - decimal(cseq, &mut text[..MOST]);
-        Self { text, start }
-    }
-}
-
-impl AsRef<[u8]> for EndOfBye {
-    #[inline]
-    fn as_ref(&self) -> &[u8] {
-        &self.text[self.start..]
-    }
-}
-
-/// Writes `number` at the end of `room`; returns how many digits it has.
+/// Digits of `number` in decimal.
 #[inline]
-pub(crate) fn decimal(mut number: u32, room: &mut [u8]) -> usize {
-    let mut length = 0;
-    for digit in room.iter_mut().rev() {
-        *digit = b'0' + (number % 10) as u8;
-        number /= 10;
+pub(crate) fn decimal_len(number: u32) -> usize {
+    let mut length = 1;
+    let mut rest = number;
+    while rest >= 10 {
+        rest /= 10;
         length += 1;
-        if number == 0 {
-            break;
-        }
     }
     length
+}
+
+/// Writes `number` into a place of that length.
+#[inline]
+pub(crate) fn put_decimal(mut number: u32, place: &mut [u8]) {
+    for digit in place.iter_mut().rev() {
+        *digit = b'0' + (number % 10) as u8;
+        number /= 10;
+    }
 }
 
 /// A Via from the branch on, with its line end.
@@ -54,7 +31,7 @@ const BRANCH: &[u8; 15] = b";branch=z9hG4bK";
 /// Those of the prefix and of the counter.
 const BRANCH_DIGITS: usize = 24;
 
-#[inline]
+#[inline(always)]
 pub(crate) fn end_of_via(branch: Branch) -> EndOfVia {
     let mut text = *b";branch=z9hG4bK000000000000000000000000\r\n";
     let words = [(branch.prefix >> 32) as u32, branch.prefix as u32, branch.counter];

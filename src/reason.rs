@@ -5,7 +5,7 @@ use core::ops::Range;
 
 use memchr::memchr2;
 
-use crate::digits::decimal;
+use crate::digits::{decimal_len, put_decimal};
 use crate::error::Error;
 use crate::scan;
 
@@ -15,6 +15,7 @@ pub struct Reason<'a> {
     cause: u16,
     begin: [u8; BEGIN.len()],
     text: Text<'a>,
+    length: usize,
     q850: Option<(u8, Text<'a>)>,
 }
 
@@ -29,7 +30,7 @@ struct Text<'a> {
 impl<'a> Reason<'a> {
     /// `cause` is a SIP status code from 100 to 699. `text` is written as a quoted string, quotes and backslashes
     /// escaped; empty: left out.
-    #[inline]
+    #[inline(always)]
     pub fn sip(cause: u16, text: &'a [u8]) -> Result<Self, Error> {
         if !(100..700).contains(&cause) {
             return Err(Error::BadReason);
@@ -38,7 +39,9 @@ impl<'a> Reason<'a> {
         for (place, weight) in begin[CAUSE].iter_mut().zip([100, 10, 1]) {
             *place = b'0' + (cause / weight % 10) as u8;
         }
-        Ok(Self { cause, begin, text: Text::new(text)?, q850: None })
+        let text = Text::new(text)?;
+        let length = if text.text.is_empty() { CAUSE.end } else { BEGIN.len() + text.encoded_len() };
+        Ok(Self { cause, begin, text, length, q850: None })
     }
 
     /// Adds a Q.850 value, cause 0 to 127, for peers behind a PSTN gateway.
@@ -46,12 +49,21 @@ impl<'a> Reason<'a> {
         if cause > 127 {
             return Err(Error::BadReason);
         }
-        Ok(Self { q850: Some((cause, Text::new(text)?)), ..self })
+        let text = Text::new(text)?;
+        let quoted = if text.text.is_empty() { 0 } else { TEXT.len() + text.encoded_len() };
+        let length = self.length + Q850.len() + decimal_len(cause.into()) + quoted;
+        Ok(Self { q850: Some((cause, text)), length, ..self })
     }
 
     /// The SIP status code.
     pub fn cause(&self) -> u16 {
         self.cause
+    }
+
+    /// The length of the value.
+    #[inline]
+    pub(crate) fn encoded_len(&self) -> usize {
+        self.length
     }
 
     /// Hands the value to `put` in pieces.
@@ -66,8 +78,9 @@ impl<'a> Reason<'a> {
         if let Some((cause, text)) = self.q850 {
             put(Q850);
             let mut digits = [0; 3];
-            let length = decimal(cause.into(), &mut digits);
-            put(&digits[digits.len() - length..]);
+            let digits = &mut digits[..decimal_len(cause.into())];
+            put_decimal(cause.into(), digits);
+            put(digits);
             if !text.text.is_empty() {
                 put(TEXT);
                 text.encode(&mut put);
@@ -83,13 +96,20 @@ const Q850: &[u8] = b", Q.850;cause=";
 const TEXT: &[u8] = b";text=\"";
 
 impl<'a> Text<'a> {
-    #[inline]
+    #[inline(always)]
     fn new(text: &'a [u8]) -> Result<Self, Error> {
         let plain = !scan::any(text, |b| (b < b' ') | (b == 0x7f) | (b == b'"') | (b == b'\\'));
         if !plain && text.iter().any(|b| (*b < b' ' && *b != b'\t') || *b == 0x7f) {
             return Err(Error::BadReasonText);
         }
         Ok(Self { text, escapes: !plain })
+    }
+
+    /// With the closing quote.
+    #[inline]
+    fn encoded_len(&self) -> usize {
+        let escapes = if self.escapes { self.text.iter().filter(|b| matches!(b, b'"' | b'\\')).count() } else { 0 };
+        self.text.len() + escapes + 1
     }
 
     /// Behind the opening quote.
@@ -122,6 +142,7 @@ mod tests {
     fn text(reason: Reason<'_>) -> String {
         let mut out = Vec::new();
         reason.encode(|b| out.extend_from_slice(b));
+        assert_eq!(out.len(), reason.encoded_len());
         String::from_utf8(out).unwrap()
     }
 

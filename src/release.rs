@@ -2,7 +2,7 @@
 //! The table of TS 24.229 5.4.5.1.2: from a dialog, the served user and a reason to the two BYEs, and where each goes.
 
 use crate::cseq::{self, CSeqs};
-use crate::dialog::{Dialog, Lines, Serves, User};
+use crate::dialog::{Dialog, Prepared, Serves, User, Way};
 use crate::digits::{EndOfVia, end_of_via};
 use crate::error::Error;
 use crate::headers;
@@ -57,7 +57,7 @@ pub struct Branch {
 
 impl<'a> Via<'a> {
     /// `transport` is a token (`UDP`, `TCP`, `TLS`, ...), `sent_by` a host with an optional port.
-    #[inline]
+    #[inline(always)]
     pub fn new(transport: &'a [u8], sent_by: &'a [u8], called: Branch, calling: Branch) -> Result<Self, Error> {
         if !is_token(transport) || route::host_and_port(sent_by).is_none() || called == calling {
             return Err(Error::BadVia);
@@ -88,12 +88,11 @@ pub struct Plan<'a> {
 #[derive(Clone, Copy, Debug)]
 pub struct Leg<'a> {
     pub(crate) request: &'a Request<'a>,
-    pub(crate) lines: Lines<'a>,
+    pub(crate) prepared: Prepared<'a>,
+    pub(crate) way: &'a Way,
     pub(crate) to: User,
     pub(crate) delivery: Delivery,
     pub(crate) cseq: u32,
-    /// Where the BYE ends up, where that is not the remote target of the lines: the contact address.
-    pub(crate) contact_address: Option<&'a [u8]>,
 }
 
 /// Plans both BYEs. `random` is asked for 64 random bits only when no CSeq is stored for called to calling.
@@ -106,11 +105,9 @@ pub fn plan<'a>(
     request: &'a Request<'a>,
     random: &mut dyn FnMut() -> Result<u64, Error>,
 ) -> Result<Plan<'a>, Error> {
-    for header in request.headers {
-        headers::check(header)?;
-        headers::check_distinct_from(header, dialog.lines(User::Called, false).further())?;
+    if !request.headers.is_empty() {
+        check_headers(dialog, request.headers)?;
     }
-    headers::check_distinct(request.headers)?;
     let called = match cseqs.to_called {
         Some(stored) => cseq::next(stored),
         None => Err(Error::NoCseq),
@@ -125,6 +122,15 @@ pub fn plan<'a>(
     })
 }
 
+fn check_headers(dialog: &Dialog<'_>, headers: &[&[u8]]) -> Result<(), Error> {
+    let of_dialog = dialog.prepared(User::Called).further_and_parties().0;
+    for header in headers {
+        headers::check(header)?;
+        headers::check_distinct_from(header, of_dialog)?;
+    }
+    headers::check_distinct(headers)
+}
+
 #[inline(always)]
 fn leg<'a>(dialog: &'a Dialog<'a>, to: User, cseq: u32, request: &'a Request<'a>) -> Result<Leg<'a>, Error> {
     let (delivery, to_served_user) = match (dialog.serves(), to) {
@@ -132,21 +138,19 @@ fn leg<'a>(dialog: &'a Dialog<'a>, to: User, cseq: u32, request: &'a Request<'a>
         (Serves::Neither, _) => (Delivery::Direct, false),
         (Serves::Calling, User::Calling) | (Serves::Called, User::Called) => (Delivery::Direct, true),
     };
-    let with_own = delivery == Delivery::ServiceControl && request.form == Form::Loop;
-    let lines = dialog.lines(to, with_own);
-    if !lines.has_target() {
+    let prepared = dialog.prepared(to);
+    if prepared.target().is_none() {
         return Err(match to {
             User::Called => Error::BadCalledContact,
             User::Calling => Error::BadCallingContact,
         });
     }
-    // A BYE that goes directly to the served user does not pass the GRUU's own routing: the registrar's contact does.
-    let contact_address = if lines.target_is_gruu() && to_served_user && !request.keep_gruu {
-        Some(dialog.contact_address()).filter(|address| !address.is_empty())
-    } else {
-        None
+    let way = match delivery {
+        Delivery::ServiceControl if request.form == Form::Loop => prepared.with_own(),
+        Delivery::Direct if to_served_user && !request.keep_gruu => prepared.registered().unwrap_or(prepared.bare()),
+        _ => prepared.bare(),
     };
-    Ok(Leg { request, lines, to, delivery, cseq, contact_address })
+    Ok(Leg { request, prepared, way, to, delivery, cseq })
 }
 
 impl<'a> Leg<'a> {

@@ -26,19 +26,19 @@ pub(crate) fn breaks_line(text: &[u8]) -> bool {
 pub(crate) fn delimiter(text: &[u8]) -> usize {
     const EACH: u64 = u64::MAX / 0xff;
     const HIGH: u64 = EACH * 0x80;
-    let mut words = text.chunks_exact(8);
-    for (index, word) in words.by_ref().enumerate() {
-        let word = word.try_into().map_or(0, u64::from_le_bytes);
+    let mut rest = text;
+    while let Some((word, behind)) = rest.split_first_chunk() {
+        let word = u64::from_le_bytes(*word);
         // In the high bit of each octet: whether it is at least the first, and whether it is above the last.
         let low = word & !HIGH;
         let from_first = low + EACH * u64::from(0x80 - b':');
         let above_last = low + EACH * u64::from(0x80 - b'@' - 1);
         let found = from_first & !above_last & !word & HIGH;
         if found != 0 {
-            return index * 8 + found.trailing_zeros() as usize / 8;
+            return text.len() - rest.len() + found.trailing_zeros() as usize / 8;
         }
+        rest = behind;
     }
-    let rest = words.remainder();
     text.len() - rest.len() + rest.iter().position(|b| (b':'..=b'@').contains(b)).unwrap_or(rest.len())
 }
 

@@ -677,6 +677,14 @@ fn t66_size() {
     assert_eq!(bye.routes(), entries[1..]);
     assert!(bye.bytes.len() > ims_release::bye::LARGE);
 
+    let strict = |n: usize| format!("<sip:{}{n:03}.example.net>", "p".repeat(100));
+    let mut entries: Vec<String> = (0..127).map(strict).collect();
+    entries.insert(0, MO.into());
+    let bye = Case { list: entries.clone(), ..base_a() }.both().1;
+    assert_eq!(bye.request_uri, entries[1][1..entries[1].len() - 1]);
+    assert_eq!(bye.routes()[..126], entries[2..]);
+    assert_eq!(bye.routes()[126], format!("<{CALLING}>"));
+
     let many = Case { list: vec![vec!["<sip:p;lr>"; 129].join(",")], ..base_a() };
     assert_eq!(many.pair().unwrap_err(), Error::TooLarge);
     let long = Case { call_id: "x".repeat(17_000), ..base_a() };

@@ -38,7 +38,7 @@ pub(super) struct Target<'f> {
 }
 
 impl<'f> Target<'f> {
-    fn new(uri: &'f [u8], cut: Uri<'f>) -> Self {
+    pub fn new(uri: &'f [u8], cut: Uri<'f>) -> Self {
         Self { uri, special: Some(cut).filter(Uri::may_be_special) }
     }
 }

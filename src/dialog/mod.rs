@@ -8,8 +8,8 @@ mod prepared;
 use crate::error::Error;
 use crate::message::{list, name_addr};
 use crate::route::Own;
-use prepared::Layout;
-pub(crate) use prepared::{BYE, Lines, MAX_FORWARDS_REASON, Parties, VERSION};
+pub(crate) use prepared::{BYE, MAX_FORWARDS_REASON, Parties, Prepared, VERSION, Way};
+use prepared::{Layout, Span};
 
 /// Bytes of text in one dialog, at most: of its fields, as far as they are kept.
 pub const MAX_DIALOG: usize = 16 * 1024;
@@ -125,45 +125,44 @@ impl<'a> Dialog<'a> {
 
     /// Call-ID.
     pub fn call_id(&self) -> &'a [u8] {
-        let lines = self.lines(User::Called, true);
-        lines.in_parties().call_id.of(lines.parties())
+        self.part(|parties| parties.call_id)
     }
 
     /// The From value of the INVITE.
     pub fn from(&self) -> &'a [u8] {
-        let lines = self.lines(User::Called, true);
-        lines.in_parties().from.of(lines.parties())
+        self.part(|parties| parties.from)
     }
 
     /// The To value of the 200.
     pub fn to(&self) -> &'a [u8] {
-        let lines = self.lines(User::Called, true);
-        lines.in_parties().to.of(lines.parties())
+        self.part(|parties| parties.to)
     }
 
     /// The calling user's tag; `None` for an RFC 2543 peer.
     pub fn from_tag(&self) -> Option<&'a [u8]> {
-        self.lines(User::Called, true).in_parties().from_tag.map(|tag| &self.from()[tag.start..tag.end])
+        self.prepared(User::Called).parties().from_tag.map(|tag| &self.from()[tag.start..tag.end])
     }
 
     /// The called user's tag.
     pub fn to_tag(&self) -> Option<&'a [u8]> {
-        self.lines(User::Called, true).in_parties().to_tag.map(|tag| &self.to()[tag.start..tag.end])
+        self.prepared(User::Called).parties().to_tag.map(|tag| &self.to()[tag.start..tag.end])
     }
 
     /// The remote target of the dialog on the side of `user`: its Contact URI; `None` when that cannot be used.
     pub fn remote_target(&self, user: User) -> Option<&'a [u8]> {
-        Some(self.lines(user, true)).filter(Lines::has_target).map(|lines| lines.target())
+        self.prepared(user).target()
     }
 
-    /// The prepared lines of the BYE to `user`, with or without own entries on top.
+    /// The prepared BYE to `user`.
     #[inline]
-    pub(crate) fn lines(&self, user: User, with_own: bool) -> Lines<'a> {
-        Lines::new(self.text, self.layout, user, with_own)
+    pub(crate) fn prepared(&self, user: User) -> Prepared<'a> {
+        Prepared::new(self.text, self.layout, user)
     }
 
-    pub(crate) fn contact_address(&self) -> &'a [u8] {
-        &self.text[self.layout.contact_address..]
+    /// A value as it stands in the BYE to the called user.
+    fn part(&self, span: impl FnOnce(&Parties) -> Span) -> &'a [u8] {
+        let prepared = self.prepared(User::Called);
+        span(prepared.parties()).of(prepared.further_and_parties().1)
     }
 
     /// The URI of the own Record-Route entry that faces `user`, the address by which that side knows the proxy
@@ -176,7 +175,7 @@ impl<'a> Dialog<'a> {
             Serves::Calling | Serves::Neither => User::Called,
         };
         // They stand on top of that set and in its order: the last is next to the user whom it leads to.
-        let mut own = list::elements(self.layout.own_routes(leads_to, self.text));
+        let mut own = list::elements(self.prepared(leads_to).own_routes());
         let entry = if user == leads_to { own.last() } else { own.next() };
         Some(name_addr::parse(entry?.ok()?)?.uri)
     }

@@ -3,10 +3,10 @@
 //! the message, so that building it is to copy them with what comes between:
 //!
 //! 1. `BYE target SIP/2.0`; then come Via and `Route: `;
-//! 2. own entries, other entries, `Max-Forwards: 70`, `Reason: `; then comes the reason;
+//! 2. the entries of Route, `Max-Forwards: 70`, `Reason: `; then comes the reason;
 //! 3. `Session-ID: ...`, further headers, `From: ...`, `To: ...`, `Call-ID: ...`, `CSeq: `; then comes the number.
 //!
-//! A BYE that differs (without own entries, to a strict router) takes parts of them.
+//! Blocks 1 and 2 depend on the way that is chosen for the BYE. What differs between the ways is written for each.
 
 use core::ops::Range;
 
@@ -38,8 +38,9 @@ const NAMES: usize = 2 * (BYE.len() + VERSION.len() + LINE_END.len() + MAX_FORWA
     + CALL_ID.len()
     + CSEQ.len();
 
-/// Both messages hold what they have in common; the names of their headers take far less than the rest.
-pub(super) type Text = ArrayVec<u8, { 2 * MAX_DIALOG + 1024 }>;
+/// Both messages hold what they have in common, and a strict router has its routes written up to three times. Names take
+/// far less than the rest.
+pub(super) type Text = ArrayVec<u8, { 3 * MAX_DIALOG + 2048 }>;
 
 /// Where the parts lie in the text.
 #[derive(Clone, Copy, Debug)]
@@ -47,48 +48,43 @@ pub(super) struct Layout {
     pub serves: Serves,
     called: Message,
     calling: Message,
-    /// Where the contact address of the served user begins; it is the last part.
-    pub contact_address: usize,
 }
 
 impl Default for Layout {
     fn default() -> Self {
         let (called, calling) = Default::default();
-        Self { serves: Serves::Neither, called, calling, contact_address: 0 }
+        Self { serves: Serves::Neither, called, calling }
     }
 }
 
 /// Where the parts of one BYE lie in the text.
 #[derive(Clone, Copy, Debug, Default)]
 struct Message {
-    start: usize,
-    /// Behind the request line.
-    request_line: usize,
-    has_target: bool,
-    target_is_gruu: bool,
-    with_own: RouteSet,
-    bare: RouteSet,
-    /// Behind the last route.
-    routes: usize,
-    /// Behind `Reason: `.
-    reason: usize,
-    /// Behind the last further header.
+    /// Whether there is a target; without it the BYE cannot be built.
+    complete: bool,
+    target: Span,
+    /// The own entries with the comma behind them.
+    own_routes: Span,
+    with_own: Way,
+    bare: Way,
+    /// To the contact address of the served user, where its Contact is a GRUU.
+    registered: Option<Way>,
+    /// From Session-ID to `CSeq: `.
+    rest: Span,
+    /// Length of what is in it before From.
     further: usize,
-    /// Behind `CSeq: `.
-    cseq: usize,
     parties: Parties,
 }
 
-/// The routes of one BYE, with or without own entries.
+/// One of the ways that a BYE can go.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct RouteSet {
-    /// Where the first entry begins; where the next line begins when there is none.
-    start: usize,
-    /// The URI of the first entry, counted from the start.
-    pub uri: Span,
-    pub is_empty: bool,
-    /// The first entry is a strict router (RFC 3261 12.2.1.1: only the first decides).
-    pub is_strict: bool,
+pub(crate) struct Way {
+    request_line: Span,
+    /// To `Reason: `.
+    routes: Span,
+    pub has_routes: bool,
+    /// The URI of the first route, counted from the start of the routes; `None`: the Request-URI is the next hop.
+    pub next_hop: Option<Span>,
 }
 
 /// Where the values that name the dialog lie in the lines that hold them.
@@ -115,97 +111,103 @@ impl Span {
         start + self.start..start + self.end
     }
 
+    #[inline]
+    fn len(self) -> usize {
+        self.end - self.start
+    }
+
+    #[inline]
     pub fn of(self, text: &[u8]) -> &[u8] {
         &text[self.start..self.end]
     }
 }
 
-/// The prepared lines of one BYE.
+/// One prepared BYE.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Lines<'a> {
+pub(crate) struct Prepared<'a> {
     text: &'a [u8],
     at: &'a Message,
-    pub route_set: &'a RouteSet,
 }
 
-impl<'a> Lines<'a> {
+impl<'a> Prepared<'a> {
     #[inline]
-    pub(super) fn new(text: &'a [u8], layout: &'a Layout, to: User, with_own: bool) -> Self {
-        let at = layout.of(to);
-        Self { text, at, route_set: if with_own { &at.with_own } else { &at.bare } }
+    pub(super) fn new(text: &'a [u8], layout: &'a Layout, to: User) -> Self {
+        let at = match to {
+            User::Called => &layout.called,
+            User::Calling => &layout.calling,
+        };
+        Self { text, at }
+    }
+
+    /// The remote target; `None` when it cannot be used.
+    #[inline]
+    pub fn target(&self) -> Option<&'a [u8]> {
+        if self.at.complete { Some(self.at.target.of(self.text)) } else { None }
+    }
+
+    /// With own entries on top.
+    #[inline]
+    pub fn with_own(&self) -> &'a Way {
+        &self.at.with_own
+    }
+
+    /// Without own entries.
+    #[inline]
+    pub fn bare(&self) -> &'a Way {
+        &self.at.bare
+    }
+
+    /// Without own entries, to the contact address of the served user.
+    #[inline]
+    pub fn registered(&self) -> Option<&'a Way> {
+        self.at.registered.as_ref()
+    }
+
+    /// The own entries with the comma behind them.
+    pub fn own_routes(&self) -> &'a [u8] {
+        self.at.own_routes.of(self.text)
+    }
+
+    /// The length of all prepared lines.
+    #[inline]
+    pub fn len(&self, way: &Way) -> usize {
+        way.request_line.len() + way.routes.len() + self.at.rest.len()
     }
 
     /// From `BYE ` to its line end.
     #[inline]
-    pub fn request_line(&self) -> &'a [u8] {
-        &self.text[self.at.start..self.at.request_line]
+    pub fn request_line(&self, way: &Way) -> &'a [u8] {
+        way.request_line.of(self.text)
     }
 
-    /// The remote target; empty when it cannot be used.
+    /// From the first entry, or from Max-Forwards where there is none, to `Reason: `.
     #[inline]
-    pub fn target(&self) -> &'a [u8] {
-        &self.text[self.at.start + BYE.len()..self.at.request_line - VERSION.len()]
+    pub fn routes(&self, way: &Way) -> &'a [u8] {
+        way.routes.of(self.text)
     }
 
+    /// The lines from Session-ID to the last further header, and those from From to `CSeq: `.
     #[inline]
-    pub fn has_target(&self) -> bool {
-        self.at.has_target
-    }
-
-    /// Whether the remote target is a GRUU (`gr` parameter, RFC 5627).
-    #[inline]
-    pub fn target_is_gruu(&self) -> bool {
-        self.at.target_is_gruu
-    }
-
-    /// From the first entry of the route set to `Reason: `.
-    #[inline]
-    pub fn routes(&self) -> &'a [u8] {
-        &self.text[self.route_set.start..self.at.reason]
-    }
-
-    /// The URI of the first entry.
-    pub fn first_uri(&self) -> &'a [u8] {
-        self.route_set.uri.of(self.routes())
-    }
-
-    /// From Session-ID to the last further header.
-    #[inline]
-    pub fn further(&self) -> &'a [u8] {
-        &self.text[self.at.reason..self.at.further]
-    }
-
-    /// From `From: ` to `CSeq: `.
-    #[inline]
-    pub fn parties(&self) -> &'a [u8] {
-        &self.text[self.at.further..self.at.cseq]
+    pub fn further_and_parties(&self) -> (&'a [u8], &'a [u8]) {
+        self.rest().split_at(self.at.further)
     }
 
     /// Both.
     #[inline]
-    pub fn further_and_parties(&self) -> &'a [u8] {
-        &self.text[self.at.reason..self.at.cseq]
+    pub fn rest(&self) -> &'a [u8] {
+        self.at.rest.of(self.text)
     }
 
+    /// How long the first of both is.
     #[inline]
-    pub fn in_parties(&self) -> &'a Parties {
+    pub fn further_len(&self) -> usize {
+        self.at.further
+    }
+
+    /// Where the values lie in the lines from From on.
+    #[inline]
+    pub fn parties(&self) -> &'a Parties {
         &self.at.parties
-    }
-}
-
-impl Layout {
-    #[inline]
-    fn of(&self, to: User) -> &Message {
-        match to {
-            User::Called => &self.called,
-            User::Calling => &self.calling,
-        }
-    }
-
-    /// The own entries in the BYE to `to`, with the comma behind them.
-    pub fn own_routes<'a>(&self, to: User, text: &'a [u8]) -> &'a [u8] {
-        let at = self.of(to);
-        &text[at.with_own.start..if at.bare.is_empty { at.routes } else { at.bare.start }]
     }
 }
 
@@ -219,44 +221,39 @@ pub(super) fn lay_out(checked: &Checked<'_, '_>, text: &mut Text, layout: &mut L
     layout.serves = checked.serves;
     push_message(checked, User::Called, text, &mut layout.called)?;
     push_message(checked, User::Calling, text, &mut layout.calling)?;
-    layout.contact_address = text.len();
-    push_target(checked.contact_address.as_ref(), text)?;
-    // What stands in both counts once.
-    let twice = layout.calling.cseq - layout.calling.reason;
-    if text.len() - twice > MAX_DIALOG + NAMES { Err(Error::TooLarge) } else { Ok(()) }
+    // What stands in both, or in several ways, counts once.
+    let written = |at: &Message| at.rest.end - (at.target.start - BYE.len());
+    let length = written(&layout.called) + written(&layout.calling) - layout.calling.rest.len()
+        + checked.contact_address.map_or(0, |address| address.uri.len());
+    if length > MAX_DIALOG + NAMES { Err(Error::TooLarge) } else { Ok(()) }
 }
 
 fn push_message(checked: &Checked<'_, '_>, to: User, text: &mut Text, at: &mut Message) -> Result<(), Error> {
     let inviting = (checked.from, checked.from_tag, checked.calling_session_id);
     let invited = (checked.to, checked.to_tag, checked.called_session_id);
     // TS 24.229 5.4.5.1.2: the BYE to the calling user carries To as From and From as To.
-    let (target, routes, sender, receiver) = match to {
+    let (target, set, sender, receiver) = match to {
         User::Called => (&checked.called, checked.to_called, inviting, invited),
         User::Calling => (&checked.calling, checked.to_calling, invited, inviting),
     };
-    at.start = text.len();
-    push(text, BYE)?;
-    push_target(target.as_ref(), text)?;
-    at.has_target = target.is_some();
-    at.target_is_gruu = target.and_then(|target| target.special).is_some_and(|cut| cut.has(b"gr"));
-    push(text, VERSION)?;
-    at.request_line = text.len();
+    let request_line = push_request_line(target.as_ref(), text)?;
+    at.complete = target.is_some();
+    at.target = Span { start: request_line.start + BYE.len(), end: request_line.end - VERSION.len() };
+    push_routes(set, request_line, text, at)?;
 
-    push_routes(routes, text, at)?;
-    push(text, MAX_FORWARDS_REASON)?;
-    at.reason = text.len();
-
+    at.rest.start = text.len();
     push_session_id(sender.2, receiver.2, text)?;
     for header in checked.headers {
         push(text, header)?;
         push(text, LINE_END)?;
     }
-    at.further = text.len();
+    let parties = text.len();
+    at.further = parties - at.rest.start;
     let mut value = |name: &[u8], value: &[u8]| -> Result<Span, Error> {
         push(text, name)?;
-        let start = text.len() - at.further;
+        let start = text.len() - parties;
         push(text, value)?;
-        Ok(Span { start, end: text.len() - at.further })
+        Ok(Span { start, end: text.len() - parties })
     };
     at.parties = Parties {
         from: value(FROM, sender.0)?,
@@ -266,58 +263,116 @@ fn push_message(checked: &Checked<'_, '_>, to: User, text: &mut Text, at: &mut M
         call_id: value(CALL_ID, checked.call_id)?,
     };
     push(text, CSEQ)?;
-    at.cseq = text.len();
-    Ok(())
+    at.rest.end = text.len();
+
+    push_other_ways(checked, to, text, at)
 }
 
-/// Adds the URI as it may stand in a Request-URI.
-fn push_target(target: Option<&Target<'_>>, text: &mut Text) -> Result<(), Error> {
-    match target {
-        Some(Target { uri, special: Some(cut) }) => {
-            for piece in uri::without_method_and_headers(uri, cut) {
-                push(text, piece)?;
-            }
-            Ok(())
-        }
-        Some(Target { uri, special: None }) => push(text, uri),
-        None => Ok(()),
+fn push_request_line(target: Option<&Target<'_>>, text: &mut Text) -> Result<Span, Error> {
+    let start = text.len();
+    push(text, BYE)?;
+    if let Some(target) = target {
+        push_uri(target, text)?;
+    }
+    push(text, VERSION)?;
+    Ok(Span { start, end: text.len() })
+}
+
+/// Writes the URI as it may stand in a Request-URI.
+fn push_uri(target: &Target<'_>, text: &mut Text) -> Result<(), Error> {
+    match target.special {
+        Some(cut) => uri::without_method_and_headers(target.uri, &cut).try_for_each(|piece| push(text, piece)),
+        None => push(text, target.uri),
     }
 }
 
-/// Adds the entries and the line end behind them, if there are any.
-fn push_routes(set: Set<'_, '_>, text: &mut Text, at: &mut Message) -> Result<(), Error> {
+/// Writes all routes and the lines up to the reason, and notes the two ways that only differ in where they begin.
+fn push_routes(set: Set<'_, '_>, request_line: Span, text: &mut Text, at: &mut Message) -> Result<(), Error> {
     let start = text.len();
     let own = set.own().len();
+    let mut bare = start;
     for (index, entry) in set.own().chain(set.rest()).enumerate() {
         if index > 0 {
             push(text, b", ")?;
         }
-        if index == 0 {
-            at.with_own = beginning_with(entry, text.len());
-            at.bare = at.with_own;
-        } else if index == own {
-            at.bare = beginning_with(entry, text.len());
+        if index == own {
+            bare = text.len();
         }
         push(text, entry.text)?;
     }
-    at.routes = text.len();
-    let none = |start| RouteSet { start, uri: Span::default(), is_empty: true, is_strict: false };
-    if at.routes > start {
+    let behind = text.len();
+    if behind > start {
         push(text, LINE_END)?;
-    } else {
-        at.with_own = none(text.len());
     }
-    if set.rest().len() == 0 {
-        at.bare = none(text.len());
+    let none = text.len();
+    push(text, MAX_FORWARDS_REASON)?;
+    let end = text.len();
+    let way = |first: Option<&Entry<'_>>, start| match first {
+        Some(first) => {
+            let uri = first.uri.as_ptr() as usize - first.text.as_ptr() as usize;
+            let next_hop = Some(Span { start: uri, end: uri + first.uri.len() });
+            Way { request_line, routes: Span { start, end }, has_routes: true, next_hop }
+        }
+        None => Way { request_line, routes: Span { start: none, end }, has_routes: false, next_hop: None },
+    };
+    at.bare = way(set.rest().next(), bare);
+    at.with_own = if own == 0 { at.bare } else { way(set.own().next(), start) };
+    at.own_routes = Span { start, end: if set.rest().len() == 0 { behind } else { bare } };
+    Ok(())
+}
+
+/// Writes and notes the ways that differ in more: to a strict router, and to the contact address of the served user.
+fn push_other_ways(checked: &Checked<'_, '_>, to: User, text: &mut Text, at: &mut Message) -> Result<(), Error> {
+    let (target, set, is_served) = match to {
+        User::Called => (&checked.called, checked.to_called, checked.serves == Serves::Called),
+        User::Calling => (&checked.calling, checked.to_calling, checked.serves == Serves::Calling),
+    };
+    at.registered = None;
+    let Some(target) = target else { return Ok(()) };
+    let is_strict = |first: Option<&Entry<'_>>| first.is_some_and(|entry| !entry.cut.loose());
+    let bare_is_strict = is_strict(set.rest().next());
+    if bare_is_strict {
+        at.bare = push_strict(set.rest(), target, text)?;
+    }
+    if set.own().len() == 0 {
+        at.with_own = at.bare;
+    } else if is_strict(set.own().next()) {
+        at.with_own = push_strict(set.own().chain(set.rest()), target, text)?;
+    }
+    // A BYE that goes directly to the served user does not pass the GRUU's own routing: the registrar's contact does.
+    if let (true, Some(address), Some(cut)) = (is_served, &checked.contact_address, target.special) {
+        if cut.has(b"gr") {
+            let request_line = push_request_line(Some(address), text)?;
+            at.registered = Some(if bare_is_strict {
+                push_strict(set.rest(), address, text)?
+            } else {
+                Way { request_line, ..at.bare }
+            });
+        }
     }
     Ok(())
 }
 
-/// The set whose first entry is written at `start`.
-fn beginning_with(entry: &Entry<'_>, start: usize) -> RouteSet {
-    let uri = entry.uri.as_ptr() as usize - entry.text.as_ptr() as usize;
-    let uri = Span { start: uri, end: uri + entry.uri.len() };
-    RouteSet { start, uri, is_empty: false, is_strict: !entry.cut.loose() }
+/// RFC 3261 12.2.1.1: the first entry becomes the Request-URI, and the target the last route.
+#[cold]
+fn push_strict<'e>(
+    mut entries: impl Iterator<Item = &'e Entry<'e>>,
+    target: &Target<'_>,
+    text: &mut Text,
+) -> Result<Way, Error> {
+    let first = entries.next().map(|first| Target::new(first.uri, first.cut));
+    let request_line = push_request_line(first.as_ref(), text)?;
+    let start = text.len();
+    for entry in entries {
+        push(text, entry.text)?;
+        push(text, b", ")?;
+    }
+    push(text, b"<")?;
+    push_uri(target, text)?;
+    push(text, b">")?;
+    push(text, LINE_END)?;
+    push(text, MAX_FORWARDS_REASON)?;
+    Ok(Way { request_line, routes: Span { start, end: text.len() }, has_routes: true, next_hop: None })
 }
 
 /// RFC 7989 7: local is the UUID of the other user, remote that of the receiver; absent when both are unknown.

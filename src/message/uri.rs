@@ -165,7 +165,7 @@ pub(crate) fn decimal_u16(digits: &[u8]) -> Option<u16> {
 }
 
 /// The port that the text begins with, one to five digits, and what follows them.
-#[inline]
+#[inline(always)]
 fn leading_u16(text: &[u8]) -> Option<(u16, &[u8])> {
     let mut number = 0;
     let mut rest = text;
