@@ -349,7 +349,8 @@
 // `state`: answered, the ACK not yet seen.
 #define IMS_RELEASE_STATE_CONFIRMED 2
 
-// `state`: answered and acknowledged. Only such a dialog can be released.
+// `state`: answered and acknowledged. Only such a dialog can be released, or one whose ACK
+// did not come within 32 seconds.
 #define IMS_RELEASE_STATE_ACKNOWLEDGED 3
 
 // `state`: one of the users has sent BYE.

@@ -18,6 +18,7 @@ use crate::process::{Directory, Process, processes_of, wait_until};
 const PROGRAM: &str = "/usr/sbin/kamailio";
 const START_LIMIT: Duration = Duration::from_secs(15);
 const STOP_LIMIT: Duration = Duration::from_secs(3);
+const MARK_LIMIT: Duration = Duration::from_secs(5);
 
 /// One Kamailio with its sockets, directory and log.
 pub struct Kamailio {
@@ -219,6 +220,18 @@ impl Kamailio {
         found
     }
 
+    /// Sends the proxy a request that is of no call.
+    fn send_mark(&self, call_id: &str) -> std::io::Result<()> {
+        let socket = UdpSocket::bind((self.one.ip(), 0))?;
+        let from = socket.local_addr()?;
+        let request = format!(
+            "OPTIONS sip:{one} SIP/2.0\r\nVia: SIP/2.0/UDP {from};branch=z9hG4bK{call_id}\r\nFrom: <sip:mark@{from}>;tag=1\r\n\
+             To: <sip:{one}>\r\nCall-ID: {call_id}\r\nCSeq: 1 OPTIONS\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n",
+            one = self.one
+        );
+        socket.send_to(request.as_bytes(), self.one).map(|_| ())
+    }
+
     fn spawn(&self) -> Result<Process> {
         Process::start(Path::new(PROGRAM), &self.arguments()?, self.directory.path(), &self.log_file())
             .map_err(|error| format!("{PROGRAM}: {error}"))
@@ -322,16 +335,21 @@ impl Host for Kamailio {
     }
 
     fn wire(&self) -> Vec<Packet> {
-        // sipdump writes from a process of its own: wait until its file has come to rest.
-        let mut before = usize::MAX;
+        // sipdump writes from a process of its own, in the order of the datagrams: when it has written this one it has
+        // written all before it.
+        static NEXT: AtomicU32 = AtomicU32::new(1);
+        let mark = format!("mark-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let is_mark = |packet: &Packet| packet.message.call_id().starts_with("mark-");
         let mut packets = Vec::new();
-        wait_until(Duration::from_secs(2), || {
-            std::thread::sleep(Duration::from_millis(60));
+        if self.process.is_some() && self.send_mark(&mark).is_ok() {
+            wait_until(MARK_LIMIT, || {
+                packets = dump::read(&self.captures());
+                packets.iter().any(|packet| packet.message.call_id() == mark)
+            });
+        } else {
             packets = dump::read(&self.captures());
-            let same = packets.len() == before;
-            before = packets.len();
-            same
-        });
+        }
+        packets.retain(|packet| !is_mark(packet));
         packets
     }
 }

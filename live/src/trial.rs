@@ -40,7 +40,7 @@ pub const CAUSE: &str = "402";
 /// Its text.
 pub const TEXT: &str = "Credit is gone";
 /// How long an ordinary release may take: no time-out is waited for.
-pub const PROMPT: Duration = Duration::from_secs(5);
+pub const PROMPT: Duration = Duration::from_secs(20);
 
 /// A Kamailio that runs.
 pub fn kamailio(defines: &[&str]) -> Result<Kamailio> {
@@ -64,9 +64,10 @@ pub fn results(reply: &Value) -> Vec<String> {
 
 /// Starts the release of the only dialog of a call.
 pub fn release(host: &dyn Host, call_id: &str) -> Result<()> {
-    let reply = host
-        .release("call", call_id, CAUSE, TEXT)?
-        .map_err(|fault| format!("the release of {call_id} is refused: {} {}", fault.code, fault.text))?;
+    let reply = host.release("call", call_id, CAUSE, TEXT)?.map_err(|fault| {
+        let log = log_of(host, call_id);
+        format!("the release of {call_id} is refused: {} {}\n{log}", fault.code, fault.text)
+    })?;
     let results = results(&reply);
     if results == ["releasing"] { Ok(()) } else { Err(format!("the release of {call_id} told {reply}")) }
 }

@@ -66,11 +66,12 @@ fn by_kamcmd(host: &dyn Host, call_id: &str) -> Told {
 
 #[test]
 fn of_two_that_ask_at_once_one_starts_the_release() -> Trial {
-    let host = kamailio(&[])?;
+    let host = kamailio(&["RETR_TIMER=4000"])?;
     let mut script = Script::new(&host, Serves::Calling)?;
-    // So slow that the second always comes while the first is under way, and too fast for a retransmission.
-    script.called.steps = vec![Step::Bye(Answer::Late(300))];
-    script.calling.steps = vec![Step::Bye(Answer::Late(300))];
+    // So slow that the second always comes while the first is under way, also on a busy machine, and before a
+    // retransmission.
+    script.called.steps = vec![Step::Bye(Answer::Late(3000))];
+    script.calling.steps = vec![Step::Bye(Answer::Late(3000))];
     let call = Call::start_many(&host, "race", script, Load { calls: ROUNDS, rate: 100 }, None)?;
     let acknowledged = || call.called.received().iter().filter(|one| one.is("ACK")).count();
     let ready = wait_until(PROMPT, || acknowledged() >= ROUNDS as usize);

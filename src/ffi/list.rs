@@ -25,7 +25,8 @@ pub const IMS_RELEASE_SELECT_MESSAGE: u32 = 4;
 pub const IMS_RELEASE_STATE_EARLY: u32 = 1;
 /// `state`: answered, the ACK not yet seen.
 pub const IMS_RELEASE_STATE_CONFIRMED: u32 = 2;
-/// `state`: answered and acknowledged. Only such a dialog can be released.
+/// `state`: answered and acknowledged. Only such a dialog can be released, or one whose ACK
+/// did not come within 32 seconds.
 pub const IMS_RELEASE_STATE_ACKNOWLEDGED: u32 = 3;
 /// `state`: one of the users has sent BYE.
 pub const IMS_RELEASE_STATE_ENDING: u32 = 4;

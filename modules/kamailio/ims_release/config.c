@@ -216,7 +216,8 @@ int config_open(ims_release_ended_fn ended)
 	settings.own_count = own_count;
 	settings.ended = ended;
 	status = ims_release_registry_open(&settings, &registry);
-	if(status != IMS_RELEASE_OK)
+	/* Where the operating system refused, the library has said what and where. */
+	if(status != IMS_RELEASE_OK && status != IMS_RELEASE_STORE_IO)
 		LM_ERR("modparam store \"%.*s\", store_size %d: %s\n", config.store.len, config.store.s, config.store_size,
 				ims_release_status_text(status));
 	return status == IMS_RELEASE_OK ? 0 : -1;

@@ -16,24 +16,45 @@ uint64_t now_ms(void)
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-void log_refusal(const char *what, ims_release_status status)
+/* Lines of one kind that this process may write: one a second. */
+struct allowance {
+	uint64_t second;
+	unsigned int left_out;
+};
+
+static void log_at(int level, struct allowance *allowance, const char *what, ims_release_status status)
 {
-	static uint64_t last_second = 0;
-	static unsigned int left_out = 0;
 	uint64_t second = now_ms() / 1000;
 
-	/* 200 to 299: the message, 300 to 319: no such dialog, or not in that state. */
-	if(status >= 200 && status < 320) {
+	if(second == allowance->second) {
+		allowance->left_out++;
+		return;
+	}
+	LOG(level, "%s: %s (%u more before this)\n", what, ims_release_status_text(status), allowance->left_out);
+	*allowance = (struct allowance){second, 0};
+}
+
+/* 200 to 299: the message, 300 to 319: no such dialog, or not in that state. */
+static int is_failure(ims_release_status status)
+{
+	return status < 200 || status >= 320;
+}
+
+void log_refusal(const char *what, ims_release_status status)
+{
+	static struct allowance errors;
+
+	if(is_failure(status))
+		log_at(L_ERR, &errors, what, status);
+	else
 		LM_DBG("%s: %s\n", what, ims_release_status_text(status));
-		return;
-	}
-	if(second == last_second) {
-		left_out++;
-		return;
-	}
-	LM_ERR("%s: %s (%u more before this)\n", what, ims_release_status_text(status), left_out);
-	last_second = second;
-	left_out = 0;
+}
+
+void log_refused_script(const char *what, ims_release_status status)
+{
+	static struct allowance lines;
+
+	log_at(is_failure(status) ? L_ERR : L_WARN, &lines, what, status);
 }
 
 static void log_line(void *env, uint32_t level, ims_release_str text)

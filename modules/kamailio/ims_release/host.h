@@ -35,10 +35,13 @@ uint64_t now_ms(void);
 void log_start(void);
 
 /*
- * Says in the log that the library refused something. What a peer sent wrong is said at debug level: the library counts
- * it. Failures of the store are errors, at most one line a second from each process.
+ * Says in the log that the library refused something. What a peer sent wrong, and what is no matter of a tracked call, is
+ * said at debug level: the library counts it. Failures of the store are errors, at most one line a second from each process.
  */
 void log_refusal(const char *what, ims_release_status status);
+
+/* The same for what a script asked for, whatever the reason: a warning at the least. */
+void log_refused_script(const char *what, ims_release_status status);
 
 #pragma GCC visibility pop
 

@@ -138,7 +138,7 @@ static int w_track(struct sip_msg *message, char *serves, char *unused)
 	}
 	status = ims_release_registry_track(registry, message_of(message), side, now_ms());
 	if(status != IMS_RELEASE_OK) {
-		log_refusal("a call is not tracked and cannot be released", status);
+		log_refused_script("ims_release_track(): the call is not tracked and cannot be released", status);
 		return -1;
 	}
 	return 1;
@@ -178,9 +178,9 @@ static int w_release(struct sip_msg *message, char *cause, char *text)
 	status = ims_release_registry_find(
 			registry, IMS_RELEASE_SELECT_MESSAGE, message_of(message), keep_first, &first);
 	if(status == IMS_RELEASE_OK)
-		status = release(first.id, &reason);
+		status = release(first.id, &reason, NULL);
 	if(status != IMS_RELEASE_OK) {
-		LM_WARN("ims_release(): the call is not released: %s\n", ims_release_status_text(status));
+		log_refused_script("ims_release(): the call is not released", status);
 		return -1;
 	}
 	return 1;

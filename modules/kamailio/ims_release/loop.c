@@ -10,6 +10,7 @@
 #include "../../core/sr_module.h"
 #include "../../modules/sl/sl.h"
 
+#include "capture.h"
 #include "sockets.h"
 
 /* Our BYE that the script of this process is running for; id 0: none. */
@@ -80,14 +81,19 @@ static int after_script(struct sip_msg *message, unsigned int flags, void *param
 	return 1;
 }
 
-/* The script answers without a transaction: nobody else would know what to say to a retransmission. */
+/* The script answers without a transaction: tm tells nobody. */
 static void stateless_answer(sl_cbp_t *reply)
 {
-	if(reply->code >= 200 && is_ours(reply->req)) {
-		ims_release_status status = ims_release_registry_answered(registry, ours.id, (uint32_t)reply->code);
-		if(status != IMS_RELEASE_OK)
-			log_refusal("an answer of the script is not noted", status);
+	if(reply->code < 200)
+		return;
+	if(!is_ours(reply->req)) {
+		capture(text_of(reply->reply));
+		return;
 	}
+	/* Nobody else would know what to say to a retransmission. */
+	ims_release_status status = ims_release_registry_answered(registry, ours.id, (uint32_t)reply->code);
+	if(status != IMS_RELEASE_OK)
+		log_refusal("an answer of the script is not noted", status);
 }
 
 static int bind_sl(void)

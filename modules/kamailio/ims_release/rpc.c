@@ -82,7 +82,8 @@ struct releasing {
 static void release_dialog(void *env, const ims_release_entry *entry)
 {
 	struct releasing *work = env;
-	ims_release_status status = release(entry->id, &work->reason);
+	struct unbuilt unbuilt;
+	ims_release_status status = release(entry->id, &work->reason, &unbuilt);
 	void *structure;
 
 	if(status == IMS_RELEASE_OK) {
@@ -90,6 +91,10 @@ static void release_dialog(void *env, const ims_release_entry *entry)
 		if(work->rpc->add(work->context, "{", &structure) >= 0) {
 			add_dialog(work->rpc, structure, entry);
 			work->rpc->struct_add(structure, "s", "result", "releasing");
+			if(unbuilt.called != IMS_RELEASE_OK)
+				work->rpc->struct_add(structure, "s", "no_bye_to_called", ims_release_status_text(unbuilt.called));
+			if(unbuilt.calling != IMS_RELEASE_OK)
+				work->rpc->struct_add(structure, "s", "no_bye_to_calling", ims_release_status_text(unbuilt.calling));
 		}
 		return;
 	}
@@ -119,7 +124,7 @@ static void rpc_release(rpc_t *rpc, void *context)
 	int given = rpc->scan(context, "*.S.S.S.S", &selector, &value, &cause, &text);
 
 	if(given < 2) {
-		rpc->fault(context, IMS_RELEASE_ARGUMENT, "expected: SELECTOR VALUE [cause [text]]");
+		rpc->fault(context, IMS_RELEASE_ARGUMENT, "expected: SELECTOR VALUE [cause [text]]; with kamcmd s: before what looks like a number");
 		return;
 	}
 	if(parse_selector(rpc, context, &selector, &value, &select, &selected) < 0)
@@ -190,7 +195,9 @@ static void rpc_list(rpc_t *rpc, void *context)
 	uint32_t records = 0;
 	void *structure;
 
-	if(rpc->scan(context, "*.S", &text) >= 1 && number_of_word(text_of(&text), UINT64_MAX, &cursor) < 0) {
+	int given = rpc->scan(context, "*.S", &text);
+
+	if(given != 0 && (given < 0 || number_of_word(text_of(&text), UINT64_MAX, &cursor) < 0)) {
 		rpc->fault(context, IMS_RELEASE_ARGUMENT, "the cursor is \"%.*s\", expected what the page before told as next",
 				text.len > 32 ? 32 : text.len, text.s);
 		return;
@@ -258,7 +265,7 @@ static void rpc_show(rpc_t *rpc, void *context)
 	ims_release_status status;
 
 	if(rpc->scan(context, "*.S.S", &selector, &value) < 2) {
-		rpc->fault(context, IMS_RELEASE_ARGUMENT, "expected: SELECTOR VALUE");
+		rpc->fault(context, IMS_RELEASE_ARGUMENT, "expected: SELECTOR VALUE; with kamcmd s: before what looks like a number");
 		return;
 	}
 	if(parse_selector(rpc, context, &selector, &value, &select, &selected) < 0)

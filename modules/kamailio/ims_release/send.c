@@ -93,6 +93,14 @@ static void mend(struct cell *t, struct sent *sent, const ims_release_bye *bye)
 	request->buffer_len = (int)length;
 }
 
+static void foreign_answer(struct cell *t, int type, struct tmcb_params *parameters)
+{
+	(void)t;
+	(void)type;
+	if(parameters->rpl != NULL && parameters->rpl != FAKED_REPLY)
+		capture(message_of(parameters->rpl));
+}
+
 /* tm has printed a request of this process and is about to send it. */
 static void local_request(struct cell *t, int type, struct tmcb_params *parameters)
 {
@@ -101,8 +109,10 @@ static void local_request(struct cell *t, int type, struct tmcb_params *paramete
 	(void)type;
 	(void)parameters;
 	if(ours == NULL) {
-		/* Of another module, perhaps inside a dialog: its CSeq counts. */
+		/* Of another module, perhaps inside a dialog: its CSeq counts, its BYE ends the call. */
 		capture((ims_release_str){t->uac[0].request.buffer, t->uac[0].request.buffer_len});
+		if(tm.register_tmcb(NULL, t, TMCB_LOCAL_COMPLETED, foreign_answer, NULL, NULL) <= 0)
+			LM_ERR("out of shared memory: the answer to a request of another module is not watched; raise -m\n");
 		return;
 	}
 	if(tm.register_tmcb(NULL, t, TMCB_LOCAL_COMPLETED, answered, ours->sent, free_sent) <= 0) {
@@ -188,7 +198,7 @@ static void send_leg(uint64_t id, uint32_t leg, const ims_release_bye *bye)
 	}
 }
 
-ims_release_status release(uint64_t id, const struct reason *reason)
+ims_release_status release(uint64_t id, const struct reason *reason, struct unbuilt *unbuilt)
 {
 	/* On the stack: an event route may release another call while this one is sent. */
 	char called_buffer[BYE_SIZE];
@@ -207,6 +217,8 @@ ims_release_status release(uint64_t id, const struct reason *reason)
 			calling_buffer, sizeof(calling_buffer), &called, &calling);
 	if(status != IMS_RELEASE_OK)
 		return status;
+	if(unbuilt != NULL)
+		*unbuilt = (struct unbuilt){called.status, calling.status};
 	/* Both are built: the release can no longer be hindered by what comes of the first. */
 	send_leg(id, IMS_RELEASE_LEG_CALLED, &called);
 	send_leg(id, IMS_RELEASE_LEG_CALLING, &calling);

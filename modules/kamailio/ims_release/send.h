@@ -21,8 +21,17 @@ struct reason {
 /* Registers with tm. In mod_init. 0, or -1 after a line in the log. */
 int send_start(void);
 
-/* Releases dialog `id`: starts the release and hands both BYEs to tm, the called user's first. */
-ims_release_status release(uint64_t id, const struct reason *reason);
+/* Why a BYE could not be built; IMS_RELEASE_OK where it was. */
+struct unbuilt {
+	ims_release_status called;
+	ims_release_status calling;
+};
+
+/*
+ * Releases dialog `id`: starts the release and hands both BYEs to tm, the called user's first. Fills in `unbuilt`, unless it
+ * is NULL, when the release has begun.
+ */
+ims_release_status release(uint64_t id, const struct reason *reason, struct unbuilt *unbuilt);
 
 #pragma GCC visibility pop
 

@@ -2,6 +2,7 @@
 #include "sockets.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "../../core/parser/parse_uri.h"
 #include "../../core/socket_info.h"
@@ -58,13 +59,32 @@ int socket_uri(const struct socket_info *socket, char buffer[SOCKET_URI_SIZE], s
 			transport = "udp";
 			break;
 	}
-	int length = snprintf(buffer, SOCKET_URI_SIZE, "sip:%s%.*s%s:%u;transport=%s", is_ipv6 ? "[" : "",
-			socket->address_str.len, socket->address_str.s, is_ipv6 ? "]" : "", (unsigned)socket->port_no, transport);
+	str address = socket->address_str;
+	if(ip_addr_any((struct ip_addr *)&socket->address)) {
+		address.s = is_ipv6 ? "::1" : "127.0.0.1";
+		address.len = (int)strlen(address.s);
+	}
+	int length = snprintf(buffer, SOCKET_URI_SIZE, "sip:%s%.*s%s:%u;transport=%s", is_ipv6 ? "[" : "", address.len,
+			address.s, is_ipv6 ? "]" : "", (unsigned)socket->port_no, transport);
 	if(length < 0 || length >= SOCKET_URI_SIZE)
 		return -1;
 	uri->s = buffer;
 	uri->len = length;
 	return 0;
+}
+
+static int is_loopback(const struct ip_addr *address)
+{
+	return address->af == AF_INET ? address->u.addr[0] == 127 : ip_addr_loopback((struct ip_addr *)address);
+}
+
+/* A socket on all addresses: the loop goes over the loopback address, see socket_uri(). */
+static int from_wildcard_socket(const struct sip_msg *message)
+{
+	const struct socket_info *socket = message->rcv.bind_address;
+
+	return socket != NULL && ip_addr_any((struct ip_addr *)&socket->address) && is_loopback(&message->rcv.src_ip)
+		   && (message->rcv.proto != PROTO_UDP || message->rcv.src_port == socket->port_no);
 }
 
 uint32_t from_own_socket(const struct sip_msg *message)
@@ -73,5 +93,5 @@ uint32_t from_own_socket(const struct sip_msg *message)
 	/* A connection has any source port: there the address must do. */
 	unsigned short port = message->rcv.proto == PROTO_UDP ? message->rcv.src_port : 0;
 
-	return find_si(&source, port, (unsigned short)message->rcv.proto) != NULL;
+	return find_si(&source, port, (unsigned short)message->rcv.proto) != NULL || from_wildcard_socket(message);
 }

@@ -24,7 +24,10 @@ struct socket_info *socket_of(ims_release_str uri);
  */
 struct socket_info *loop_socket(ims_release_str next_hop);
 
-/* Writes "sip:address:port;transport=..." of a socket into `buffer`. -1: it does not fit. */
+/*
+ * Writes "sip:address:port;transport=..." of a socket into `buffer`, with the loopback address where the socket is bound to
+ * all. -1: it does not fit.
+ */
 int socket_uri(const struct socket_info *socket, char buffer[SOCKET_URI_SIZE], str *uri);
 
 /* 1 when a request came from one of the proxy's own addresses, else 0. */

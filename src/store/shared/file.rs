@@ -65,7 +65,7 @@ fn make_directory(config: &SharedConfig<'_>) -> Result<(), StoreError> {
             }
             owned(config, directory, found.uid())
         }
-        Err(error) if error.kind() == ErrorKind::NotFound => {
+        Err(error) if error.kind() == ErrorKind::NotFound && !directory.parent().is_some_and(Path::exists) => {
             let parent = directory.parent().unwrap_or(Path::new("/"));
             Err(StoreError::Io(format!(
                 "store {}: cannot be made because {} does not exist; make that first, or set another directory",
