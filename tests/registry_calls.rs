@@ -285,5 +285,10 @@ fn a_malformed_message_is_refused_by_its_fault_and_changes_nothing() {
         let result = proxy.registry.observe(answer.as_bytes(), proxy.now());
         let Err(RegistryError::Message(refused)) = result else { panic!("{result:?}") };
         assert_eq!((refused.fault, proxy.find(Selector::Call(b"l"))[0].state), (Fault::TooLarge, State::Early));
+        let (known, contact) = (proxy.dialog("m,a,b"), "x".repeat(16_384));
+        let refresh = message("m", &format!("> UPDATE 200 contact=<sip:{contact}>"));
+        let result = proxy.registry.observe(refresh.as_bytes(), proxy.now());
+        assert!(matches!(result, Err(RegistryError::Message(refused)) if refused.fault == Fault::TooLarge));
+        assert_eq!(proxy.dialog("m,a,b"), known);
     });
 }

@@ -139,15 +139,16 @@ impl<S: Store> Registry<S> {
                 return Ok(seen(What::Releasing, id));
             }
             let Change { counts, record: changed, signal } = change(&record, sender, message);
+            let refreshed = changed.is_some();
+            if let Some(changed) = changed {
+                // First of all: what is too much to keep is refused, and a refused message changes nothing.
+                encode(&changed, &mut next)?;
+            }
             if let Some(cseq) = counts {
                 self.count_cseq(id, other(sender), cseq)?;
             }
-            let refreshed = changed.is_some();
-            if let Some(changed) = changed {
-                encode(&changed, &mut next)?;
-                if !self.store.replace(id, stored.version, &next)? {
-                    continue;
-                }
+            if refreshed && !self.store.replace(id, stored.version, &next)? {
+                continue;
             }
             let (set, clear, what) = match signal {
                 Signal::None if refreshed => (0, 0, What::Refreshed),
