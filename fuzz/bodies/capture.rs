@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use ims_release::Error;
 use ims_release::capture::{Captured, Record, Stage, read};
 use ims_release::cseq::CSeqs;
-use ims_release::dialog::{Dialog, Scratch, Serves, User};
+use ims_release::dialog::{Scratch, Serves, User};
 use ims_release::message::{list, name_addr};
 use ims_release::pending::Final;
 use ims_release::reason::Reason;
@@ -127,9 +127,9 @@ impl<'a> Proxy<'a> {
             let record = Record::decode(&bytes).expect("a dialog");
             let mut scratch = Scratch::default();
             let Ok(dialog) = record.dialog(&own, &mut scratch) else { continue };
-            let mut encoded = Vec::new();
-            dialog.encode(&mut encoded);
-            let dialog = Dialog::decode(&encoded).expect("an encoded dialog decodes");
+            // A copy of its own is the same dialog.
+            let kept = dialog.to_owned();
+            let dialog = kept.as_dialog();
             for form in [Form::Loop, Form::Bare] {
                 let (cseqs, request) = (CSeqs { to_called: Some(record.invite_cseq), to_calling: None }, request(form));
                 let plan = plan(&dialog, cseqs, &request, &mut random).expect("the request is sound");
@@ -145,7 +145,7 @@ impl<'a> Proxy<'a> {
     fn release_all(&self) {
         for (id, bytes, words) in self.dialogs() {
             let record = Record::decode(&bytes).expect("a dialog");
-            let [mut called, mut calling] = [(); 2].map(|()| vec![0; 64 * 1024]);
+            let [mut called, mut calling] = [(); 2].map(|()| vec![0; 40_000]);
             let form = request(Form::Loop);
             let started = self.registry.start(id, &form, self.now, &mut random, &mut called, &mut calling);
             let Ok(started) = started else {

@@ -88,7 +88,7 @@ fn address(text: &[u8]) {
     let _ = cut.loose();
     let kept = uri::without_method_and_headers(text, &cut).collect::<Vec<_>>().concat();
     let again = uri::parse(&kept).expect("a Request-URI is a URI");
-    assert!(again.headers.is_none() && !again.has(b"method"));
+    assert!(again.headers().is_none() && !again.has(b"method"));
     assert_eq!((again.user, again.host, again.port, again.secure), (cut.user, cut.host, cut.port, cut.secure));
 }
 
