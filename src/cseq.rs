@@ -41,17 +41,21 @@ const LIMIT: u32 = 1 << 31;
 /// Drawn numbers stay this far below the limit, so that retries have room.
 const HEADROOM: u32 = 1 << 16;
 
+/// The lowest number of ten digits.
+const TEN_DIGITS: u32 = 1_000_000_000;
+
 /// The next number of a direction: the stored one plus one, refused where that would reach 2^31.
 pub fn next(stored: u32) -> Result<u32, Error> {
     if stored < LIMIT - 1 { Ok(stored + 1) } else { Err(Error::CseqOverflow) }
 }
 
 /// TS 24.229 5.4.5.1.2 step 2: a random number within the valid range, for called to calling when none is stored.
-/// `random` is uniform over 64 bits; the result is from 1 to 2^31 - 2^16 (never 0, which some peers take for "none").
+/// `random` is uniform over 64 bits; the result is from 1,000,000,000 to 2^31 - 2^16: always ten digits, so that a message
+/// has the length that its caller was told (and never 0, which some peers take for "none").
 pub fn draw(random: u64) -> u32 {
     // The high half of the product is uniform to within 2^-33, and fits 32 bits because the range does.
-    let range = u64::from(LIMIT - HEADROOM);
-    1 + ((u128::from(random) * u128::from(range)) >> 64) as u32
+    let range = u64::from(LIMIT - HEADROOM - TEN_DIGITS + 1);
+    TEN_DIGITS + ((u128::from(random) * u128::from(range)) >> 64) as u32
 }
 
 #[cfg(test)]
@@ -76,7 +80,7 @@ mod tests {
 
     #[test]
     fn drawn_numbers_stay_in_range() {
-        assert_eq!(draw(0), 1);
+        assert_eq!(draw(0), TEN_DIGITS);
         assert_eq!(draw(u64::MAX), LIMIT - HEADROOM);
     }
 }
