@@ -21,7 +21,7 @@ help:
 	@echo 'make test       every check and every test, live calls included'
 	@echo 'make build      the library, static and shared, in $(T)/release'
 	@echo 'make kamailio   target/kamailio/ims_release.so for the Kamailio found, or KAMAILIO_SRC=DIRECTORY'
-	@echo 'make bench      measure the building of the two BYEs; figures in target/bench.json'
+	@echo 'make bench      measure the building of the two BYEs and the capture of a call; figures in target/bench.json'
 	@echo 'make fuzz       run the fuzz targets, FUZZ_SECONDS (600) each; their seeds run in make test'
 	@echo 'make asan       the C harnesses with both sides under AddressSanitizer (part of make test)'
 	@echo 'make install    library, header, pkg-config file, module; make uninstall'

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-# make bench: the pair built by ims_release, by copying prepared lines, by sofia-sip and by libosip2.
+# make bench: the pair built by ims_release, by copying prepared lines, by sofia-sip and by libosip2; and the messages
+# of a call captured by ims_release and parsed by the other two.
 
 BENCH        := target/bench
 BENCH_STRICT := -std=gnu99 -Wall -Wextra -Werror
@@ -7,10 +8,11 @@ BENCH_STRICT := -std=gnu99 -Wall -Wextra -Werror
 BENCH_CFLAGS := -O2 -g -Iinclude $(subst -I,-isystem ,$(shell pkg-config --cflags sofia-sip-ua libosip2 2>/dev/null))
 BENCH_LIBS    = $(T)/release/libims_release.a $(shell pkg-config --libs sofia-sip-ua libosip2) -lpthread -ldl -lm
 BENCH_OBJECTS := $(patsubst %,$(BENCH)/%.o,floor ours sofia osip same main)
+BENCH_READERS := $(patsubst %,$(BENCH)/capture-%.o,ours sofia osip main)
 
 .PHONY: bench
 bench: deps build
-	@$(MAKE) --no-print-directory $(BENCH)/pair $(BENCH)/counted
+	@$(MAKE) --no-print-directory $(BENCH)/pair $(BENCH)/counted $(BENCH)/capture
 	@scripts/bench $(BENCH)
 
 $(BENCH)/%.o: benches/pair/%.c benches/pair/builder.h benches/pair/input.h include/ims_release.h
@@ -23,3 +25,10 @@ $(BENCH)/pair: $(BENCH_OBJECTS) $(T)/release/libims_release.a
 
 $(BENCH)/counted: $(BENCH_OBJECTS) $(BENCH)/allocations.o $(T)/release/libims_release.a
 	$(CC) $(BENCH_OBJECTS) $(BENCH)/allocations.o $(BENCH_LIBS) -o $@
+
+$(BENCH)/capture-%.o: benches/capture/%.c benches/capture/reader.h include/ims_release.h
+	@mkdir -p $(BENCH)
+	$(CC) $(BENCH_STRICT) $(BENCH_CFLAGS) -c $< -o $@
+
+$(BENCH)/capture: $(BENCH_READERS) $(T)/release/libims_release.a
+	$(CC) $(BENCH_READERS) $(BENCH_LIBS) -o $@
