@@ -12,6 +12,7 @@ use memchr::memchr3;
 
 use crate::cseq;
 use crate::message::{self, Header, Message, Name, StartLine, name_addr, trim, unfold};
+use crate::scan;
 
 /// Longest message that is read. A UDP datagram cannot be longer, and no SIP signalling over TCP is.
 pub const MAX_MESSAGE: usize = 64 * 1024;
@@ -156,29 +157,26 @@ pub fn read(bytes: &[u8]) -> Result<Captured<'_>, Refused> {
     if bytes.len() > MAX_MESSAGE {
         return Err(Refused { fault: Fault::TooLarge, offset: MAX_MESSAGE });
     }
-    let message = Message::parse(bytes).map_err(|malformed| Refused {
-        fault: match malformed.fault {
-            message::Fault::StartLine => Fault::StartLine,
-            message::Fault::HeaderLine => Fault::HeaderLine,
-            message::Fault::EndOfHeaders => Fault::EndOfHeaders,
-        },
-        offset: malformed.offset,
-    })?;
     let mut single = Singles::default();
     let mut contact = None;
     let mut record_route: Cow<'_, [u8]> = Cow::Borrowed(b"");
     let mut reliable = false;
     let mut session_id = &b""[..];
-    let mut content_length: Option<usize> = None;
-    for header in message.headers() {
-        match header.name {
-            Name::CallId => Singles::set(&mut single.call_id, header, Field::CallId)?,
-            Name::From => Singles::set(&mut single.from, header, Field::From)?,
-            Name::To => Singles::set(&mut single.to, header, Field::To)?,
-            Name::CSeq => Singles::set(&mut single.cseq, header, Field::CSeq)?,
+    let mut content_length = None;
+    let mut refused = None;
+    // A message that cannot be cut is refused for that, whatever its headers say.
+    let message = Message::parse_with(bytes, |header| {
+        let taken = match header.name {
+            Name::CallId => Singles::set(&mut single.call_id, header, Field::CallId),
+            Name::From => Singles::set(&mut single.from, header, Field::From),
+            Name::To => Singles::set(&mut single.to, header, Field::To),
+            Name::CSeq => Singles::set(&mut single.cseq, header, Field::CSeq),
+            Name::ContentLength => set_length(&mut content_length, header),
             Name::Contact => {
                 // Several rows are several values: no remote target (RFC 3261 8.1.1.8).
-                contact = Some(if contact.is_some() { Cow::Borrowed(&b""[..]) } else { one_line(header.value) });
+                let several = contact.is_some();
+                contact = Some(one_line(header.value).filter(|_| !several).unwrap_or_default());
+                Ok(())
             }
             Name::RecordRoute => {
                 let row = unfold(header.value);
@@ -188,19 +186,39 @@ pub fn read(bytes: &[u8]) -> Result<Captured<'_>, Refused> {
                     record_route.to_mut().push(b'\n');
                     record_route.to_mut().extend_from_slice(&row);
                 }
+                Ok(())
             }
-            Name::ContentLength => {
-                let length = decimal(header.value).filter(|length| content_length.is_none_or(|l| l == *length));
-                let length = length.filter(|length| *length <= message.body().len());
-                content_length = Some(length.ok_or(Refused { fault: Fault::ContentLength, offset: header.offset })?);
+            Name::RSeq => {
+                reliable = true;
+                Ok(())
             }
-            Name::RSeq => reliable = true,
-            Name::SessionId => session_id = uuid(header.value),
-            Name::Via | Name::Other => {}
-        }
+            Name::SessionId => {
+                session_id = uuid(header.value);
+                Ok(())
+            }
+            Name::Via | Name::Other => Ok(()),
+        };
+        refused = refused.or(taken.err());
+    })
+    .map_err(|malformed| Refused {
+        fault: match malformed.fault {
+            message::Fault::StartLine => Fault::StartLine,
+            message::Fault::HeaderLine => Fault::HeaderLine,
+            message::Fault::EndOfHeaders => Fault::EndOfHeaders,
+        },
+        offset: malformed.offset,
+    })?;
+    // How much follows the headers is known now; the first fault in the message is told.
+    if let Some((_, offset)) = content_length.filter(|(length, _)| *length > message.body().len())
+        && refused.is_none_or(|other: Refused| offset < other.offset)
+    {
+        refused = Some(Refused { fault: Fault::ContentLength, offset });
+    }
+    if let Some(refused) = refused {
+        return Err(refused);
     }
     let call_id = Singles::get(single.call_id, Field::CallId, |value| {
-        let broken = value.is_empty() || value.iter().any(|b| *b <= b' ' || *b == 0x7f);
+        let broken = value.is_empty() || scan::any(value, |b| (b <= b' ') | (b == 0x7f));
         (!broken).then_some(())
     })?;
     let from = Singles::get(single.from, Field::From, tag_at)?;
@@ -228,6 +246,20 @@ pub fn read(bytes: &[u8]) -> Result<Captured<'_>, Refused> {
         reliable,
         session_id,
     })
+}
+
+/// The length and where it is given first; a second one must be the same.
+fn set_length(place: &mut Option<(usize, usize)>, header: Header<'_>) -> Result<(), Refused> {
+    let refused = Refused { fault: Fault::ContentLength, offset: header.offset };
+    let length = decimal(header.value).ok_or(refused)?;
+    match *place {
+        Some((known, _)) if known != length => Err(refused),
+        Some(_) => Ok(()),
+        None => {
+            *place = Some((length, header.offset));
+            Ok(())
+        }
+    }
 }
 
 fn missing(field: Field) -> Fault {
@@ -258,16 +290,18 @@ impl<'a> Singles<'a> {
         check: impl Fn(&[u8]) -> Option<T>,
     ) -> Result<(Cow<'a, [u8]>, T), Refused> {
         let header = place.ok_or(Refused { fault: missing(field), offset: 0 })?;
-        let value = unfold(header.value);
-        let broken = memchr3(b'\r', b'\n', 0, &value).is_some();
-        let found = if broken { None } else { check(&value) };
+        let value = one_line(header.value);
+        let found = value.as_deref().and_then(check);
         let found = found.ok_or(Refused { fault: Fault::Header(field, Problem::Unreadable), offset: header.offset })?;
-        Ok((value, found))
+        Ok((value.unwrap_or_default(), found))
     }
 }
 
 /// Where the tag of a From or To value is; an empty range without one; `None` when the value cannot be read.
 fn tag_at(value: &[u8]) -> Option<(usize, usize)> {
+    if let Some(tag) = name_addr::plain_tag(value) {
+        return Some((tag.start, tag.end));
+    }
     let cut = name_addr::parse(value)?;
     Some(name_addr::tag(value, &cut).map_or((0, 0), |tag| (tag.start, tag.end)))
 }
@@ -286,10 +320,13 @@ fn read_cseq(value: &[u8]) -> Option<cseq::CSeq<'_>> {
     message::is_token(method).then_some(cseq::CSeq { number, method })
 }
 
-/// A Contact value on one line, or empty where it holds a character that no line may.
-fn one_line(value: &[u8]) -> Cow<'_, [u8]> {
+/// A value on one line; `None` where it holds a character that no line may.
+fn one_line(value: &[u8]) -> Option<Cow<'_, [u8]>> {
+    if !scan::breaks_line(value) {
+        return Some(Cow::Borrowed(value));
+    }
     let value = unfold(value);
-    if memchr3(b'\r', b'\n', 0, &value).is_some() { Cow::Borrowed(b"") } else { value }
+    (!scan::breaks_line(&value)).then_some(value)
 }
 
 fn decimal(value: &[u8]) -> Option<usize> {

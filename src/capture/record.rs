@@ -170,9 +170,11 @@ impl<'a> Record<'a> {
     pub fn encode(&self, bytes: &mut Vec<u8>) -> Result<(), Error> {
         bytes.clear();
         let texts = self.texts();
-        if HEAD + texts.iter().map(|t| t.len()).sum::<usize>() > MAX_DIALOG {
+        let length = HEAD + texts.iter().map(|t| t.len()).sum::<usize>();
+        if length > MAX_DIALOG {
             return Err(Error::TooLarge);
         }
+        bytes.reserve(length);
         let stage = match self.stage {
             Stage::Invite => 1,
             Stage::Early => 2,

@@ -103,20 +103,28 @@ impl<'a> Message<'a> {
     /// Finds start line, headers and body. Line ends may be CRLF or bare LF; empty lines before the message are
     /// skipped (RFC 3261 7.5).
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Malformed> {
+        Self::parse_with(bytes, |_| ())
+    }
+
+    /// The same, with each of the headers that the library reads given to `visit` on the way.
+    #[inline]
+    pub(crate) fn parse_with(bytes: &'a [u8], mut visit: impl FnMut(Header<'a>)) -> Result<Self, Malformed> {
         let skipped = bytes.iter().take_while(|b| matches!(b, b'\r' | b'\n')).count();
         let (line, headers) = line_at(bytes, skipped).ok_or(Malformed { fault: Fault::StartLine, offset: skipped })?;
         let start = start_line(line).ok_or(Malformed { fault: Fault::StartLine, offset: skipped })?;
         let mut at = headers;
         loop {
-            let (line, next) = line_at(bytes, at).ok_or(Malformed { fault: Fault::EndOfHeaders, offset: at })?;
-            if line.is_empty() {
-                return Ok(Self { start, bytes, headers, body: next });
+            match line_from(bytes, at)? {
+                Line::Empty { next } => return Ok(Self { start, bytes, headers, body: next }),
+                Line::Header { name_end, colon, next } => {
+                    let written = &bytes[at..name_end];
+                    let name = name(written);
+                    if name != Name::Other {
+                        visit(Header { name, written, value: value_of(&bytes[colon + 1..next]), offset: at });
+                    }
+                    at = next;
+                }
             }
-            let folded = matches!(line[0], b' ' | b'\t') && at > headers;
-            if !folded && header_name(line).is_none() {
-                return Err(Malformed { fault: Fault::HeaderLine, offset: at });
-            }
-            at = next;
         }
     }
 
@@ -124,24 +132,13 @@ impl<'a> Message<'a> {
     pub fn headers(&self) -> impl Iterator<Item = Header<'a>> + use<'a> {
         let bytes = self.bytes;
         let mut at = self.headers;
-        core::iter::from_fn(move || {
-            let offset = at;
-            let (line, mut next) = line_at(bytes, at)?;
-            if line.is_empty() {
-                return None;
+        core::iter::from_fn(move || match line_from(bytes, at) {
+            Ok(Line::Header { name_end, colon, next }) => {
+                let (offset, written) = (at, &bytes[at..name_end]);
+                at = next;
+                Some(Header { name: name(written), written, value: value_of(&bytes[colon + 1..next]), offset })
             }
-            let written = header_name(line)?;
-            let value_start = offset + memchr(b':', line)? + 1;
-            let mut end = offset + line.len();
-            while let Some((more, after)) = line_at(bytes, next) {
-                if !matches!(more.first(), Some(b' ' | b'\t')) {
-                    break;
-                }
-                end = next + more.len();
-                next = after;
-            }
-            at = next;
-            Some(Header { name: name(written), written, value: trim_folded(&bytes[value_start..end]), offset })
+            _ => None,
         })
     }
 
@@ -171,31 +168,85 @@ fn start_line(line: &[u8]) -> Option<StartLine<'_>> {
         .then_some(StartLine::Request { method: first, uri })
 }
 
-fn header_name(line: &[u8]) -> Option<&[u8]> {
-    let name = trim(&line[..memchr(b':', line)?]);
-    (is_token(name) && !matches!(line[0], b' ' | b'\t')).then_some(name)
+/// What stands behind the start line, by offsets.
+enum Line {
+    /// The end of the headers.
+    Empty { next: usize },
+    /// A header, folds included; `next` is behind its line end.
+    Header { name_end: usize, colon: usize, next: usize },
+}
+
+/// The value of a header, of which `text` is what follows the colon. An empty one stands before its line end.
+#[inline]
+fn value_of(text: &[u8]) -> &[u8] {
+    let text = text.strip_suffix(b"\n").unwrap_or(text);
+    trim_folded(text.strip_suffix(b"\r").unwrap_or(text))
+}
+
+/// What begins at `at`. A header begins with a token and a colon; blanks may stand between (RFC 3261 25.1, HCOLON).
+#[inline]
+fn line_from(bytes: &[u8], at: usize) -> Result<Line, Malformed> {
+    let line = bytes.get(at..).unwrap_or_default();
+    match line {
+        [b'\n', ..] => return Ok(Line::Empty { next: at + 1 }),
+        [b'\r', b'\n', ..] => return Ok(Line::Empty { next: at + 2 }),
+        _ => {}
+    }
+    let name = line.iter().position(|b| !TOKEN[usize::from(*b)]).unwrap_or(line.len());
+    let mut colon = name;
+    while let Some(b' ' | b'\t') = line.get(colon) {
+        colon += 1;
+    }
+    let no_end = |offset: usize| Malformed { fault: Fault::EndOfHeaders, offset: at + offset };
+    let mut end = memchr(b'\n', &line[colon..]).ok_or(no_end(0))? + colon;
+    if name == 0 || line[colon] != b':' {
+        return Err(Malformed { fault: Fault::HeaderLine, offset: at });
+    }
+    while let Some(b' ' | b'\t') = line.get(end + 1) {
+        let fold = end + 1;
+        end = memchr(b'\n', &line[fold..]).ok_or(no_end(fold))? + fold;
+    }
+    Ok(Line::Header { name_end: at + name, colon: at + colon, next: at + end + 1 })
 }
 
 fn name(written: &[u8]) -> Name {
-    const NAMES: [(&[u8], Option<u8>, Name); 10] = [
-        (b"call-id", Some(b'i'), Name::CallId),
-        (b"from", Some(b'f'), Name::From),
-        (b"to", Some(b't'), Name::To),
-        (b"cseq", None, Name::CSeq),
-        (b"via", Some(b'v'), Name::Via),
-        (b"contact", Some(b'm'), Name::Contact),
-        (b"record-route", None, Name::RecordRoute),
-        (b"content-length", Some(b'l'), Name::ContentLength),
-        (b"rseq", None, Name::RSeq),
-        (b"session-id", None, Name::SessionId),
-    ];
-    NAMES
-        .iter()
-        .find(|(long, compact, _)| {
-            written.eq_ignore_ascii_case(long)
-                || (written.len() == 1 && *compact == Some(written[0].to_ascii_lowercase()))
-        })
-        .map_or(Name::Other, |(_, _, name)| *name)
+    // As they are written nearly always: then one comparison of a few words tells.
+    match written {
+        b"Call-ID" => return Name::CallId,
+        b"From" => return Name::From,
+        b"To" => return Name::To,
+        b"CSeq" => return Name::CSeq,
+        b"Via" => return Name::Via,
+        b"Contact" => return Name::Contact,
+        b"Record-Route" => return Name::RecordRoute,
+        b"Content-Length" => return Name::ContentLength,
+        _ => {}
+    }
+    // By length: most other headers are none of these.
+    let names: &[(&[u8], Name)] = match written {
+        [letter] => {
+            return match letter.to_ascii_lowercase() {
+                b'i' => Name::CallId,
+                b'f' => Name::From,
+                b't' => Name::To,
+                b'v' => Name::Via,
+                b'm' => Name::Contact,
+                b'l' => Name::ContentLength,
+                _ => Name::Other,
+            };
+        }
+        [_, _] => &[(b"to", Name::To)],
+        [_, _, _] => &[(b"via", Name::Via)],
+        [_, _, _, _] => &[(b"from", Name::From), (b"cseq", Name::CSeq), (b"rseq", Name::RSeq)],
+        _ => match written.len() {
+            7 => &[(b"call-id", Name::CallId), (b"contact", Name::Contact)],
+            10 => &[(b"session-id", Name::SessionId)],
+            12 => &[(b"record-route", Name::RecordRoute)],
+            14 => &[(b"content-length", Name::ContentLength)],
+            _ => &[],
+        },
+    };
+    names.iter().find(|(long, _)| written.eq_ignore_ascii_case(long)).map_or(Name::Other, |(_, name)| *name)
 }
 
 /// The value with each fold (RFC 3261 7.3.1: blanks, line end, blanks) as one blank.

@@ -54,7 +54,8 @@ pub fn parse(value: &[u8]) -> Option<NameAddr<'_>> {
     }
     let cut = NameAddr { uri, params, bracketed };
     // An open quote in a parameter would swallow whatever is written after the value.
-    cut.params().all(|p| p.is_some()).then_some(cut)
+    let closed = memchr(b'"', params).is_none() || cut.params().all(|p| p.is_some());
+    closed.then_some(cut)
 }
 
 impl<'a> NameAddr<'a> {
