@@ -4,6 +4,7 @@
 
 use core::hash::Hasher;
 
+use arrayvec::ArrayVec;
 use siphasher::sip128::{Hasher128, SipHasher24};
 
 use crate::store::Key;
@@ -24,14 +25,19 @@ impl Keys {
         self.digest(b'c', &[call_id])
     }
 
-    /// An initial INVITE. It is no dialog with an empty To tag: RFC 2543 peers make those.
-    pub fn invite(&self, call_id: &[u8], from_tag: &[u8]) -> Key {
-        Key { group: self.group(call_id), member: self.digest(b'i', &[call_id, from_tag]) }
+    /// The keys of one Call-ID, whose digest is made once.
+    pub fn call<'a>(&'a self, call_id: &'a [u8]) -> CallKeys<'a> {
+        CallKeys { keys: self, call_id, group: self.group(call_id) }
     }
 
-    /// A dialog, early or not.
+    /// See [`CallKeys::invite`].
+    pub fn invite(&self, call_id: &[u8], from_tag: &[u8]) -> Key {
+        self.call(call_id).invite(from_tag)
+    }
+
+    /// See [`CallKeys::dialog`].
     pub fn dialog(&self, call_id: &[u8], from_tag: &[u8], to_tag: &[u8]) -> Key {
-        Key { group: self.group(call_id), member: self.digest(b'd', &[call_id, from_tag, to_tag]) }
+        self.call(call_id).dialog(from_tag, to_tag)
     }
 
     /// A record of the registry's own.
@@ -40,14 +46,44 @@ impl Keys {
     }
 
     fn digest(&self, kind: u8, parts: &[&[u8]]) -> u128 {
+        // Hashing many small pieces takes longer than putting them together first.
+        let mut text: ArrayVec<u8, 512> = ArrayVec::new();
         let mut hasher = SipHasher24::new_with_key(&self.secret);
-        hasher.write(&[kind]);
+        let mut write = |bytes: &[u8]| {
+            if text.try_extend_from_slice(bytes).is_err() {
+                hasher.write(&text);
+                text.clear();
+                hasher.write(bytes);
+            }
+        };
+        write(&[kind]);
         for part in parts {
             // With its length first no two lists of parts give the same bytes.
-            hasher.write(&(part.len() as u64).to_le_bytes());
-            hasher.write(part);
+            write(&(part.len() as u64).to_le_bytes());
+            write(part);
         }
+        hasher.write(&text);
         hasher.finish128().into()
+    }
+}
+
+/// The keys of one Call-ID.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct CallKeys<'a> {
+    keys: &'a Keys,
+    call_id: &'a [u8],
+    group: u128,
+}
+
+impl CallKeys<'_> {
+    /// An initial INVITE. It is no dialog with an empty To tag: RFC 2543 peers make those.
+    pub fn invite(&self, from_tag: &[u8]) -> Key {
+        Key { group: self.group, member: self.keys.digest(b'i', &[self.call_id, from_tag]) }
+    }
+
+    /// A dialog, early or not.
+    pub fn dialog(&self, from_tag: &[u8], to_tag: &[u8]) -> Key {
+        Key { group: self.group, member: self.keys.digest(b'd', &[self.call_id, from_tag, to_tag]) }
     }
 }
 

@@ -12,6 +12,7 @@ use crate::message::StartLine;
 use crate::pending::Phase;
 use crate::store::{Id, Insert, Store, StoreError, WORDS};
 
+use super::keys::CallKeys;
 use super::track::encode;
 use super::words::{CSEQ_TO_CALLED, SEEN, Seen as SeenWord, cseq_word};
 use super::{Counter, MILLIS, Registry, RegistryError, TRIES, other};
@@ -99,11 +100,15 @@ impl<S: Store> Registry<S> {
 
     /// The dialog whose tags the message has. From is always who sent the request.
     pub(super) fn member(&self, message: &Captured<'_>) -> Result<Option<Member>, RegistryError> {
+        self.member_of(&self.keys.call(&message.call_id), message)
+    }
+
+    fn member_of(&self, call: &CallKeys<'_>, message: &Captured<'_>) -> Result<Option<Member>, RegistryError> {
         let (from, to) = (message.from_tag(), message.to_tag());
-        if let Some(id) = self.store.find(self.keys.dialog(&message.call_id, from, to))? {
+        if let Some(id) = self.store.find(call.dialog(from, to))? {
             return Ok(Some(Member { id, sender: User::Calling }));
         }
-        let id = self.store.find(self.keys.dialog(&message.call_id, to, from))?;
+        let id = self.store.find(call.dialog(to, from))?;
         Ok(id.map(|id| Member { id, sender: User::Called }))
     }
 
@@ -172,8 +177,9 @@ impl<S: Store> Registry<S> {
 
     /// A reply to an INVITE, initial or not.
     fn invite_reply(&self, reply: &Captured<'_>, code: u16, now: u64) -> Result<Seen, RegistryError> {
-        let invite = self.store.find(self.keys.invite(&reply.call_id, reply.from_tag()))?;
-        let member = self.member(reply)?;
+        let call = self.keys.call(&reply.call_id);
+        let invite = self.store.find(call.invite(reply.from_tag()))?;
+        let member = self.member_of(&call, reply)?;
         let mut bytes = Vec::new();
         if let Some(member) = &member
             && let Some((_, record)) = self.load(member.id, &mut bytes)?
