@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use crate::dump::{self, Packet};
 use crate::host::{Fault, Host, Result};
 use crate::process::{Directory, Process, processes_of, wait_until};
+use crate::verdict::unread_byes;
 
 const PROGRAM: &str = "/usr/sbin/kamailio";
 const START_LIMIT: Duration = Duration::from_secs(15);
@@ -26,6 +27,8 @@ pub struct Kamailio {
     defines: Vec<String>,
     one: SocketAddr,
     two: Option<SocketAddr>,
+    /// It listens on all addresses and advertises the first one.
+    wildcard: bool,
     process: Option<Process>,
     store: Option<PathBuf>,
     may_die: bool,
@@ -82,7 +85,12 @@ impl Kamailio {
             fs::create_dir(directory.path().join(name)).map_err(|error| format!("{name}: {error}"))?;
         }
         let address = own_loopback_address();
-        let one = free_port(address)?;
+        let wildcard = defines.contains(&"WITH_WILDCARD");
+        let one = if wildcard {
+            SocketAddr::new(address, free_port(Ipv4Addr::UNSPECIFIED.into())?.port())
+        } else {
+            free_port(address)?
+        };
         let two = if defines.contains(&"WITH_TWO_SOCKETS") { Some(free_port(address)?) } else { None };
         let defines = defines.iter().map(|define| (*define).to_owned()).collect();
         Ok(Self {
@@ -90,6 +98,7 @@ impl Kamailio {
             defines,
             one,
             two,
+            wildcard,
             process: None,
             store: None,
             may_die: false,
@@ -171,7 +180,13 @@ impl Kamailio {
         add("-Y", format!("{directory}/run"));
         add("-P", format!("{directory}/run/kamailio.pid"));
         add("-w", directory.to_string());
-        add("-A", format!("LISTEN_ONE=udp:{}", self.one));
+        add(
+            "-A",
+            match self.wildcard {
+                true => format!("LISTEN_ONE=udp:0.0.0.0:{} advertise {}", self.one.port(), self.one),
+                false => format!("LISTEN_ONE=udp:{}", self.one),
+            },
+        );
         if let Some(two) = self.two {
             add("-A", format!("LISTEN_TWO=udp:{two}"));
         }
@@ -209,6 +224,7 @@ impl Kamailio {
             let log = self.log();
             found.extend(log.lines().filter(|line| bad.iter().any(|bad| line.contains(bad))).map(str::to_owned));
         }
+        found.extend(unread_byes(&dump::read(&self.captures())));
         if !wait_until(STOP_LIMIT, || processes_of(self.directory.path()).is_empty()) {
             found.push(format!("processes {:?}", processes_of(self.directory.path())));
         }

@@ -25,7 +25,12 @@ loadmodule \"siputils.so\"
 loadmodule \"xlog.so\"
 loadmodule \"ctl.so\"
 loadmodule \"jsonrpcs.so\"
+loadmodule \"sipdump.so\"
 loadmodule \"ims_release.so\"
+modparam(\"sipdump\", \"enable\", 1)
+modparam(\"sipdump\", \"mode\", 1)
+modparam(\"sipdump\", \"wait\", 2000)
+modparam(\"sipdump\", \"folder\", CAPTURES)
 modparam(\"ctl\", \"binrpc\", CTL_SOCKET)
 modparam(\"jsonrpcs\", \"transport\", 4)
 modparam(\"jsonrpcs\", \"dgram_socket\", RPC_SOCKET)

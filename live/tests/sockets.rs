@@ -6,7 +6,7 @@ use live::call::Serves;
 use live::evidence::{Leg, entries};
 use live::host::Host;
 use live::scenario::Script;
-use live::trial::{CAUSE, TEXT, Trial, all_good, call, kamailio, release_to_the_end};
+use live::trial::{CAUSE, PROMPT, TEXT, Trial, all_good, call, check, kamailio, release_to_the_end};
 use live::verdict::{self, Judge};
 
 fn released(serves: Serves) -> Trial {
@@ -53,4 +53,23 @@ fn serving_the_called_user() -> Trial {
 #[test]
 fn serving_neither() -> Trial {
     released(Serves::Neither)
+}
+
+/// On all addresses, as in a container: no socket has the address that the loop comes from. The script sleeps, so that the
+/// BYE is sent over the own socket more than once.
+#[test]
+fn one_socket_on_all_addresses() -> Trial {
+    for serves in [Serves::Calling, Serves::Called] {
+        let host = kamailio(&["WITH_WILDCARD"])?;
+        let mut script = Script::new(&host, serves)?;
+        let looped = if serves == Serves::Called { &mut script.calling } else { &mut script.called };
+        Script::ask_the_proxy(looped, "sleep");
+        let (call, call_id) = call(&host, "wildcard", script)?;
+        let end = release_to_the_end(&host, &call_id)?;
+        check(end.get("outcome") == "completed", || host.log())?;
+        check(call.both_byes(PROMPT), || call.transcript())?;
+        let passes: Vec<bool> = host.lines_of("bye", &call_id).iter().map(|line| line.get("ours") == "1").collect();
+        check(passes == [true], || format!("the script ran for a BYE of ours: {passes:?}\n{}", host.log()))?;
+    }
+    Ok(())
 }
