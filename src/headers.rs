@@ -43,7 +43,11 @@ const NOT_IN_A_BYE: [&[u8]; 7] = [
 ];
 
 /// Checks one header, `Name: value`.
-pub(crate) fn check(header: &[u8]) -> Result<(), Error> {
+///
+/// Errors: [`Error::BadHeader`] for what is not that on one line (CR, LF and NUL are refused),
+/// [`Error::ForbiddenHeader`] for a name, long or compact, that the library writes itself or that may not stand in a
+/// BYE.
+pub fn check(header: &[u8]) -> Result<(), Error> {
     let colon = memchr(b':', header).ok_or(Error::BadHeader)?;
     let name = name_of(header);
     if !is_token(name) || scan::breaks_line(header) || trim(&header[colon + 1..]).is_empty() {
@@ -56,8 +60,8 @@ pub(crate) fn check(header: &[u8]) -> Result<(), Error> {
 }
 
 /// Refuses a name that stands twice: the headers a policy adds to a BYE are single (RFC 7315 4.6 for
-/// P-Charging-Vector); several values of a list header go on one line.
-pub(crate) fn check_distinct(headers: &[&[u8]]) -> Result<(), Error> {
+/// P-Charging-Vector); several values of a list header go on one line. Error: [`Error::DuplicateHeader`].
+pub fn check_distinct(headers: &[&[u8]]) -> Result<(), Error> {
     for (index, header) in headers.iter().enumerate() {
         if headers[..index].iter().any(|h| name_of(h).eq_ignore_ascii_case(name_of(header))) {
             return Err(Error::DuplicateHeader);

@@ -16,7 +16,7 @@ pub mod dialog;
 mod digits;
 mod error;
 pub mod ffi;
-mod headers;
+pub mod headers;
 pub mod message;
 pub mod pending;
 pub mod reason;

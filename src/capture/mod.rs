@@ -3,8 +3,10 @@
 //! requests inside the dialog both ways and their replies. Pure: no storage, no clock.
 //!
 //! [`read`] takes from one message what may matter, or refuses it with the place of the fault; [`change`] says what it
-//! does to the stored information; [`Record`] is that information, and the bytes that a store keeps.
+//! does to the stored information; [`Record`] is that information, and the bytes that a store keeps. [`branches`] tells
+//! for a capture which replies belong to the requests in it.
 
+pub mod branches;
 pub mod change;
 mod read;
 mod record;

@@ -135,6 +135,11 @@ impl<'a> Record<'a> {
     /// The dialog that the BYEs are built from, or why none of them can be.
     pub fn dialog<'s>(&self, own: &[Own<'_>], scratch: &'s mut Scratch) -> Result<Dialog<'s>, Error> {
         let rows: Vec<&[u8]> = self.record_route.split(|b| *b == b'\n').collect();
+        self.with_routes(Routes::RecordRoute { rows: &rows, own }, scratch)
+    }
+
+    /// The dialog with these routes.
+    pub(crate) fn with_routes<'s>(&self, routes: Routes<'_>, scratch: &'s mut Scratch) -> Result<Dialog<'s>, Error> {
         let fields = Fields {
             serves: self.roles.serves(),
             call_id: self.call_id,
@@ -142,7 +147,7 @@ impl<'a> Record<'a> {
             to: self.to,
             calling_contact: self.calling.contact,
             called_contact: self.called.contact,
-            routes: Routes::RecordRoute { rows: &rows, own },
+            routes,
             contact_address: b"",
             calling_session_id: self.calling.session_id,
             called_session_id: self.called.session_id,

@@ -181,6 +181,7 @@ fn read_routes<'c, 'f>(
             }
             Ok(sets(fields.serves, own, called, other, false))
         }
+        Routes::Empty => Ok(sets(fields.serves, &[], &[], &[], false)),
     }
 }
 

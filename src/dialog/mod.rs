@@ -80,6 +80,9 @@ pub enum Routes<'a> {
         /// The own entries as they stand on top of the service-control BYE.
         own: &'a [&'a [u8]],
     },
+    /// Nobody is in the path, the proxy neither: no BYE has a Route, and the one through service control is for the
+    /// host to put there.
+    Empty,
 }
 
 /// Room for one dialog's text, so that nothing is allocated between fields and BYEs.

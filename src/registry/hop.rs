@@ -3,10 +3,9 @@
 
 use crate::dialog::{Scratch, User};
 use crate::error::Error;
-use crate::route::Own;
 use crate::store::{Id, Store};
 
-use super::{OwnEntry, Registry, RegistryError};
+use super::{Registry, RegistryError};
 
 impl<S: Store> Registry<S> {
     /// The URI of the own entry that faces `user`, see [`crate::dialog::Dialog::own_hop`].
@@ -16,7 +15,7 @@ impl<S: Store> Registry<S> {
     pub fn own_hop(&self, id: Id, user: User) -> Result<Vec<u8>, RegistryError> {
         let mut bytes = Vec::new();
         let (_, record) = self.counted(self.load(id, &mut bytes))?.ok_or(RegistryError::NotFound)?;
-        let own: Vec<Own<'_>> = self.own.iter().map(OwnEntry::as_own).collect();
+        let own = self.own();
         let mut scratch = Scratch::default();
         let dialog = record.dialog(&own, &mut scratch).map_err(RegistryError::Dialog)?;
         dialog.own_hop(user).map(<[u8]>::to_vec).ok_or(RegistryError::Dialog(Error::NoOwnRoute))

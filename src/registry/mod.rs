@@ -15,6 +15,7 @@ mod list;
 mod mark;
 mod mend;
 mod observe;
+mod plan;
 mod release;
 mod sweep;
 mod track;
@@ -52,11 +53,14 @@ pub struct Settings<'a> {
     pub deadline: u64,
     /// An INVITE or early dialog without a 2xx is dropped after this time without a message, in milliseconds.
     pub early_lifetime: u64,
+    /// Whether an ended dialog stays, as [`State::Ending`], and is never swept: for reading a capture, where what a
+    /// call was matters after it is over. A proxy leaves it off.
+    pub keep_ended: bool,
 }
 
 impl Default for Settings<'_> {
     fn default() -> Self {
-        Self { own: &[], deadline: 60_000, early_lifetime: 300_000 }
+        Self { own: &[], deadline: 60_000, early_lifetime: 300_000, keep_ended: false }
     }
 }
 
@@ -94,6 +98,7 @@ pub struct Registry<S> {
     own: Vec<OwnEntry>,
     deadline: u64,
     early_lifetime: u64,
+    keep_ended: bool,
     ended: OnEnded,
     /// Where the sweep of this process goes on.
     swept_to: AtomicU64,
@@ -149,6 +154,7 @@ impl<S: Store> Registry<S> {
             own: settings.own.iter().map(OwnEntry::from).collect(),
             deadline: settings.deadline,
             early_lifetime: settings.early_lifetime,
+            keep_ended: settings.keep_ended,
             ended,
             swept_to: AtomicU64::new(0),
             store,
@@ -158,6 +164,10 @@ impl<S: Store> Registry<S> {
     /// The store.
     pub fn store(&self) -> &S {
         &self.store
+    }
+
+    fn own(&self) -> Vec<Own<'_>> {
+        self.own.iter().map(OwnEntry::as_own).collect()
     }
 
     fn read_message<'m>(&self, message: &'m [u8]) -> Result<Captured<'m>, RegistryError> {

@@ -49,7 +49,7 @@ pub enum What {
     Ending,
     /// That BYE was refused: the dialog goes on.
     NotEnding,
-    /// That BYE was answered: the dialog was removed.
+    /// That BYE was answered: the dialog was removed, or is kept as ended.
     Ended,
     /// A BYE on a dialog that is being released: no matter.
     Releasing,
@@ -162,6 +162,7 @@ impl<S: Store> Registry<S> {
                 Signal::Acknowledged => (SeenWord::ACKNOWLEDGED, 0, What::Acknowledged),
                 Signal::Ending => (SeenWord::ENDING, 0, What::Ending),
                 Signal::NotEnding => (0, SeenWord::ENDING, What::NotEnding),
+                Signal::Ended if self.keep_ended => (SeenWord::ENDING, 0, What::Ended),
                 Signal::Ended => {
                     if self.forget(id, record.call_id, record.from_tag())? {
                         self.counters.add(&self.store, Counter::EndedByUser);
@@ -196,7 +197,10 @@ impl<S: Store> Registry<S> {
         }
         let early = member.map(|m| m.id);
         match code {
-            ..=199 if reply.to_tag().is_empty() => Ok(invite.map_or(UNKNOWN, |id| seen(What::Nothing, id))),
+            // A 100 makes no dialog, even with a To tag (RFC 3261 12.1).
+            ..=199 if code == 100 || reply.to_tag().is_empty() => {
+                Ok(invite.map_or(UNKNOWN, |id| seen(What::Nothing, id)))
+            }
             ..=199 => self.provisional(reply, invite, early, now),
             200..=299 => self.confirmed(reply, invite, now),
             _ => self.refused(reply, invite, early, now),
@@ -233,7 +237,7 @@ impl<S: Store> Registry<S> {
                         continue;
                     }
                     self.count_cseq(id, User::Called, reply.cseq)?;
-                    self.touch(id, now, 0, if older { SeenWord::FADING } else { 0 })?;
+                    self.touch(id, now, 0, if older { SeenWord::FADING | SeenWord::REFUSED } else { 0 })?;
                     id
                 }
             };
@@ -271,7 +275,7 @@ impl<S: Store> Registry<S> {
                         continue;
                     }
                     self.count_cseq(id, User::Called, reply.cseq)?;
-                    self.touch(id, now, SeenWord::CONFIRMED, SeenWord::FADING)?;
+                    self.touch(id, now, SeenWord::CONFIRMED, SeenWord::FADING | SeenWord::REFUSED)?;
                     id
                 }
                 _ => match self.store.insert(key, &next, &self.new_words(reply, now, SeenWord::CONFIRMED))? {
@@ -317,7 +321,8 @@ impl<S: Store> Registry<S> {
                 fading.push(id);
             }
         });
-        let faded = found.and_then(|_| fading.iter().try_for_each(|id| self.touch(*id, now, SeenWord::FADING, 0)));
+        let flags = if except.is_none() { SeenWord::FADING | SeenWord::REFUSED } else { SeenWord::FADING };
+        let faded = found.and_then(|_| fading.iter().try_for_each(|id| self.touch(*id, now, flags, 0)));
         let _ = self.counted(faded);
     }
 

@@ -9,7 +9,6 @@ use crate::dialog::{Dialog, Scratch, User};
 use crate::error::Error;
 use crate::pending::{self, Final, Leg, Outcome, Phase, Release};
 use crate::release::{self, Delivery, Form, Plan, Request};
-use crate::route::Own;
 use crate::store::{Id, Store, StoreError, WORDS};
 
 use super::counters::Counter;
@@ -76,7 +75,7 @@ impl<S: Store> Registry<S> {
         let mut bytes = Vec::new();
         let (stored, record) = self.load(id, &mut bytes)?.ok_or(RegistryError::NotFound)?;
         may_start(&record, &stored.words, now)?;
-        let own: Vec<Own<'_>> = self.own.iter().map(super::OwnEntry::as_own).collect();
+        let own = self.own();
         let mut scratch = Scratch::default();
         let dialog = record.dialog(&own, &mut scratch).map_err(RegistryError::Dialog)?;
         let capacity = (called.len(), calling.len());
@@ -248,10 +247,22 @@ fn plan<'d>(
     random: &mut dyn FnMut() -> Result<u64, Error>,
     capacity: (usize, usize),
 ) -> Result<Plan<'d>, RegistryError> {
-    let plan = release::plan(dialog, known, request, random).map_err(RegistryError::Request)?;
+    let plan = fitting(dialog, known, request, random, capacity)?;
     if let (Err(called), Err(calling)) = (&plan.called, &plan.calling) {
         return Err(RegistryError::Legs { called: *called, calling: *calling });
     }
+    Ok(plan)
+}
+
+/// The plan, if what can be built fits the buffers.
+pub(super) fn fitting<'d>(
+    dialog: &'d Dialog<'d>,
+    known: CSeqs,
+    request: &'d Request<'d>,
+    random: &mut dyn FnMut() -> Result<u64, Error>,
+    capacity: (usize, usize),
+) -> Result<Plan<'d>, RegistryError> {
+    let plan = release::plan(dialog, known, request, random).map_err(RegistryError::Request)?;
     let length = |leg: &Result<release::Leg<'_>, Error>| leg.as_ref().map_or(0, release::Leg::encoded_len);
     let (called, calling) = (length(&plan.called), length(&plan.calling));
     if called > capacity.0 || calling > capacity.1 {
@@ -260,7 +271,7 @@ fn plan<'d>(
     Ok(plan)
 }
 
-fn write(leg: Result<release::Leg<'_>, Error>, buffer: &mut [u8]) -> Result<Bye, Error> {
+pub(super) fn write(leg: Result<release::Leg<'_>, Error>, buffer: &mut [u8]) -> Result<Bye, Error> {
     let leg = leg?;
     Ok(Bye { delivery: leg.delivery(), cseq: leg.cseq(), encoded: leg.encode_into(buffer)? })
 }

@@ -68,6 +68,7 @@ impl<S: Store> Registry<S> {
                 return Ok(());
             }
             Phase::Ended => return Ok(()),
+            Phase::None if self.keep_ended => return Ok(()),
             Phase::None => {}
         }
         let seen = Seen::from_word(self.store.word(id, SEEN)?.ok_or(RegistryError::NotFound)?);

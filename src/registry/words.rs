@@ -73,6 +73,8 @@ impl Seen {
     pub const HAS_DIALOG: u8 = 1 << 3;
     /// The 2xx came. The record says the same; this saves the sweep from reading it.
     pub const CONFIRMED: u8 = 1 << 4;
+    /// Of what is fading: its INVITE was refused, which ends its early dialogs (RFC 3261 12.3).
+    pub const REFUSED: u8 = 1 << 5;
 
     pub fn to_word(self) -> u64 {
         (self.at & SECONDS) << 8 | u64::from(self.flags)
