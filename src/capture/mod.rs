@@ -11,5 +11,5 @@ pub mod change;
 mod read;
 mod record;
 
-pub use read::{Captured, Fault, Field, Problem, Refused, read};
+pub use read::{Captured, Fault, Field, MAX_MESSAGE, Problem, Refused, read};
 pub use record::{Party, Pending, Record, Roles, Stage};

@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! From messages to dialogs and their BYEs. The library keeps the calls, as it does in a proxy; here stands what a
+//! capture adds: which replies belong to it, in which order dialogs appear, what each message was.
+
+use ims_release::Error;
+use ims_release::capture::branches::Branches;
+use ims_release::capture::{self, Captured, Fault, Field};
+use ims_release::dialog::{MAX_DIALOG, Serves};
+use ims_release::message::{StartLine, list};
+use ims_release::registry::{self, Registry, RegistryError, Seen, Settings, Started, Tracked, What};
+use ims_release::release::{Delivery, Request};
+use ims_release::store::{Id, memory::MemoryStore};
+use rand::TryRng;
+use rand::rngs::SysRng;
+
+use crate::input::{Input, Message, Rejected};
+use crate::options::Options;
+
+/// Everything that is printed.
+#[derive(Debug)]
+pub struct Calls {
+    /// The files, their messages, and what was rejected.
+    pub input: Input,
+    /// What each message was.
+    pub notes: Vec<Note>,
+    /// The dialogs, in the order in which their To tags appeared.
+    pub dialogs: Vec<Dialog>,
+}
+
+/// What the library said of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Note {
+    /// It was not handed to the library, or changed nothing.
+    Nothing,
+    /// The INVITE of a call, or one that took its place after a challenge.
+    Invite,
+    /// It changed what is stored for a dialog.
+    Stored(Id, What),
+}
+
+/// One dialog.
+#[derive(Debug)]
+pub struct Dialog {
+    /// Its number with the library.
+    pub id: Id,
+    /// Call-ID.
+    pub call_id: Vec<u8>,
+    /// The calling user's tag.
+    pub from_tag: Vec<u8>,
+    /// The called user's tag.
+    pub to_tag: Vec<u8>,
+    /// How far it is.
+    pub state: State,
+    /// The BYE to the called user.
+    pub called: Leg,
+    /// The BYE to the calling user.
+    pub calling: Leg,
+}
+
+/// How far a dialog is at the end of the capture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// No 2xx was seen.
+    Early,
+    /// Its 2xx was seen.
+    Confirmed,
+    /// A user's BYE was seen, or the INVITE was refused.
+    Terminated,
+}
+
+/// One BYE, or why there is none.
+pub type Leg = Result<Bye, Refusal>;
+
+/// A BYE as it would leave, but for its Via.
+#[derive(Debug)]
+pub struct Bye {
+    /// How it is delivered.
+    pub delivery: Delivery,
+    /// Request-URI.
+    pub request_uri: Vec<u8>,
+    /// The URI that it is sent to.
+    pub next_hop: Vec<u8>,
+    /// The number in CSeq.
+    pub cseq: u32,
+    /// The entries of Route.
+    pub route: Vec<Vec<u8>>,
+    /// The message.
+    pub message: Vec<u8>,
+}
+
+/// Why there is no BYE.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// In a word.
+    pub kind: &'static str,
+    /// In one line.
+    pub detail: &'static str,
+}
+
+impl Calls {
+    /// Hands all messages to the library and asks it for the BYEs of each dialog.
+    pub fn plan(mut input: Input, options: &Options) -> Result<Self, String> {
+        let messages = std::mem::take(&mut input.messages);
+        let mut reader = Reader::new(messages.len(), options)?;
+        let mut notes = Vec::with_capacity(messages.len());
+        for message in &messages {
+            notes.push(match reader.message(message, options.serves) {
+                Ok(note) => note,
+                Err(Stop::Rejected(rejected)) => {
+                    input.rejected.push(rejected);
+                    Note::Nothing
+                }
+                Err(Stop::Failed(line)) => return Err(line),
+            });
+        }
+        input.messages = messages;
+        input.rejected.sort_by_key(|rejected| rejected.place);
+        let mut dialogs = reader.dialogs;
+        if let Some(call_id) = &options.call_id {
+            dialogs.retain(|dialog| dialog.call_id == *call_id);
+        }
+        let headers = options.headers();
+        let request = options.request(&headers).map_err(|error| error.to_string())?;
+        let mut buffers = Buffers::for_request(&request);
+        for dialog in &mut dialogs {
+            plan(&reader.registry, dialog, &request, &mut buffers)?;
+        }
+        Ok(Self { input, notes, dialogs })
+    }
+}
+
+/// The library, and what it has not to know in a proxy.
+struct Reader {
+    registry: Registry<MemoryStore>,
+    branches: Branches,
+    dialogs: Vec<Dialog>,
+}
+
+enum Stop {
+    Rejected(Rejected),
+    Failed(String),
+}
+
+/// Records that are no call's.
+const SPARE: usize = 16;
+
+impl Reader {
+    fn new(messages: usize, options: &Options) -> Result<Self, String> {
+        // No message makes more than one record.
+        let store = MemoryStore::new(messages + SPARE).map_err(|error| error.to_string())?;
+        let settings = Settings { own: &options.own(), keep_ended: true, ..Settings::default() };
+        let registry = Registry::new(store, &settings, Box::new(|_| {})).map_err(|error| error.to_string())?;
+        Ok(Self { registry, branches: Branches::default(), dialogs: Vec::new() })
+    }
+
+    fn message(&mut self, message: &Message, serves: Serves) -> Result<Note, Stop> {
+        let rejected = |fault: Fault, offset: usize| {
+            let detail = format!("{} (octet {offset} of the message)", fault.text());
+            Stop::Rejected(Rejected { place: message.place, kind: kind_of_fault(fault), detail })
+        };
+        let captured = capture::read(&message.bytes).map_err(|refused| rejected(refused.fault, refused.offset))?;
+        if !self.branches.admit(&message.bytes, &captured) {
+            return Ok(Note::Nothing);
+        }
+        let now = message.time.unwrap_or_default() / 1_000;
+        let initial =
+            matches!(captured.start, StartLine::Request { method: b"INVITE", .. }) && captured.to_tag().is_empty();
+        let note = if initial {
+            self.registry.track(&message.bytes, serves, now).map(|tracked| match tracked {
+                Tracked::New(_) | Tracked::Again(_) => Note::Invite,
+                Tracked::Known(_) | Tracked::InDialog => Note::Nothing,
+            })
+        } else {
+            self.registry.observe(&message.bytes, now).map(|seen| self.note(seen, &captured))
+        };
+        note.map_err(|error| match error {
+            RegistryError::Message(refused) => rejected(refused.fault, refused.offset),
+            error => Stop::Failed(error.to_string()),
+        })
+    }
+
+    fn note(&mut self, seen: Seen, captured: &Captured<'_>) -> Note {
+        let Seen { what, id: Some(id) } = seen else { return Note::Nothing };
+        let made = matches!(what, What::Early | What::Confirmed);
+        if made && !self.dialogs.iter().any(|dialog| dialog.id == id) {
+            self.dialogs.push(Dialog {
+                id,
+                call_id: captured.call_id.to_vec(),
+                from_tag: captured.from_tag().to_vec(),
+                to_tag: captured.to_tag().to_vec(),
+                state: State::Early,
+                called: Err(NOT_CONFIRMED),
+                calling: Err(NOT_CONFIRMED),
+            });
+        }
+        match what {
+            What::Unknown | What::Nothing => Note::Nothing,
+            what => Note::Stored(id, what),
+        }
+    }
+}
+
+/// Room for one BYE each.
+struct Buffers {
+    called: Vec<u8>,
+    calling: Vec<u8>,
+}
+
+impl Buffers {
+    fn for_request(request: &Request<'_>) -> Self {
+        // A dialog twice: a Record-Route list can stand in one BYE in full, and the rest is less than another one.
+        let headers: usize = request.headers.iter().map(|header| header.len() + 2).sum();
+        let length = 2 * MAX_DIALOG + headers;
+        Self { called: vec![0; length], calling: vec![0; length] }
+    }
+}
+
+/// Asks the library for both BYEs.
+fn plan(
+    registry: &Registry<MemoryStore>,
+    dialog: &mut Dialog,
+    request: &Request<'_>,
+    buffers: &mut Buffers,
+) -> Result<(), String> {
+    let mut random = || SysRng.try_next_u64().map_err(|_| Error::NoRandom);
+    let planned = loop {
+        match registry.plan(dialog.id, request, &mut random, &mut buffers.called, &mut buffers.calling) {
+            Err(RegistryError::BufferTooSmall { called, calling }) => {
+                buffers.called.resize(called.max(buffers.called.len()), 0);
+                buffers.calling.resize(calling.max(buffers.calling.len()), 0);
+            }
+            planned => break planned,
+        }
+    };
+    let (state, called, calling) = match planned {
+        Ok(Started { called, calling }) => {
+            (State::Confirmed, leg(called, &buffers.called)?, leg(calling, &buffers.calling)?)
+        }
+        Err(RegistryError::Early) => (State::Early, Err(NOT_CONFIRMED), Err(NOT_CONFIRMED)),
+        Err(RegistryError::Ending) => (State::Terminated, Err(TERMINATED), Err(TERMINATED)),
+        Err(error) => return Err(error.to_string()),
+    };
+    (dialog.state, dialog.called, dialog.calling) = (state, called, calling);
+    Ok(())
+}
+
+fn leg(bye: Result<registry::Bye, Error>, buffer: &[u8]) -> Result<Leg, String> {
+    let registry::Bye { delivery, cseq, encoded } = match bye {
+        Ok(bye) => bye,
+        Err(error) => {
+            let kind = kind_of_error(error).ok_or_else(|| error.to_string())?;
+            return Ok(Err(Refusal { kind, detail: error.text() }));
+        }
+    };
+    let text = |range: std::ops::Range<usize>| buffer[range].to_vec();
+    let row = &buffer[encoded.route.clone()];
+    let row = row.strip_prefix(b"Route: ").and_then(|row| row.strip_suffix(b"\r\n")).unwrap_or(row);
+    Ok(Ok(Bye {
+        delivery,
+        request_uri: text(encoded.request_uri.clone()),
+        next_hop: text(encoded.next_hop.clone()),
+        cseq,
+        route: list::elements(row).flatten().map(<[u8]>::to_vec).collect(),
+        message: text(0..encoded.length),
+    }))
+}
+
+const NOT_CONFIRMED: Refusal =
+    Refusal { kind: "not-confirmed", detail: "Dialog: early, no 2xx was seen; its INVITE is to be cancelled instead" };
+const TERMINATED: Refusal =
+    Refusal { kind: "terminated", detail: "Dialog: over, by a user's own BYE or because its INVITE was refused" };
+
+/// `None` for what is no matter of the dialog.
+fn kind_of_error(error: Error) -> Option<&'static str> {
+    Some(match error {
+        Error::BadCallingContact | Error::BadCalledContact => "bad-contact",
+        Error::NoCseq => "no-cseq",
+        Error::CseqOverflow => "cseq-overflow",
+        Error::NoOwnRoute => "no-own-route",
+        // Of a dialog that was small enough to be kept, the list of routes alone can be too large.
+        Error::BadRecordRoute | Error::BadRoute | Error::TooLarge => "bad-route",
+        Error::BadHeader | Error::DuplicateHeader | Error::ForbiddenHeader => "bad-header",
+        // What was captured was read by the same rules, so these do not come up; each still names its header.
+        Error::BadCallId | Error::BadFrom | Error::BadTo => "bad-header",
+        _ => return None,
+    })
+}
+
+fn kind_of_fault(fault: Fault) -> &'static str {
+    match fault {
+        Fault::StartLine => "start-line",
+        Fault::HeaderLine => "header-line",
+        Fault::EndOfHeaders => "end-of-headers",
+        Fault::ContentLength => "content-length",
+        Fault::MethodMismatch => "method-mismatch",
+        Fault::Header(Field::CallId, _) => "call-id",
+        Fault::Header(Field::From, _) => "from",
+        Fault::Header(Field::To, _) => "to",
+        Fault::Header(Field::CSeq, _) => "cseq",
+        Fault::TooLarge => "too-large",
+        _ => "message",
+    }
+}
