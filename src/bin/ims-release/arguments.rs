@@ -56,29 +56,29 @@ pub struct Plan {
     ///
     /// Host and port are compared, 5060 where none is given (sips: 5061). Without it no BYE can be built for a dialog
     /// with a Record-Route.
-    #[arg(long, value_name = "URI")]
+    #[arg(long, value_name = "URI", allow_hyphen_values = true)]
     pub own: Vec<OsString>,
 
     /// Compare the whole URI of --own
-    #[arg(long, requires = "own")]
+    #[arg(long)]
     pub own_exact: bool,
 
     /// SIP status code of the Reason, from 100 to 699
-    #[arg(long, value_name = "CODE", default_value = "503")]
+    #[arg(long, value_name = "CODE", default_value = "503", allow_hyphen_values = true)]
     pub cause: OsString,
 
     /// Text of the Reason
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     pub text: Option<OsString>,
 
     /// Q.850 cause beside it, from 0 to 127
-    #[arg(long, value_name = "CODE")]
+    #[arg(long, value_name = "CODE", allow_hyphen_values = true)]
     pub q850: Option<OsString>,
 
     /// Further header of both BYEs; may be repeated
     ///
     /// Headers that are written anyway, and those that may not stand in a BYE, are refused.
-    #[arg(long, value_name = "NAME: VALUE")]
+    #[arg(long, value_name = "NAME: VALUE", allow_hyphen_values = true)]
     pub header: Vec<OsString>,
 
     /// Whether the BYE through service control has the own entries on top of its Route
@@ -86,7 +86,7 @@ pub struct Plan {
     pub form: Form,
 
     /// Only the dialogs with this Call-ID
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", allow_hyphen_values = true)]
     pub call_id: Option<OsString>,
 
     /// Form of the output
@@ -186,13 +186,12 @@ fn line(error: &Error) -> String {
         (ErrorKind::InvalidValue, Some(option)) => {
             let value = text(ContextKind::InvalidValue).unwrap_or_default();
             match (value.as_str(), text(ContextKind::ValidValue)) {
-                ("", Some(valid)) => format!("{option}: a value is required: {valid}"),
-                ("", None) => format!("{option}: a value is required"),
+                ("", _) => format!("{option}: a value is required"),
                 (value, Some(valid)) => format!("{option}: '{value}' is none of {valid}"),
                 (value, None) => format!("{option}: '{value}' is not valid"),
             }
         }
-        (ErrorKind::UnknownArgument, Some(option)) => format!("{option}: there is no such option"),
+        (ErrorKind::UnknownArgument, Some(option)) => format!("{option}: not known here"),
         (ErrorKind::ArgumentConflict, Some(option)) => format!("{option}: given twice"),
         (ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand, _) => {
             "a command is required: plan, man or completions; see --help".into()

@@ -25,6 +25,8 @@ pub struct Calls {
     pub notes: Vec<Note>,
     /// The dialogs, in the order in which their To tags appeared.
     pub dialogs: Vec<Dialog>,
+    /// The served user.
+    pub serves: Serves,
 }
 
 /// What the library said of a message.
@@ -125,7 +127,7 @@ impl Calls {
         for dialog in &mut dialogs {
             plan(&reader.registry, dialog, &request, &mut buffers)?;
         }
-        Ok(Self { input, notes, dialogs })
+        Ok(Self { input, notes, dialogs, serves: options.serves })
     }
 }
 

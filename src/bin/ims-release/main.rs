@@ -39,8 +39,8 @@ fn main() -> ExitCode {
             };
             match plan(&options) {
                 Ok(calls) => print(|out| match options.format {
-                    Format::Json => json::write(out, &calls, options.serves),
-                    Format::Text => text::write(out, &calls, options.serves),
+                    Format::Json => json::write(out, &calls),
+                    Format::Text => text::write(out, &calls),
                 }),
                 Err(line) => complain(&line, FAILED),
             }

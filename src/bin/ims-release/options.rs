@@ -38,7 +38,7 @@ impl Options {
     /// Checks them. An error is one line and names the option.
     pub fn check(plan: &Plan) -> Result<Self, String> {
         let bytes = |text: &OsStr| text.as_bytes().to_vec();
-        let cause = number(&plan.cause).ok_or(Error::BadReason).map_err(|error| format!("--cause: {error}"))?;
+        let cause = number(&plan.cause).ok_or(CAUSE)?;
         let options = Self {
             files: plan.files.clone(),
             serves: match plan.serves {
@@ -53,7 +53,7 @@ impl Options {
             q850: match &plan.q850 {
                 Some(text) => {
                     let cause = number(text).and_then(|cause| u8::try_from(cause).ok());
-                    Some(cause.ok_or(Error::BadReason).map_err(|error| format!("--q850: {error}"))?)
+                    Some(cause.ok_or(Q850)?)
                 }
                 None => None,
             },
@@ -66,11 +66,11 @@ impl Options {
             format: plan.format,
         };
         for own in &options.own {
-            Own::uri(own).map_err(|error| format!("--own: {error}"))?;
+            Own::uri(own).map_err(|_| "--own: must be a SIP or SIPS URI")?;
         }
-        Reason::sip(cause, b"").map_err(|error| format!("--cause: {error}"))?;
+        Reason::sip(cause, b"").map_err(|_| CAUSE)?;
         Reason::sip(cause, &options.text).map_err(|error| format!("--text: {error}"))?;
-        options.reason().map_err(|error| format!("--q850: {error}"))?;
+        options.reason().map_err(|_| Q850)?;
         let headers = options.headers();
         let wrong = |error| format!("--header: {error}");
         headers.iter().try_for_each(|header| headers::check(header)).map_err(wrong)?;
@@ -110,6 +110,9 @@ impl Options {
         Ok(Request { reason: self.reason()?, headers, form: self.form, keep_gruu: false, via: None })
     }
 }
+
+const CAUSE: &str = "--cause: must be a SIP status code from 100 to 699";
+const Q850: &str = "--q850: must be a cause from 0 to 127";
 
 /// A decimal number of up to three digits as RFC 3326 writes one: no sign, no leading zero.
 fn number(text: &OsStr) -> Option<u16> {

@@ -39,6 +39,8 @@ struct Run {
     segments: Vec<(usize, Moment)>,
     /// A message ends where the bytes begin.
     in_step: bool,
+    /// The last to come of all octets before: who receives the stream sees no octet before those in front of it.
+    reached: Option<Moment>,
 }
 
 /// How many octets wait for a segment that is late: more than a window of TCP without scaling.
@@ -136,7 +138,7 @@ impl Run {
     /// Nothing follows the bytes.
     fn end(&mut self, ends: (SocketAddr, SocketAddr), why: &str, input: &mut Input) {
         self.cut(true, ends, why, input);
-        *self = Self::default();
+        *self = Self { reached: self.reached, ..Self::default() };
     }
 
     /// Takes messages from the beginning while they are whole. What is none is passed over: another protocol, or the
@@ -153,7 +155,7 @@ impl Run {
                     length
                 }
                 Step::Message(length) => {
-                    let (Some(first), Some(last)) = (self.moment(at), self.latest(at, at + length)) else { break };
+                    let (Some(first), Some(last)) = (self.moment(at), self.reach(at + length)) else { break };
                     input.messages.push(Message {
                         place: first.place,
                         complete: last.place,
@@ -193,10 +195,10 @@ impl Run {
         self.segments.iter().rev().find(|(start, _)| *start <= at).map(|(_, moment)| *moment)
     }
 
-    /// When the last of these octets came, in whatever order.
-    fn latest(&self, from: usize, to: usize) -> Option<Moment> {
-        let starts = self.segments.iter().map(|(start, _)| *start).skip(1).chain([usize::MAX]);
-        let within = self.segments.iter().zip(starts).filter(|((start, _), next)| *start < to && *next > from);
-        within.map(|((_, moment), _)| *moment).max_by_key(|moment| moment.place)
+    /// When all octets up to `to` were there.
+    fn reach(&mut self, to: usize) -> Option<Moment> {
+        let until = self.segments.iter().take_while(|(start, _)| *start < to).map(|(_, moment)| *moment);
+        self.reached = until.chain(self.reached).max_by_key(|moment| moment.place);
+        self.reached
     }
 }

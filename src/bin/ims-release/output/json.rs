@@ -5,7 +5,6 @@ use std::borrow::Cow;
 use std::io::{self, Write};
 
 use data_encoding::BASE64;
-use ims_release::dialog::Serves;
 use serde::Serialize;
 
 use crate::calls::{self, Calls};
@@ -61,13 +60,13 @@ struct Rejected<'a> {
 }
 
 /// Writes the object and a line end.
-pub fn write(out: &mut dyn Write, calls: &Calls, serves: Serves) -> io::Result<()> {
+pub fn write(out: &mut dyn Write, calls: &Calls) -> io::Result<()> {
     let dialogs = calls.dialogs.iter().map(|dialog| Dialog {
         call_id: text(&dialog.call_id),
         from_tag: text(&dialog.from_tag),
         to_tag: text(&dialog.to_tag),
         state: super::state(dialog.state),
-        serves: super::serves(serves),
+        serves: super::serves(calls.serves),
         called: leg(&dialog.called),
         calling: leg(&dialog.calling),
     });

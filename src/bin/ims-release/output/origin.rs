@@ -69,8 +69,8 @@ impl<'a> Origins<'a> {
 
     fn route(&self) -> String {
         let order = match self.to {
-            User::Called => "from the own entry to the called user, reversed",
-            User::Calling => "from the own entry to the calling user, in its order",
+            User::Called => "cut at the own entry, reversed",
+            User::Calling => "cut at the own entry",
         };
         format!("Record-Route of {}, {order}", self.answer())
     }

@@ -15,7 +15,7 @@ use crate::calls::{Calls, Dialog, Leg};
 use crate::input::Message;
 
 /// Writes everything. Colours only where a person looks.
-pub fn write(out: &mut dyn Write, calls: &Calls, serves: Serves) -> io::Result<()> {
+pub fn write(out: &mut dyn Write, calls: &Calls) -> io::Result<()> {
     let paint = Paint { on: io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none() };
     let mut drawn: Vec<&[u8]> = Vec::new();
     for dialog in &calls.dialogs {
@@ -27,7 +27,7 @@ pub fn write(out: &mut dyn Write, calls: &Calls, serves: Serves) -> io::Result<(
             }
             writeln!(out)?;
         }
-        write_dialog(out, calls, dialog, serves, paint)?;
+        write_dialog(out, calls, dialog, paint)?;
     }
     if calls.dialogs.is_empty() {
         writeln!(out, "No dialog.")?;
@@ -42,13 +42,13 @@ pub fn write(out: &mut dyn Write, calls: &Calls, serves: Serves) -> io::Result<(
     Ok(())
 }
 
-fn write_dialog(out: &mut dyn Write, calls: &Calls, dialog: &Dialog, serves: Serves, paint: Paint) -> io::Result<()> {
+fn write_dialog(out: &mut dyn Write, calls: &Calls, dialog: &Dialog, paint: Paint) -> io::Result<()> {
     let title = format!(
         "Dialog from-tag {} to-tag {}: {}, {}",
         printable(&dialog.from_tag),
         printable(&dialog.to_tag),
         super::state(dialog.state),
-        match serves {
+        match calls.serves {
             Serves::Calling => "the calling user is served",
             Serves::Called => "the called user is served",
             Serves::Neither => "neither user is served",
@@ -69,11 +69,16 @@ fn write_leg(out: &mut dyn Write, calls: &Calls, dialog: &Dialog, to: User, leg:
             return writeln!(out, "No BYE to the {user}: {}\n", paint.bad(refusal.detail));
         }
     };
-    let how = match bye.delivery {
-        Delivery::ServiceControl => "through service control, as if the other user had sent it",
-        Delivery::Direct => "directly",
+    let how = match (bye.delivery, calls.serves) {
+        (Delivery::ServiceControl, Serves::Called) => {
+            "through service control, as if the served called user had sent it"
+        }
+        (Delivery::ServiceControl, _) => "through service control, as if the served calling user had sent it",
+        (Delivery::Direct, Serves::Neither) => "directly, because neither user is served",
+        (Delivery::Direct, _) => "directly, because it goes to the served user",
     };
-    writeln!(out, "{} {how}; next hop {}", paint.head(&format!("BYE to the {user}:")), printable(&bye.next_hop))?;
+    let title = format!("BYE to the {user} (TS 24.229 5.4.5.1.2):");
+    writeln!(out, "{} {how}\n    next hop {}", paint.head(&title), printable(&bye.next_hop))?;
     let origins = Origins::new(calls, dialog, bye, to);
     let lines: Vec<(String, String)> = bye
         .message
