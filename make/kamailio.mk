@@ -23,7 +23,7 @@ STORE_USER   ?= kamailio
 # With -j: not before Kamailio is there.
 kamailio: $(if $(filter deps test demo,$(MAKECMDGOALS)),deps)
 	@tree=$$(KAMAILIO=$(KAMAILIO) scripts/kamailio-source $(KAMAILIO_SRC)) && mkdir -p target/kamailio && \
-	    $(MAKE) --no-print-directory build && \
+	    $(MAKE) --no-print-directory library && \
 	    $(MAKE) --no-print-directory target/kamailio/ims_release.so KAMAILIO_TREE="$$tree"
 
 # On a machine without Kamailio the library is installed all the same.

@@ -120,3 +120,36 @@ fn uninstall_leaves_nothing() {
     let left = run(command("find", [root.path()]).args(["-not", "-type", "d"]));
     assert_eq!(left, "");
 }
+
+#[cfg(feature = "cli")]
+#[test]
+fn the_command_is_installed_with_its_manual_and_completions() {
+    let root = tempfile::tempdir().expect("a directory for temporary files");
+    let make = |target: &str| {
+        run(command("make", [target, "PREFIX=/usr"])
+            .arg(format!("DESTDIR={}", root.path().display()))
+            .arg(format!("COMMAND={}", env!("CARGO_BIN_EXE_ims-release"))))
+    };
+    make("install-command");
+    let program = root.path().join("usr/bin/ims-release");
+    assert!(run(&mut command(program.to_str().expect("a plain path"), ["--version"])).starts_with("ims-release "));
+    for (file, text) in [
+        ("man/man1/ims-release.1", ".TH IMS-RELEASE 1"),
+        ("bash-completion/completions/ims-release", "--own-exact"),
+        ("zsh/site-functions/_ims-release", "#compdef ims-release"),
+        ("fish/vendor_completions.d/ims-release.fish", "own-exact"),
+    ] {
+        let text_of_file = std::fs::read_to_string(root.path().join("usr/share").join(file)).expect(file);
+        assert!(text_of_file.contains(text), "{file}");
+    }
+    make("uninstall-command");
+    assert_eq!(run(command("find", [root.path()]).args(["-not", "-type", "d"])), "");
+}
+
+#[test]
+fn the_static_library_holds_nothing_of_the_command() {
+    let names = run(command("nm", ["--defined-only", "--demangle"]).arg(libraries().join("libims_release.a")));
+    for crate_name in ["clap_builder::", "serde_json::", "etherparse::", "pcap_parser::"] {
+        assert!(!names.contains(crate_name), "{crate_name}");
+    }
+}

@@ -391,3 +391,20 @@ fn a_branch_of_another_request_does_not_count() {
     assert_eq!(report["dialogs"].as_array().map(Vec::len), Some(1));
     assert_eq!(report["dialogs"][0]["called"]["cseq"], 136);
 }
+
+#[test]
+fn a_damaged_capture_does_no_harm() {
+    let (requests, replies) = Connection::new().segments(300);
+    let fragments = udp_fragments(there_6(), 5, 256, BASE.request("INFO", 131, "").as_bytes());
+    let packets: Vec<Vec<u8>> = requests.into_iter().chain(replies).chain(fragments).collect();
+    let frames = frames(Link::Ethernet, &packets);
+    let whole = pcapng(&[Link::Ethernet], &frames.iter().map(|frame| (0, frame.clone())).collect::<Vec<_>>());
+    for capture in [whole, pcap(Link::Ethernet, &frames, false)] {
+        for at in (0..capture.len()).step_by(29) {
+            let mut damaged = capture.clone();
+            damaged[at] ^= 0x55;
+            let said = run(&["plan", "--serves", "calling", "--own", plan_support::OWN, "-"], &damaged);
+            assert!(matches!(said.status, 0 | 1) && !said.err.contains("panicked"), "{at}: {}", said.err);
+        }
+    }
+}

@@ -20,6 +20,10 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Prints for each dialog in a capture the two BYEs that would release it
+    ///
+    /// Reads SIP messages and prints for each dialog in them the two BYEs of 3GPP TS 24.229 5.4.5.1.2 as they would
+    /// leave now, where each goes and why. Nothing is sent.
+    #[command(after_long_help = AFTER)]
     Plan(Plan),
     /// Prints the manual page
     Man,
@@ -30,12 +34,8 @@ pub enum Command {
     },
 }
 
-/// Prints for each dialog in a capture the two BYEs that would release it
-///
-/// Reads SIP messages and prints for each dialog in them the two BYEs of 3GPP TS 24.229 5.4.5.1.2 as they would leave
-/// now, where each goes and why. Nothing is sent.
+/// What `plan` is given.
 #[derive(Debug, Args)]
-#[command(after_long_help = AFTER)]
 pub struct Plan {
     /// Captures (pcap, pcapng) or text files of SIP messages; - is standard input
     ///
@@ -142,6 +142,8 @@ without Via; where it is not UTF-8 it is null and request_base64 holds it. The o
 frames, from 1, in a capture; of a message in several TCP segments it is the first frame.
 
 Exit status: 0 when all files were read, 1 when one could not be, 2 when the command line is wrong.
+
+Other commands: `ims-release man` prints this page for man, `ims-release completions SHELL` the completions for a shell.
 
 Example: ims-release plan --serves calling --own sip:scscf1.home1.net --cause 402 --text 'Credit is gone' call.pcap";
 

@@ -7,25 +7,21 @@ use clap_complete::Shell;
 
 use crate::arguments::grammar;
 
-/// One page with all that `plan` can do.
+/// One page, and that of `plan`: the other commands are there to install it.
 pub fn page(out: &mut dyn Write) -> io::Result<()> {
     let mut grammar = grammar();
     grammar.build();
-    let main = clap_mangen::Man::new(grammar.clone()).title("IMS-RELEASE").manual("ims_release");
+    // As it is typed.
+    let name = "ims-release plan";
+    let plan = grammar.find_subcommand("plan").cloned().unwrap_or_default().name(name).bin_name(name);
+    let main = clap_mangen::Man::new(grammar).title("IMS-RELEASE").manual("ims_release");
+    let plan = clap_mangen::Man::new(plan);
     main.render_title(out)?;
     main.render_name_section(out)?;
-    main.render_synopsis_section(out)?;
-    main.render_description_section(out)?;
-    main.render_subcommands_section(out)?;
-    if let Some(plan) = grammar.find_subcommand("plan") {
-        // Its name with that of the command, as it is typed.
-        let plan = plan.clone().name("ims-release plan").bin_name("ims-release plan");
-        let plan = clap_mangen::Man::new(plan);
-        plan.render_synopsis_section(out)?;
-        plan.render_description_section(out)?;
-        plan.render_options_section(out)?;
-        plan.render_extra_section(out)?;
-    }
+    plan.render_synopsis_section(out)?;
+    plan.render_description_section(out)?;
+    plan.render_options_section(out)?;
+    plan.render_extra_section(out)?;
     main.render_version_section(out)
 }
 
