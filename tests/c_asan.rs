@@ -23,12 +23,15 @@ fn library() -> &'static Path {
     LIBRARY.get_or_init(|| {
         let target = libraries().ancestors().nth(2).expect("target/debug/deps").join("asan");
         let cargo = std::env::var("CARGO").expect("cargo runs the tests");
-        run(command(&cargo, ["build", "--quiet", "--locked", "-p", "ims_release", "--lib", "--target", TARGET])
-            .arg("--target-dir")
-            .arg(&target)
-            .env("RUSTC_BOOTSTRAP", "1")
-            .env("RUSTFLAGS", "-Zsanitizer=address")
-            .env_remove("CARGO_ENCODED_RUSTFLAGS"));
+        run(command(
+            &cargo,
+            ["build", "--quiet", "--locked", "-p", "ims_release", "--lib", "--no-default-features", "--target", TARGET],
+        )
+        .arg("--target-dir")
+        .arg(&target)
+        .env("RUSTC_BOOTSTRAP", "1")
+        .env("RUSTFLAGS", "-Zsanitizer=address")
+        .env_remove("CARGO_ENCODED_RUSTFLAGS"));
         target.join(TARGET).join("debug")
     })
 }

@@ -267,10 +267,10 @@ pub unsafe extern "C" fn ims_release_registry_open(config: *const Config, regist
         .map_err(|error| refused(&error.into()))?;
         let or = |given: u32, default: u64| if given == 0 { default } else { given.into() };
         let settings = Settings {
-            keep_ended: false,
             own: &own,
             deadline: or(c.deadline_ms, 60_000),
             early_lifetime: or(c.early_lifetime_s, 300) * 1_000,
+            ..Settings::default()
         };
         let callback = c.ended.map(|ended| Callback { ended, env: c.env });
         let ended = move |ended: &registry::Ended<'_>| {

@@ -68,7 +68,7 @@ fn ip(ends: Ends, protocol: u8, payload: &[u8], fragment: Option<(u32, u16, bool
     match (ends.from.0, ends.to.0) {
         (V4(from), V4(to)) => {
             let (identification, offset, more) = fragment.unwrap_or((7, 0, false));
-            let bits = offset / 8 | if more { 0x2000 } else { 0 };
+            let bits = (offset / 8) | if more { 0x2000 } else { 0 };
             let mut packet = vec![0x45, 0];
             packet.extend(((payload.len() + 20) as u16).to_be_bytes());
             packet.extend((identification as u16).to_be_bytes());
