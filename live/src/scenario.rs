@@ -308,9 +308,7 @@ impl Script {
         let mut route = self.own_entries();
         route.extend(self.called.hop.clone());
         let target = crate::message::uri_of(&self.called.contact);
-        // Of many calls the proxy may overtake one INVITE by another: then the called user's SIPp counts them otherwise.
-        let to = self.called.identity.replace(";tag=b-[call_number]", "[peer_tag_param]");
-        let side = Side { user, from: &user.identity, to: &to, target, route };
+        let side = Side { user, from: &user.identity, to: &self.called.identity, target, route };
         if self.acknowledge_after > 0 {
             pause(&mut xml, self.acknowledge_after);
         }

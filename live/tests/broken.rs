@@ -92,15 +92,19 @@ fn broken(peer: SocketAddr, proxy: SocketAddr) -> Vec<Vec<u8>> {
     all
 }
 
+/// The tags of the first call of a pair of SIPp.
+const TAGS: [&str; 2] = ["a-1", "b"];
+
 /// Broken requests inside a live dialog, from a peer to itself, with a CSeq that was used already.
 fn broken_within(peer: SocketAddr, proxy: SocketAddr, call_id: &str) -> Vec<Vec<u8>> {
+    let [from, to] = TAGS;
     let mut all = Vec::new();
     for (index, name) in HEADERS.iter().enumerate() {
         for (number, value) in VALUES.iter().enumerate() {
             let update = format!(
                 "UPDATE sip:x@{peer} SIP/2.0\r\nVia: SIP/2.0/UDP {peer};branch=z9hG4bKwithin{index}x{number}\r\n\
-                 Route: <sip:{proxy};lr>\r\nFrom: \"Alice\" <sip:alice@home1.net>;tag=a-1\r\n\
-                 To: \"Bob\" <sip:bob@home1.net>;tag=b-1\r\nCall-ID: {call_id}\r\nCSeq: 101 UPDATE\r\n\
+                 Route: <sip:{proxy};lr>\r\nFrom: \"Alice\" <sip:alice@home1.net>;tag={from}\r\n\
+                 To: \"Bob\" <sip:bob@home1.net>;tag={to}\r\nCall-ID: {call_id}\r\nCSeq: 101 UPDATE\r\n\
                  Contact: <sip:evil@{peer}>\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n"
             );
             all.push(with(&update, name, value).into_bytes());
@@ -128,6 +132,10 @@ fn garbage_stops_no_call() -> Trial {
         for message in broken_within(peer.address(), host.address(), &before_call_id) {
             peer.send(host.address(), &message)?;
         }
+        // Else they were of no call, and showed nothing.
+        let tags = [&before.script.calling.identity, &before.script.called.identity]
+            .map(|identity| live::evidence::tag(identity).unwrap_or_default().replace("[call_number]", "1"));
+        check(tags == TAGS, || format!("the tags of a call are {tags:?}"))?;
     }
     let ours = host.lines().iter().filter(|line| line.get("ours") == "1").count();
     check(ours == 0, || format!("{ours} broken messages count as ours\n{}", host.log()))?;
