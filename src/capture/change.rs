@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What a message does to the stored information (RFC 3261 12, 13.2.2.4; RFC 3311; RFC 6141): the initial INVITE and
-//! its replies make a record, requests inside the dialog and their replies change it.
+//! What a message does to the stored information (RFC 3261 12, 13.2.2.4; RFC 3311; RFC 5057; RFC 6141): the initial
+//! INVITE and its replies make a record, requests inside the dialog and their replies change it.
+//!
+//! Messages may come twice (sent again, or seen as they came in and as they went out), late, or before what they answer:
+//! the first copy counts, a number never goes back, and a reply tells that its request was sent.
 
 use crate::dialog::User;
 use crate::message::StartLine;
 
 use super::read::Captured;
-use super::record::{Party, Pending, Record, Roles, Stage};
+use super::record::{Party, Pending, Record, Refreshes, Roles, Stage};
 
 /// What a request inside a dialog, or the reply to one, does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -51,17 +54,18 @@ pub fn invite<'a>(message: &'a Captured<'_>, roles: Roles) -> Record<'a> {
         calling: Party {
             contact: message.contact.as_deref().unwrap_or_default(),
             session_id: message.session_id,
-            refreshed: None,
-            pending: None,
+            ..Party::default()
         },
         called: Party::default(),
         record_route: b"",
+        branch: &message.branch,
     }
 }
 
 /// An INVITE with the Call-ID and From tag of one that is known: sent again after a challenge it has a higher CSeq and
-/// takes its place; back from an application server it adds the user that is served on this pass, and its values count
-/// only where they are those of the calling user's pass. `None`: a retransmission, nothing changes.
+/// takes its place. Back from an application server (a spiral, RFC 3261 6) it is the same call: it adds the user that is
+/// served on this pass, and its values count only where they are those of the calling user's pass, of several passes for
+/// one user the first. `None`: a retransmission, or the INVITE as it went out; nothing changes.
 pub fn invite_again<'a>(known: &Record<'a>, message: &'a Captured<'_>, roles: Roles) -> Option<Record<'a>> {
     let again = invite(message, known.roles | roles);
     if message.cseq > known.invite_cseq {
@@ -87,6 +91,7 @@ pub fn early<'a>(invite: &Record<'a>, reply: &'a Captured<'_>) -> Record<'a> {
             session_id: reply.session_id,
             ..Party::default()
         },
+        branch: &reply.branch,
         ..*invite
     }
 }
@@ -107,7 +112,7 @@ pub fn answered<'a>(
         (Some(invite), None) => invite,
         (None, None) => return None,
     };
-    let refreshed = base.calling.refreshed.map_or(reply.cseq, |cseq| cseq.max(reply.cseq));
+    let committed = Some(reply.cseq).max(base.calling.by_invite.committed);
     let session_id = match (reply.session_id, early) {
         (b"", Some(early)) => early.called.session_id,
         (id, _) => id,
@@ -119,7 +124,7 @@ pub fn answered<'a>(
         answered: now,
         to: &reply.to,
         to_tag: reply.called_tag_at(),
-        calling: Party { refreshed: Some(refreshed), ..base.calling },
+        calling: Party { by_invite: Refreshes { committed, ..base.calling.by_invite }, ..base.calling },
         called: Party {
             contact: reply.contact.as_deref().unwrap_or_default(),
             session_id,
@@ -130,17 +135,17 @@ pub fn answered<'a>(
     })
 }
 
-/// What a request inside the dialog does; `sender` is who sent it.
+/// What a request inside the dialog does; `sender` is who sent it. An ACK that overtakes the 2xx is remembered where an
+/// early dialog is there to remember it; else a release waits as if it were lost.
 pub fn request<'a>(dialog: &Record<'a>, sender: User, message: &'a Captured<'_>) -> Change<'a> {
     let counts = counts(message);
     let (record, signal) = match message.method {
         b"ACK" => {
-            let first = dialog.stage == Stage::Confirmed && sender == User::Calling;
-            let acknowledged = first && message.cseq == dialog.invite_cseq;
+            let acknowledged = sender == User::Calling && message.cseq == dialog.invite_cseq;
             (None, if acknowledged { Signal::Acknowledged } else { Signal::None })
         }
         b"BYE" => (None, Signal::Ending),
-        b"INVITE" | b"UPDATE" => (refresh_wanted(dialog, sender, message), Signal::None),
+        method if refreshes(method) => (refresh_wanted(dialog, sender, message), Signal::None),
         _ => (None, Signal::None),
     };
     Change { counts, record, signal }
@@ -153,7 +158,7 @@ pub fn reply<'a>(dialog: &Record<'a>, sender: User, message: &'a Captured<'_>) -
         StartLine::Request { .. } => return Change::default(),
     };
     let (record, signal) = match (message.method, code) {
-        (b"INVITE" | b"UPDATE", 200..=299) => (refreshed(dialog, sender, message, true), Signal::None),
+        (method, 200..=299) if refreshes(method) => (refreshed(dialog, sender, message, true), Signal::None),
         // RFC 6141 4.4: a reliable provisional reply commits the Contacts, even if the re-INVITE fails in the end.
         (b"INVITE", 101..=199) if message.reliable => (refreshed(dialog, sender, message, false), Signal::None),
         (b"BYE", 200..=299 | 408 | 481) => (None, Signal::Ended),
@@ -161,6 +166,13 @@ pub fn reply<'a>(dialog: &Record<'a>, sender: User, message: &'a Captured<'_>) -
         _ => (None, Signal::None),
     };
     Change { counts: counts(message), record, signal }
+}
+
+/// Whether the method is a target refresh request inside a dialog: INVITE (RFC 3261 12.2), UPDATE (RFC 3311 5.1), and of
+/// the usages that may share the dialog SUBSCRIBE, NOTIFY and REFER (RFC 5057 5.4). INFO, PRACK, OPTIONS, MESSAGE, BYE
+/// and ACK never are.
+fn refreshes(method: &[u8]) -> bool {
+    matches!(method, b"INVITE" | b"UPDATE" | b"SUBSCRIBE" | b"NOTIFY" | b"REFER")
 }
 
 /// The CSeq that counts. A reply says that its request was sent, even where that was not seen.
@@ -185,34 +197,72 @@ impl<'a> Record<'a> {
     }
 }
 
-/// A re-INVITE or UPDATE keeps its new Contact aside until its 2xx.
-fn refresh_wanted<'a>(dialog: &Record<'a>, sender: User, message: &'a Captured<'_>) -> Option<Record<'a>> {
-    let contact = message.contact.as_deref()?;
-    let (own, other) = dialog.parties(sender);
-    let late = own.refreshed.is_some_and(|cseq| message.cseq <= cseq)
-        || own.pending.is_some_and(|pending| message.cseq <= pending.cseq);
-    if late || contact == own.contact {
-        return None;
+impl<'a> Party<'a> {
+    fn refreshes(&mut self, method: &[u8]) -> &mut Refreshes<'a> {
+        if method == b"INVITE" { &mut self.by_invite } else { &mut self.by_other }
     }
-    let pending = Some(Pending { cseq: message.cseq, contact });
-    Some(dialog.with_parties(sender, Party { pending, ..own }, other))
+
+    /// CSeq of the last request of this user, of either kind, whose Contact is the target.
+    fn target_of(&self) -> Option<u32> {
+        self.by_invite.committed.max(self.by_other.committed)
+    }
+
+    /// Whether a new Contact waits for its 2xx.
+    fn waits(&self) -> bool {
+        let waits = |r: &Refreshes<'_>| r.pending.is_some_and(|pending| Some(pending.cseq) > r.committed);
+        waits(&self.by_invite) || waits(&self.by_other)
+    }
 }
 
-/// The Contacts of a request and its reply become the targets.
+/// A target refresh request keeps its Contact aside until its 2xx; without one it leaves the target as it is. One that
+/// cannot be used is kept too: it marks the leg.
+fn refresh_wanted<'a>(dialog: &Record<'a>, sender: User, message: &'a Captured<'_>) -> Option<Record<'a>> {
+    let contact = message.contact.as_deref()?;
+    let (mut own, other) = dialog.parties(sender);
+    let (waits, target_of) = (own.waits(), own.target_of());
+    let known = *own.refreshes(message.method);
+    let overtaken = Pending { cseq: message.cseq, contact: b"" };
+    if known.committed == Some(message.cseq) && known.pending == Some(overtaken) {
+        // Its 2xx was seen before it.
+        own.refreshes(message.method).pending = None;
+        if target_of == Some(message.cseq) {
+            own.contact = contact;
+        }
+    } else {
+        let late = known.committed.max(known.pending.map(|pending| pending.cseq)) >= Some(message.cseq);
+        if late || (contact == own.contact && !waits) {
+            return None;
+        }
+        own.refreshes(message.method).pending = Some(Pending { cseq: message.cseq, contact });
+    }
+    Some(dialog.with_parties(sender, own, other))
+}
+
+/// The Contacts of a request and its reply become the targets. The sender's is that of its request with the highest
+/// CSeq: an UPDATE within a re-INVITE is newer than the re-INVITE, whichever is answered first.
 fn refreshed<'a>(dialog: &Record<'a>, sender: User, message: &'a Captured<'_>, finally: bool) -> Option<Record<'a>> {
     let (mut own, mut other) = dialog.parties(sender);
-    if own.refreshed.is_some_and(|cseq| message.cseq <= cseq) {
+    let newest = own.target_of() < Some(message.cseq);
+    let Refreshes { committed, pending } = own.refreshes(message.method);
+    if *committed >= Some(message.cseq) {
         return None;
     }
-    if let Some(pending) = own.pending.filter(|p| p.cseq == message.cseq) {
-        own.contact = pending.contact;
-        own.pending = None;
+    if finally {
+        *committed = Some(message.cseq);
+    }
+    match *pending {
+        Some(Pending { cseq, contact }) if cseq == message.cseq => {
+            *pending = None;
+            if newest {
+                own.contact = contact;
+            }
+        }
+        Some(Pending { cseq, .. }) if cseq > message.cseq => {}
+        _ if finally => *pending = Some(Pending { cseq: message.cseq, contact: b"" }),
+        _ => {}
     }
     if let Some(contact) = message.contact.as_deref() {
         other.contact = contact;
-    }
-    if finally {
-        own.refreshed = Some(message.cseq);
     }
     let changed = dialog.with_parties(sender, own, other);
     (changed != *dialog).then_some(changed)

@@ -12,4 +12,4 @@ mod read;
 mod record;
 
 pub use read::{Captured, Fault, Field, MAX_MESSAGE, Problem, Refused, read};
-pub use record::{Party, Pending, Record, Roles, Stage};
+pub use record::{Party, Pending, Record, Refreshes, Roles, Stage};

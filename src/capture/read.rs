@@ -3,15 +3,15 @@
 //!
 //! A message is refused for its start line, its framing, or a Call-ID, From, To or CSeq that is missing, doubled
 //! (RFC 4475 3.3.8) or unreadable. A Contact or Record-Route that cannot be used is no reason: it shows when a BYE that
-//! needs it is built.
+//! needs it is built. Octets above 127 are kept as they are, whatever alphabet they are of.
 
 use core::fmt;
 use std::borrow::Cow;
 
-use memchr::memchr3;
+use memchr::{memchr, memchr3};
 
 use crate::cseq;
-use crate::message::{self, Header, Message, Name, StartLine, name_addr, trim, unfold};
+use crate::message::{self, Header, Message, Name, StartLine, list, name_addr, trim, trim_folded, unfold};
 use crate::scan;
 
 /// Longest message that is read. A UDP datagram cannot be longer, and no SIP signalling over TCP is.
@@ -35,14 +35,19 @@ pub struct Captured<'a> {
     /// The method in CSeq; of a request also that of its first line.
     pub method: &'a [u8],
     /// The whole Contact value; `None` without one, empty where it cannot be a remote target (several rows, a control
-    /// character).
+    /// character). `*`, a list, `tel:` and whatever else is not one SIP or SIPS URI is kept, and is no remote target when a
+    /// BYE is built: it marks its leg.
     pub contact: Option<Cow<'a, [u8]>>,
-    /// The Record-Route rows, each but the last with a line feed behind it (no value holds one).
+    /// The Record-Route rows, each but the last with a line feed behind it (no value holds one). Rows and comma lists are
+    /// the same list (RFC 3261 7.3.1).
     pub record_route: Cow<'a, [u8]>,
     /// Whether a provisional reply is reliable (RSeq, RFC 3262).
     pub reliable: bool,
     /// The sender's UUID of Session-ID (RFC 7989); empty where there is none.
     pub session_id: &'a [u8],
+    /// Of an INVITE or a reply to one the branch of the topmost Via: it says to which pass of the INVITE a reply belongs
+    /// (RFC 3261 17.1.3, 17.2.3). Empty where there is none: such a reply belongs to all.
+    pub branch: Cow<'a, [u8]>,
 }
 
 impl Captured<'_> {
@@ -163,6 +168,7 @@ pub fn read(bytes: &[u8]) -> Result<Captured<'_>, Refused> {
     let mut reliable = false;
     let mut session_id = &b""[..];
     let mut content_length = None;
+    let mut via = None;
     let mut refused = None;
     // A message that cannot be cut is refused for that, whatever its headers say.
     let message = Message::parse_with(bytes, |header| {
@@ -196,7 +202,11 @@ pub fn read(bytes: &[u8]) -> Result<Captured<'_>, Refused> {
                 session_id = uuid(header.value);
                 Ok(())
             }
-            Name::Via | Name::Other => Ok(()),
+            Name::Via => {
+                via = via.or(Some(header.value));
+                Ok(())
+            }
+            Name::Other => Ok(()),
         };
         refused = refused.or(taken.err());
     })
@@ -245,10 +255,12 @@ pub fn read(bytes: &[u8]) -> Result<Captured<'_>, Refused> {
         record_route,
         reliable,
         session_id,
+        branch: via.filter(|_| cseq.method == b"INVITE").map_or(Cow::Borrowed(b""), branch),
     })
 }
 
-/// The length and where it is given first; a second one must be the same.
+/// The length and where it is given first; a second one must be the same. More octets than it tells are not of this
+/// message (RFC 3261 18.3), fewer are a message cut off.
 fn set_length(place: &mut Option<(usize, usize)>, header: Header<'_>) -> Result<(), Refused> {
     let refused = Refused { fault: Fault::ContentLength, offset: header.offset };
     let length = decimal(header.value).ok_or(refused)?;
@@ -283,7 +295,8 @@ impl<'a> Singles<'a> {
         }
     }
 
-    /// The value, unfolded, with what `check` finds in it.
+    /// The value, unfolded, with what `check` finds in it. A NUL or a CR that ends no line would break the BYE that
+    /// carries the value.
     fn get<T>(
         place: Option<Header<'a>>,
         field: Field,
@@ -332,6 +345,15 @@ fn one_line(value: &[u8]) -> Option<Cow<'_, [u8]>> {
 fn decimal(value: &[u8]) -> Option<usize> {
     let digits = !value.is_empty() && value.len() <= 9 && value.iter().all(u8::is_ascii_digit);
     digits.then(|| value.iter().fold(0, |n, d| n * 10 + usize::from(d - b'0')))
+}
+
+/// The branch of the first value of a Via row; one that folds make unreadable counts as none.
+fn branch(row: &[u8]) -> Cow<'_, [u8]> {
+    let Some(Ok(topmost)) = list::elements(row).next() else { return Cow::Borrowed(b"") };
+    let params = memchr(b';', topmost).map_or(&b""[..], |at| &topmost[at..]);
+    let params = name_addr::NameAddr { uri: b"", params, bracketed: false };
+    let branch = params.params().flatten().find(|p| trim_folded(p.name).eq_ignore_ascii_case(b"branch"));
+    unfold(branch.and_then(|p| p.value).map_or(b"", trim_folded))
 }
 
 /// RFC 7989 5: the sender's UUID stands first, 32 lower-case hex digits; anything else counts as unknown.
@@ -417,6 +439,22 @@ mod tests {
         assert_eq!(&*read.record_route, b"<sip:a;lr>, <sip:b;lr>\n<sip:c;lr>");
         assert_eq!(read.contact.as_deref(), Some(&b""[..]));
         assert_eq!(read.session_id, b"0123456789abcdef0123456789abcdef");
+    }
+
+    #[test]
+    fn the_branch_of_the_topmost_via_of_an_invite() {
+        for (line, branch) in [
+            ("Via: SIP/2.0/UDP a;x=\";branch=no\"\r\n ; Branch = z9hG4bK1 ;rport, SIP/2.0/UDP b;branch=2", "z9hG4bK1"),
+            ("v: SIP / 2.0 / UDP a;branch=1\r\nVia: SIP/2.0/UDP b;branch=2", "1"),
+            ("Via: SIP/2.0/UDP a, SIP/2.0/UDP b;branch=2", ""),
+            ("Via: SIP/2.0/UDP a;x=\"", ""),
+            ("X: ;branch=1", ""),
+        ] {
+            let message = with(&format!("{line}\r\nCSeq: 1 INVITE\r\n")).replace("UPDATE", "INVITE");
+            assert_eq!(&*read(message.as_bytes()).unwrap().branch, branch.as_bytes(), "{line}");
+            let message = message.replace("INVITE", "UPDATE");
+            assert_eq!(&*read(message.as_bytes()).unwrap().branch, b"", "{line}");
+        }
     }
 
     #[test]

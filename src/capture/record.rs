@@ -69,14 +69,24 @@ pub struct Party<'a> {
     pub contact: &'a [u8],
     /// The user's Session-ID UUID; empty where unknown.
     pub session_id: &'a [u8],
-    /// CSeq of this user's last INVITE or UPDATE that a 2xx has committed. A 2xx to an earlier one is a retransmission
-    /// and must not bring old targets back.
-    pub refreshed: Option<u32>,
-    /// A new Contact that waits for its 2xx.
+    /// This user's INVITEs.
+    pub by_invite: Refreshes<'a>,
+    /// Its other target refresh requests. One of each kind may be under way at a time (RFC 3261 14.1, RFC 3311 5.1).
+    pub by_other: Refreshes<'a>,
+}
+
+/// What one kind of request of one user has done to the targets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Refreshes<'a> {
+    /// CSeq of the last one that a 2xx has committed. A 2xx to an earlier one is a retransmission and must not bring old
+    /// targets back.
+    pub committed: Option<u32>,
+    /// A new Contact that waits for its 2xx; of the committed CSeq and empty: the 2xx was seen, and waits for the
+    /// request that it answers.
     pub pending: Option<Pending<'a>>,
 }
 
-/// The Contact of a re-INVITE or UPDATE without a 2xx yet.
+/// The Contact of a target refresh request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pending<'a> {
     /// CSeq of the request.
@@ -110,16 +120,19 @@ pub struct Record<'a> {
     pub called: Party<'a>,
     /// The Record-Route rows of the 2xx, divided by line feeds; empty before it.
     pub record_route: &'a [u8],
+    /// The branch of the topmost Via: of the INVITE as it was seen first, of an early dialog that of its reply. Empty
+    /// where there is none.
+    pub branch: &'a [u8],
 }
 
-const VERSION: u8 = 1;
-const TEXTS: usize = 10;
-const HEAD: usize = 32 + 2 * (TEXTS + 4);
+const VERSION: u8 = 2;
+const TEXTS: usize = 13;
+const NUMBERS: usize = 16;
+const LENGTHS: usize = NUMBERS + 4 * 2 * REFRESHES;
+const HEAD: usize = LENGTHS + 2 * (TEXTS + 4);
 
-const CALLING_REFRESHED: u8 = 1;
-const CALLED_REFRESHED: u8 = 1 << 1;
-const CALLING_PENDING: u8 = 1 << 2;
-const CALLED_PENDING: u8 = 1 << 3;
+/// Kinds of refresh of both users; of each, one flag bit says that a CSeq is committed, one that a Contact is pending.
+const REFRESHES: usize = 4;
 
 impl<'a> Record<'a> {
     /// The calling user's tag; empty for an RFC 2543 peer.
@@ -166,9 +179,16 @@ impl<'a> Record<'a> {
             self.record_route,
             self.calling.session_id,
             self.called.session_id,
-            self.calling.pending.map_or(b"", |p| p.contact),
-            self.called.pending.map_or(b"", |p| p.contact),
+            self.branch,
+            self.calling.by_invite.pending.map_or(b"", |p| p.contact),
+            self.calling.by_other.pending.map_or(b"", |p| p.contact),
+            self.called.by_invite.pending.map_or(b"", |p| p.contact),
+            self.called.by_other.pending.map_or(b"", |p| p.contact),
         ]
+    }
+
+    fn refreshes(&self) -> [Refreshes<'a>; REFRESHES] {
+        [self.calling.by_invite, self.calling.by_other, self.called.by_invite, self.called.by_other]
     }
 
     /// Writes the record into `bytes` (what was there goes away), for a store; `TooLarge` above the limit of a dialog.
@@ -185,23 +205,12 @@ impl<'a> Record<'a> {
             Stage::Early => 2,
             Stage::Confirmed => 3,
         };
-        let flags = [
-            (self.calling.refreshed.is_some(), CALLING_REFRESHED),
-            (self.called.refreshed.is_some(), CALLED_REFRESHED),
-            (self.calling.pending.is_some(), CALLING_PENDING),
-            (self.called.pending.is_some(), CALLED_PENDING),
-        ];
-        let flags = flags.iter().filter(|(set, _)| *set).fold(0, |all, (_, flag)| all | flag);
+        let numbers = || self.refreshes().into_iter().flat_map(|r| [r.committed, r.pending.map(|p| p.cseq)]);
+        let flags = numbers().enumerate().fold(0, |all, (bit, number)| all | u8::from(number.is_some()) << bit);
         bytes.extend_from_slice(&[VERSION, stage, self.roles.0, flags]);
         bytes.extend_from_slice(&self.invite_cseq.to_le_bytes());
         bytes.extend_from_slice(&self.answered.to_le_bytes());
-        let numbers = [
-            self.calling.refreshed,
-            self.called.refreshed,
-            self.calling.pending.map(|p| p.cseq),
-            self.called.pending.map(|p| p.cseq),
-        ];
-        for number in numbers {
+        for number in numbers() {
             bytes.extend_from_slice(&number.unwrap_or_default().to_le_bytes());
         }
         // All fit 16 bits: the sum is below the limit.
@@ -226,7 +235,10 @@ impl<'a> Record<'a> {
         };
         let flags = head[3];
         let number = |at: usize| u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
-        let length = |index: usize| usize::from(u16::from_le_bytes([head[32 + 2 * index], head[33 + 2 * index]]));
+        let length = |index: usize| {
+            let at = LENGTHS + 2 * index;
+            usize::from(u16::from_le_bytes([head[at], head[at + 1]]))
+        };
         let mut texts = [&b""[..]; TEXTS];
         for (index, part) in texts.iter_mut().enumerate() {
             (*part, text) = text.split_at_checked(length(index))?;
@@ -243,14 +255,18 @@ impl<'a> Record<'a> {
             record_route,
             calling_id,
             called_id,
-            calling_new,
-            called_new,
+            branch,
+            pending @ ..,
         ] = texts;
         let tag = |index: usize, value: &[u8]| {
             let (start, end) = (length(index), length(index + 1));
             (start <= end && end <= value.len()).then_some((start, end))
         };
-        let present = |flag: u8, at: usize| (flags & flag != 0).then(|| number(at));
+        let present = |index: usize| (flags >> index & 1 == 1).then(|| number(NUMBERS + 4 * index));
+        let refreshes = |kind: usize| Refreshes {
+            committed: present(2 * kind),
+            pending: present(2 * kind + 1).map(|cseq| Pending { cseq, contact: pending[kind] }),
+        };
         Some(Self {
             stage,
             roles: Roles(head[2]),
@@ -264,16 +280,17 @@ impl<'a> Record<'a> {
             calling: Party {
                 contact: calling_contact,
                 session_id: calling_id,
-                refreshed: present(CALLING_REFRESHED, 16),
-                pending: present(CALLING_PENDING, 24).map(|cseq| Pending { cseq, contact: calling_new }),
+                by_invite: refreshes(0),
+                by_other: refreshes(1),
             },
             called: Party {
                 contact: called_contact,
                 session_id: called_id,
-                refreshed: present(CALLED_REFRESHED, 20),
-                pending: present(CALLED_PENDING, 28).map(|cseq| Pending { cseq, contact: called_new }),
+                by_invite: refreshes(2),
+                by_other: refreshes(3),
             },
             record_route,
+            branch,
         })
     }
 }
@@ -293,14 +310,19 @@ mod tests {
             to: b"<sip:c@d>;tag=22",
             from_tag: (14, 15),
             to_tag: (14, 16),
-            calling: Party { contact: b"<sip:a>", session_id: b"", refreshed: Some(0), pending: None },
+            calling: Party {
+                contact: b"<sip:a>",
+                by_invite: Refreshes { committed: Some(0), pending: None },
+                ..Party::default()
+            },
             called: Party {
                 contact: b"<sip:c>",
                 session_id: b"id",
-                refreshed: None,
-                pending: Some(Pending { cseq: 9, contact: b"<sip:n>" }),
+                by_invite: Refreshes { committed: None, pending: Some(Pending { cseq: 9, contact: b"<sip:n>" }) },
+                by_other: Refreshes { committed: Some(8), pending: Some(Pending { cseq: 8, contact: b"" }) },
             },
             record_route: b"<sip:p;lr>\n<sip:o;lr>",
+            branch: b"z9hG4bK1",
         }
     }
 

@@ -227,8 +227,8 @@ impl<S: Store> Registry<S> {
         }
         encode(&change::early(&invited, reply), &mut next)?;
         for _ in 0..TRIES {
-            let id = match self.store.insert(self.dialog_key(reply), &next, &self.new_words(reply, now, 0))? {
-                Insert::New(id) => id,
+            let (id, new) = match self.store.insert(self.dialog_key(reply), &next, &self.new_words(reply, now, 0))? {
+                Insert::New(id) => (id, true),
                 Insert::Exists(id) => {
                     let Some((stored, record)) = self.load(id, &mut known)? else { continue };
                     // An early dialog of the INVITE before the challenge; a confirmed one is past this reply.
@@ -237,12 +237,16 @@ impl<S: Store> Registry<S> {
                         continue;
                     }
                     self.count_cseq(id, User::Called, reply.cseq)?;
-                    self.touch(id, now, 0, if older { SeenWord::FADING | SeenWord::REFUSED } else { 0 })?;
-                    id
+                    let stale = SeenWord::FADING | SeenWord::REFUSED | SeenWord::ACKNOWLEDGED;
+                    self.touch(id, now, 0, if older { stale } else { 0 })?;
+                    (id, older)
                 }
             };
             if let Some(invite) = invite {
-                self.touch(invite, now, SeenWord::HAS_DIALOG, 0)?;
+                // Another branch of an INVITE that was refused on one: it has a future again.
+                let flags = SeenWord::from_word(self.store.word(invite, SEEN)?.unwrap_or_default());
+                let revived = new && !flags.has(SeenWord::FINAL);
+                self.touch(invite, now, SeenWord::HAS_DIALOG, if revived { SeenWord::FADING } else { 0 })?;
             }
             return Ok(seen(What::Early, id));
         }
@@ -265,6 +269,7 @@ impl<S: Store> Registry<S> {
                 return Ok(seen(What::Nothing, id));
             }
             let record = early.as_ref().map(|(_, record)| record);
+            let stored_cseq = record.map_or(reply.cseq, |record| record.invite_cseq);
             let Some(record) = change::answered(invited.as_ref(), record, reply, now / MILLIS) else {
                 return Ok(UNKNOWN);
             };
@@ -275,7 +280,9 @@ impl<S: Store> Registry<S> {
                         continue;
                     }
                     self.count_cseq(id, User::Called, reply.cseq)?;
-                    self.touch(id, now, SeenWord::CONFIRMED, SeenWord::FADING | SeenWord::REFUSED)?;
+                    // An ACK that was seen before this 2xx is one to it, unless it was for the INVITE before a challenge.
+                    let older = if stored_cseq < reply.cseq { SeenWord::ACKNOWLEDGED } else { 0 };
+                    self.touch(id, now, SeenWord::CONFIRMED, SeenWord::FADING | SeenWord::REFUSED | older)?;
                     id
                 }
                 _ => match self.store.insert(key, &next, &self.new_words(reply, now, SeenWord::CONFIRMED))? {
@@ -285,7 +292,7 @@ impl<S: Store> Registry<S> {
                 },
             };
             self.counters.add(&self.store, Counter::Confirmed);
-            self.fade(reply, Some(id), now);
+            self.fade(reply, Some(id), None, now);
             return Ok(seen(What::Confirmed, id));
         }
         Err(StoreError::Busy.into())
@@ -302,28 +309,63 @@ impl<S: Store> Registry<S> {
             return Ok(UNKNOWN);
         };
         let mut bytes = Vec::new();
+        let mut branch = None;
         if let Some(invite) = invite
             && let Some((_, record)) = self.load(invite, &mut bytes)?
-            && reply.cseq < record.invite_cseq
         {
-            return Ok(seen(What::Nothing, invite));
+            if reply.cseq < record.invite_cseq {
+                return Ok(seen(What::Nothing, invite));
+            }
+            // Its topmost Via is not that of the INVITE: it is on the way to the proxy, which may have other branches.
+            let apart = !reply.branch.is_empty() && !record.branch.is_empty() && record.branch != &*reply.branch;
+            branch = apart.then_some(&*reply.branch);
         }
-        self.fade(reply, None, now);
+        self.fade(reply, None, branch, now);
         Ok(seen(What::Refused, id))
     }
 
     /// The INVITE and its early dialogs have no future, short of a late 2xx of another branch (RFC 3261 13.2.2.4): out
     /// of the list now, swept after 64*T1. Where this fails they stay listed until their lifetime is over.
-    fn fade(&self, reply: &Captured<'_>, except: Option<Id>, now: u64) {
-        let mut fading = Vec::new();
+    ///
+    /// With a `branch` only that one was refused: its early dialogs have no future, nor has the INVITE if there are no
+    /// others.
+    fn fade(&self, reply: &Captured<'_>, except: Option<Id>, branch: Option<&[u8]>, now: u64) {
+        let mut siblings = Vec::new();
         let found = self.siblings(&reply.call_id, reply.from_tag(), except, |id, record| {
             if record.invite_cseq <= reply.cseq {
-                fading.push(id);
+                let refused = branch.is_none_or(|branch| record.branch.is_empty() || record.branch == branch);
+                siblings.push((id, record.stage, refused));
             }
         });
         let flags = if except.is_none() { SeenWord::FADING | SeenWord::REFUSED } else { SeenWord::FADING };
-        let faded = found.and_then(|_| fading.iter().try_for_each(|id| self.touch(*id, now, flags, 0)));
+        let faded = found.and_then(|_| self.fade_all(&siblings, flags, branch.is_none(), now));
         let _ = self.counted(faded);
+    }
+
+    fn fade_all(
+        &self,
+        siblings: &[(Id, Stage, bool)],
+        flags: u8,
+        finally: bool,
+        now: u64,
+    ) -> Result<(), RegistryError> {
+        let mut others = false;
+        for (id, _, refused) in siblings.iter().filter(|(_, stage, _)| *stage == Stage::Early) {
+            if *refused {
+                self.touch(*id, now, flags, 0)?;
+            } else {
+                let seen = self.store.word(*id, SEEN)?.map(SeenWord::from_word);
+                others |= seen.is_some_and(|seen| !seen.has(SeenWord::FADING));
+            }
+        }
+        for (id, ..) in siblings.iter().filter(|(_, stage, _)| *stage == Stage::Invite) {
+            match (finally, others) {
+                (true, _) => self.touch(*id, now, flags | SeenWord::FINAL, 0)?,
+                (false, false) => self.touch(*id, now, SeenWord::FADING, 0)?,
+                (false, true) => {}
+            }
+        }
+        Ok(())
     }
 
     fn dialog_key(&self, reply: &Captured<'_>) -> crate::store::Key {

@@ -81,7 +81,7 @@ impl<S: Store> Registry<S> {
         // Sent again after a refusal it has its future before it, and no dialog yet.
         let fresh = message.cseq > known.invite_cseq;
         self.count_cseq(id, User::Called, message.cseq)?;
-        self.touch(id, now, 0, if fresh { Seen::FADING | Seen::REFUSED | Seen::HAS_DIALOG } else { 0 })?;
+        self.touch(id, now, 0, if fresh { Seen::FADING | Seen::REFUSED | Seen::FINAL | Seen::HAS_DIALOG } else { 0 })?;
         Ok(Some(Tracked::Again(id)))
     }
 }

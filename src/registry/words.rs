@@ -75,6 +75,8 @@ impl Seen {
     pub const CONFIRMED: u8 = 1 << 4;
     /// Of what is fading: its INVITE was refused, which ends its early dialogs (RFC 3261 12.3).
     pub const REFUSED: u8 = 1 << 5;
+    /// Of an INVITE: its final reply is on the way to the calling user, no further branch will come.
+    pub const FINAL: u8 = 1 << 6;
 
     pub fn to_word(self) -> u64 {
         (self.at & SECONDS) << 8 | u64::from(self.flags)
@@ -120,7 +122,7 @@ mod tests {
 
     #[test]
     fn words_and_back() {
-        let seen = Seen { at: 1_800_000_000, flags: 0x1f };
+        let seen = Seen { at: 1_800_000_000, flags: 0x7f };
         assert_eq!(Seen::from_word(seen.to_word()), seen);
         let seen_loop = Loop { seen: true, answered: 699, millis: 999 };
         assert_eq!(Loop::from_word(seen_loop.to_word()), seen_loop);
