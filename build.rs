@@ -18,6 +18,7 @@ const INTERFACE: &[&str] = &[
     "dialog.rs",
     "release.rs",
     "bye.rs",
+    "message.rs",
     "registry.rs",
     "list.rs",
     "running.rs",

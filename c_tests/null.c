@@ -320,6 +320,25 @@ static void ignore(void *env, const ims_release_entry *entry)
     (void)entry;
 }
 
+static void messages(void **state)
+{
+    (void)state;
+    static const ims_release_str null = { NULL, 0 }, null_some = { NULL, 5 }, minus = { "x", -1 };
+    const char *broken = "BYE sip:b SIP/2.0\r\nFrom: <sip:a\r\nTo: <sip:b>\r\nCall-ID: c\r\nCSeq: 1 BYE\r\n\r\n";
+    size_t offset = 77;
+    assert_int_equal(ims_release_message_check(text_of(broken), NULL), IMS_RELEASE_NULL);
+    assert_int_equal(ims_release_message_check(null_some, &offset), IMS_RELEASE_ARGUMENT);
+    assert_int_equal(ims_release_message_check(minus, &offset), IMS_RELEASE_ARGUMENT);
+    assert_int_equal(offset, 77);
+    assert_int_equal(ims_release_message_check(text_of(broken), &offset), IMS_RELEASE_MESSAGE_FROM_UNREADABLE);
+    assert_int_equal(offset, 19);
+    assert_int_equal(ims_release_message_check(null, &offset), IMS_RELEASE_MESSAGE_START_LINE);
+    assert_int_equal(offset, 0);
+    offset = 77;
+    assert_int_equal(ims_release_message_check(text_of(MESSAGE_INVITE("c")), &offset), IMS_RELEASE_OK);
+    assert_int_equal(offset, 0);
+}
+
 static void registry(void **state)
 {
     (void)state;
@@ -479,7 +498,7 @@ int main(void)
         cmocka_unit_test(making_a_dialog),   cmocka_unit_test(structs_of_zeros),
         cmocka_unit_test(texts),             cmocka_unit_test(arrays),
         cmocka_unit_test(numbers_out_of_range), cmocka_unit_test(injection),
-        cmocka_unit_test(registry),
+        cmocka_unit_test(messages),          cmocka_unit_test(registry),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

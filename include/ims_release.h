@@ -834,6 +834,15 @@ ims_release_status ims_release_build(const struct ims_release_fields *fields,
                                      struct ims_release_bye *called,
                                      struct ims_release_bye *calling);
 
+// Reads one message, whole, as ims_release_registry_track() and _observe() do, and tells what they would say of its
+// form. It needs no registry and changes nothing.
+//
+// `*offset` is where the line begins that is wrong, in octets from the start of `message`: 0 where a header is missing,
+// and with IMS_RELEASE_OK. It is written with IMS_RELEASE_OK and with 200 to 299, else it is untouched.
+//
+// Consumes nothing. Errors: 1, 3, 200 to 299. From any thread, before and after a fork. No callback.
+ims_release_status ims_release_message_check(struct ims_release_str message, size_t *offset);
+
 // Opens a registry for `*registry`, which the caller owns and closes.
 //
 // The shared engine makes its files when they are missing, repairs what a killed process left, and takes dialogs and

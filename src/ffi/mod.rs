@@ -16,6 +16,7 @@ pub mod bye;
 pub mod dialog;
 pub mod list;
 pub mod log;
+pub mod message;
 pub mod registry;
 pub mod release;
 pub mod running;

@@ -176,7 +176,7 @@ pub(super) const fn of(error: Error) -> Status {
 }
 
 /// The number of what is wrong with a message.
-const fn of_fault(fault: Fault) -> Status {
+pub(super) const fn of_fault(fault: Fault) -> Status {
     match fault {
         Fault::StartLine => IMS_RELEASE_MESSAGE_START_LINE,
         Fault::HeaderLine => IMS_RELEASE_MESSAGE_HEADER_LINE,
