@@ -49,7 +49,12 @@ pub struct Shown {
 
 /// Runs a test with a fresh proxy over each engine.
 pub fn both(test: impl Fn(&Proxy)) {
-    test(&Proxy::over(Box::new(MemoryStore::new(900).unwrap())));
+    both_of("s", test);
+}
+
+/// The same with a proxy that knows its Record-Route entries by `host`.
+pub fn both_of(host: &str, test: impl Fn(&Proxy)) {
+    test(&Proxy::alone(host));
     let directory = tempfile::tempdir().unwrap();
     let config = SharedConfig {
         directory: directory.path(),
@@ -58,14 +63,19 @@ pub fn both(test: impl Fn(&Proxy)) {
         owner: None,
         log: &|level, text| println!("{level:?}: {text}"),
     };
-    test(&Proxy::over(Box::new(SharedStore::open(&config).unwrap())));
+    test(&Proxy::over(Box::new(SharedStore::open(&config).unwrap()), host));
 }
 
 impl Proxy {
-    fn over(store: Box<dyn Store>) -> Self {
+    /// A proxy whose store is its own memory.
+    pub fn alone(host: &str) -> Self {
+        Self::over(Box::new(MemoryStore::new(900).unwrap()), host)
+    }
+
+    fn over(store: Box<dyn Store>, host: &str) -> Self {
         let told = Arc::new(Mutex::new(Vec::new()));
         let tell = Arc::clone(&told);
-        let own = [Own::host(b"s", b"").unwrap()];
+        let own = [Own::host(host.as_bytes(), b"").unwrap()];
         let settings = Settings { own: &own, ..Settings::default() };
         let ended: OnEnded = Box::new(move |ended| {
             let name = name(ended.call_id, ended.from_tag, ended.to_tag);
@@ -117,6 +127,21 @@ impl Proxy {
         let first = observe();
         (1..self.copies.load(Relaxed)).for_each(|_| _ = observe());
         first
+    }
+
+    /// Hands in whole messages in their order, an initial INVITE as one to track, and says what the others were.
+    pub fn take(&self, serves: Serves, messages: &[impl AsRef<[u8]>]) -> Vec<Result<What, RegistryError>> {
+        let mut seen = Vec::new();
+        for message in messages.iter().map(AsRef::as_ref) {
+            match self.registry.track(message, serves, self.now()) {
+                Ok(Tracked::InDialog) | Err(RegistryError::NotAnInvite) => {
+                    seen.push(self.registry.observe(message, self.now()).map(|seen| seen.what));
+                }
+                Ok(_) => {}
+                Err(error) => seen.push(Err(error)),
+            }
+        }
+        seen
     }
 
     /// A call of these messages, divided by `; `: `OK` is the 2xx with its ACK, the first thing where none is. Gives its
