@@ -165,6 +165,21 @@ pub fn judge(bye: &[u8], from_tag: Option<&[u8]>, to_tag: Option<&[u8]>, cseq: u
     );
 }
 
+/// Feeds a BYE whose values may be outside their grammar to both parsers: one that accepts it must read from it what is
+/// known of the dialog.
+pub fn judge_read(bye: &[u8], call_id: &[u8], from_tag: &[u8], to_tag: &[u8], cseq: u32) {
+    let readings = oracle::read(bye);
+    for (name, reading) in [("sofia-sip", readings.sofia), ("libosip2", readings.osip)] {
+        if reading.refused.is_some() {
+            continue;
+        }
+        let text = |value: &[u8]| Some(String::from_utf8_lossy(value).into_owned()).filter(|value| !value.is_empty());
+        let read = (reading.method, reading.call_id, reading.from_tag, reading.to_tag, reading.cseq);
+        let known = (Some("BYE".into()), text(call_id), text(from_tag), text(to_tag), Some(cseq.to_string()));
+        assert_eq!(read, known, "{name} of {}", bye.escape_ascii());
+    }
+}
+
 fn str(bytes: &[u8]) -> &str {
     core::str::from_utf8(bytes).expect("the cases are ASCII")
 }

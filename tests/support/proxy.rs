@@ -47,6 +47,14 @@ pub struct Shown {
     pub all: String,
 }
 
+/// A BYE of a release, in octets.
+#[derive(Debug)]
+pub struct Raw {
+    pub message: Vec<u8>,
+    pub to: User,
+    pub cseq: u32,
+}
+
 /// Runs a test with a fresh proxy over each engine.
 pub fn both(test: impl Fn(&Proxy)) {
     both_of("s", test);
@@ -195,6 +203,22 @@ impl Proxy {
             called: started.called.map(|bye| built(bye, called, (from, to))),
             calling: started.calling.map(|bye| built(bye, calling, (to, from))),
         })
+    }
+
+    /// Starts a release whose BYEs may hold any octets; none where it is refused. They are for [`super::judge_read`].
+    pub fn start_raw(&self, id: Id) -> Vec<Raw> {
+        let [mut called, mut calling] = [(); 2].map(|()| vec![0; 65_536]);
+        let mut random = || Ok(u64::MAX);
+        let started = self.registry.start(id, &request(), self.now(), &mut random, &mut called, &mut calling);
+        let Ok(started) = started else { return Vec::new() };
+        let raw = |bye: Result<ims_release::registry::Bye, Error>, mut message: Vec<u8>, to| {
+            bye.ok().map(|bye| {
+                message.truncate(bye.encoded.length);
+                Raw { message, to, cseq: bye.cseq }
+            })
+        };
+        let byes = [raw(started.called, called, User::Called), raw(started.calling, calling, User::Calling)];
+        byes.into_iter().flatten().collect()
     }
 
     pub fn note(&self, id: Id, to: User, reply: Final) -> Noted {
