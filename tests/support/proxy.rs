@@ -62,7 +62,7 @@ pub fn both(test: impl Fn(&Proxy)) {
 
 /// The same with a proxy that knows its Record-Route entries by `host`.
 pub fn both_of(host: &str, test: impl Fn(&Proxy)) {
-    test(&Proxy::alone(host));
+    test(&Proxy::over(Box::new(MemoryStore::new(900).unwrap()), host));
     let directory = tempfile::tempdir().unwrap();
     let config = SharedConfig {
         directory: directory.path(),
@@ -75,9 +75,9 @@ pub fn both_of(host: &str, test: impl Fn(&Proxy)) {
 }
 
 impl Proxy {
-    /// A proxy whose store is its own memory.
+    /// A proxy for one call.
     pub fn alone(host: &str) -> Self {
-        Self::over(Box::new(MemoryStore::new(900).unwrap()), host)
+        Self::over(Box::new(MemoryStore::new(16).unwrap()), host)
     }
 
     fn over(store: Box<dyn Store>, host: &str) -> Self {
