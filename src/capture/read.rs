@@ -414,6 +414,11 @@ mod tests {
         assert_eq!(fault(&message.replace("x\r\n", "x\0y\r\n")), Fault::Header(Field::CallId, Problem::Unreadable));
         assert_eq!(fault(&message.replace("a@b>", "a@b>;x=\0")), Fault::Header(Field::From, Problem::Unreadable));
         assert_eq!(fault(&message.replace("c@d>", "c@d>;x=\ry")), Fault::Header(Field::To, Problem::Unreadable));
+        // At the ends of a value too, where line ends go away.
+        for value in ["\rx\r\n", "x\r\r\n", "\r\n \r x\r\n", "x\r\r\n \r\n"] {
+            let call_id = message.replace("x\r\n", value);
+            assert_eq!(fault(&call_id), Fault::Header(Field::CallId, Problem::Unreadable), "{value:?}");
+        }
         let contact = with("CSeq: 1 UPDATE\r\nContact: <sip:a@\0b>\r\n");
         assert_eq!(read(contact.as_bytes()).unwrap().contact.as_deref(), Some(&b""[..]));
     }

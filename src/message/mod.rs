@@ -255,8 +255,10 @@ pub fn unfold(value: &[u8]) -> Cow<'_, [u8]> {
         return Cow::Borrowed(value);
     }
     let mut text = Vec::with_capacity(value.len());
+    let last = value.iter().filter(|b| **b == b'\n').count();
     for (index, line) in value.split(|b| *b == b'\n').enumerate() {
-        let line = trim(line.strip_suffix(b"\r").unwrap_or(line));
+        // The CR of a CRLF; behind the last line there is none.
+        let line = trim(line.strip_suffix(b"\r").filter(|_| index < last).unwrap_or(line));
         if index > 0 && !line.is_empty() {
             text.push(b' ');
         }
@@ -267,27 +269,21 @@ pub fn unfold(value: &[u8]) -> Cow<'_, [u8]> {
 
 /// Without blanks and tabs at both ends.
 pub fn trim(text: &[u8]) -> &[u8] {
-    trim_by(text, |b| matches!(b, b' ' | b'\t'))
-}
-
-/// Without blanks, tabs and line ends at both ends.
-pub(crate) fn trim_folded(text: &[u8]) -> &[u8] {
-    trim_by(text, |b| matches!(b, b' ' | b'\t' | b'\r' | b'\n'))
-}
-
-fn trim_by(text: &[u8], blank: impl Fn(u8) -> bool) -> &[u8] {
     let mut text = text;
-    while let [first, rest @ ..] = text {
-        if !blank(*first) {
-            break;
-        }
+    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = text {
         text = rest;
     }
-    while let [rest @ .., last] = text {
-        if !blank(*last) {
-            break;
-        }
-        text = rest;
+    text
+}
+
+/// Without blanks, tabs and line ends at both ends. A CR alone ends no line, and stays.
+pub(crate) fn trim_folded(text: &[u8]) -> &[u8] {
+    let mut text = trim(text);
+    while let Some(rest) = text.strip_prefix(b"\n").or_else(|| text.strip_prefix(b"\r\n")) {
+        text = trim(rest);
+    }
+    while let Some(rest) = text.strip_suffix(b"\n") {
+        text = trim(rest.strip_suffix(b"\r").unwrap_or(rest));
     }
     text
 }
