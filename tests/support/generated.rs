@@ -82,8 +82,9 @@ pub fn octets() -> impl Strategy<Value = Vec<u8>> {
 pub fn unfolded(value: &[u8]) -> Vec<u8> {
     let blank = |octet: &u8| matches!(octet, b' ' | b'\t');
     let mut text: Vec<u8> = Vec::new();
-    for line in value.split(|octet| *octet == b'\n') {
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
+    let lines: Vec<&[u8]> = value.split(|octet| *octet == b'\n').collect();
+    for (index, line) in lines.iter().enumerate() {
+        let line = if index + 1 < lines.len() { line.strip_suffix(b"\r").unwrap_or(line) } else { line };
         let start = line.iter().position(|octet| !blank(octet)).unwrap_or(line.len());
         let end = line.iter().rposition(|octet| !blank(octet)).map_or(start, |last| last + 1);
         if !text.is_empty() && start < end {
