@@ -182,8 +182,10 @@ fn all_three_agree_on_the_messages_of_the_data() {
     let mut counts = Vec::new();
     for folder in ["rfc4475", "rfc5118", "volte"] {
         let files = fs::read_dir(root.join(folder)).unwrap().map(|entry| entry.unwrap().path());
-        let messages: Vec<Vec<u8>> =
-            files.filter(|path| path.extension().is_some()).map(|path| fs::read(path).unwrap()).collect();
+        let messages: Vec<Vec<u8>> = files
+            .filter(|path| path.extension().is_some_and(|kind| kind != "md"))
+            .map(|path| fs::read(path).unwrap())
+            .collect();
         counts.push((messages.len(), messages.iter().filter(|message| agree(message)).count()));
     }
     assert_eq!(counts, [(49, 26), (12, 9), (26, 12)]);

@@ -123,7 +123,7 @@ fn the_call_of_the_volte_messages() {
     let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/volte");
     let mut names: Vec<_> =
         std::fs::read_dir(directory).expect("messages").map(|f| f.expect("a file").path()).collect();
-    names.retain(|name| name.extension().is_some_and(|extension| extension == "sip"));
+    names.retain(|name| name.to_str().is_some_and(|name| name.contains("_call_")));
     names.sort();
     let messages: Vec<Vec<u8>> = names.iter().map(|name| std::fs::read(name).expect("a message")).collect();
     let own = "sip:[2409:8015:8029:9:ffff::21]:5062";
