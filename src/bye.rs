@@ -9,7 +9,8 @@ use crate::dialog::{BYE, MAX_FORWARDS_REASON, Parties, VERSION};
 use crate::digits::{decimal_len, put_decimal};
 use crate::error::Error;
 use crate::message::name_addr::Tag;
-use crate::release::Leg;
+use crate::out::Out;
+use crate::release::{Leg, UDP};
 
 /// A request above this size goes over TCP where the path MTU is not known (RFC 3261 18.1.1).
 pub const LARGE: usize = 1300;
@@ -40,96 +41,100 @@ pub struct Encoded {
 }
 
 const VIA: &[u8] = b"Via: SIP/2.0/";
+const BLANK: &[u8] = b" ";
 const ROUTE: &[u8] = b"Route: ";
 const LINE_END: &[u8] = b"\r\n";
 const END: &[u8] = b" BYE\r\nContent-Length: 0\r\n\r\n";
 
-/// Writes into a buffer that is just large enough.
-struct Out<'b> {
+/// Where the blocks of a written BYE begin; all else lies at a known place behind one of them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Marks {
+    /// Length of the message.
     length: usize,
-    rest: &'b mut [u8],
-}
-
-impl Out<'_> {
-    /// Octets so far.
-    #[inline(always)]
-    fn at(&self) -> usize {
-        self.length - self.rest.len()
-    }
-
-    #[inline(always)]
-    fn take(&mut self, length: usize) -> &mut [u8] {
-        let (here, rest) = core::mem::take(&mut self.rest).split_at_mut(length);
-        self.rest = rest;
-        here
-    }
-
-    #[inline(always)]
-    fn put(&mut self, bytes: &[u8]) {
-        self.take(bytes.len()).copy_from_slice(bytes);
-    }
+    /// The Route line, or what comes without it.
+    headers: usize,
+    /// The From line.
+    parties: usize,
 }
 
 impl Leg<'_> {
     /// The length of the whole message.
     #[inline]
     pub fn encoded_len(&self) -> usize {
-        let via = self
-            .via()
-            .map_or(0, |(transport, sent_by, end)| VIA.len() + transport.len() + 1 + sent_by.len() + end.len());
+        let via = self.via().map_or(0, |(via, end)| {
+            let transport = via.transport.unwrap_or(UDP);
+            VIA.len() + transport.len() + BLANK.len() + via.sent_by.len() + end.len()
+        });
         let headers = self.request.headers.iter().map(|header| header.len() + LINE_END.len()).sum::<usize>();
-        let route = if self.way.has_routes { ROUTE.len() } else { 0 };
         let reason = self.request.reason.encoded_len() + LINE_END.len();
-        self.prepared.len(self.way) + via + route + reason + headers + decimal_len(self.cseq) + END.len()
+        self.prepared.len(self.way) + via + self.route_len() + reason + headers + decimal_len(self.cseq) + END.len()
     }
 
     /// Writes the message into `buffer`. A buffer that is too small stays as it is: ask [`Leg::encoded_len`] first.
-    #[inline]
     pub fn encode_into(&self, buffer: &mut [u8]) -> Result<Encoded, Error> {
+        Ok(self.parts(&self.write_into(buffer)?))
+    }
+
+    /// The same without telling yet where all parts lie.
+    #[inline]
+    pub(crate) fn write_into(&self, buffer: &mut [u8]) -> Result<Marks, Error> {
         let length = self.encoded_len();
         let rest = buffer.get_mut(..length).ok_or(Error::BufferTooSmall)?;
         // All that writes is inlined, so that this lives in registers.
-        let mut out = Out { length, rest };
+        let mut out = Out::new(rest);
 
         out.put(self.prepared.request_line(self.way));
-        let request_uri = BYE.len()..out.at() - VERSION.len();
-        if let Some((transport, sent_by, end)) = self.via() {
+        if let Some((via, end)) = self.via() {
             out.put(VIA);
-            out.put(transport);
-            out.put(b" ");
-            out.put(sent_by);
+            match via.transport {
+                Some(transport) => out.put(transport),
+                None => out.put(UDP),
+            }
+            out.put(BLANK);
+            out.put(via.sent_by);
             out.put(end);
         }
-
         let headers = out.at();
         if self.way.has_routes {
             out.put(ROUTE);
         }
-        let routes = out.at();
         out.put(self.prepared.routes(self.way));
-        let route = headers..out.at() - MAX_FORWARDS_REASON.len();
-        self.request.reason.encode(|piece| out.put(piece));
+        self.request.reason.encode(&mut out);
         out.put(LINE_END);
         let parties = self.put_further_and_parties(&mut out);
         put_decimal(self.cseq, out.take(decimal_len(self.cseq)));
         out.put(END);
-        debug_assert!(out.rest.is_empty(), "the length was right");
+        debug_assert!(out.is_full(), "the length was right");
+        Ok(Marks { length, headers, parties })
+    }
 
+    /// Where the parts of the message lie that was written with these marks.
+    #[inline(always)]
+    pub(crate) fn parts(&self, marks: &Marks) -> Encoded {
+        let &Marks { length, headers, parties } = marks;
+        let request_uri = BYE.len()..self.prepared.request_line_len(self.way) - VERSION.len();
+        let routes = headers + self.route_len();
         let Parties { from, from_tag, to, to_tag, call_id } = self.prepared.parties();
         let (from, to) = (from.behind(parties), to.behind(parties));
         let behind = |start: usize, tag: &Option<Tag>| tag.map(|tag| (start + tag.semicolon, start + tag.start));
-        Ok(Encoded {
+        Encoded {
             length,
             next_hop: self.way.next_hop.map_or(request_uri.clone(), |uri| uri.behind(routes)),
             request_uri,
-            route,
+            route: headers..routes + self.prepared.routes_len(self.way) - MAX_FORWARDS_REASON.len(),
             headers: headers..parties,
             from_tag: behind(from.start, from_tag),
             to_tag: behind(to.start, to_tag),
             from,
             to,
             call_id: call_id.behind(parties),
-        })
+        }
+    }
+
+    /// Length of the name before the routes.
+    #[inline(always)]
+    fn route_len(&self) -> usize {
+        if self.way.has_routes { ROUTE.len() } else { 0 }
     }
 
     /// From Session-ID to `CSeq: `; tells where From begins.

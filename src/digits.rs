@@ -6,13 +6,18 @@ use crate::release::Branch;
 /// Digits of `number` in decimal.
 #[inline]
 pub(crate) fn decimal_len(number: u32) -> usize {
-    let mut length = 1;
-    let mut rest = number;
-    while rest >= 10 {
-        rest /= 10;
-        length += 1;
+    match number {
+        0..10 => 1,
+        10..100 => 2,
+        100..1_000 => 3,
+        1_000..10_000 => 4,
+        10_000..100_000 => 5,
+        100_000..1_000_000 => 6,
+        1_000_000..10_000_000 => 7,
+        10_000_000..100_000_000 => 8,
+        100_000_000..1_000_000_000 => 9,
+        1_000_000_000.. => 10,
     }
-    length
 }
 
 /// Writes `number` into a place of that length.
@@ -42,6 +47,7 @@ pub(crate) fn end_of_via(branch: Branch) -> EndOfVia {
 }
 
 /// All eight digits at once, one in each byte of a word: a table costs ten times as much.
+#[inline(always)]
 fn eight_digits(number: u32) -> [u8; 8] {
     let mut nibbles = u64::from(number);
     nibbles = (nibbles | nibbles << 16) & 0x0000_ffff_0000_ffff;
@@ -58,8 +64,27 @@ mod tests {
 
     #[test]
     fn digits_are_those_of_the_formatter() {
-        for number in [0, 1, 9, 10, 0xabcd_ef01, 0x9a9a_0f0f, u32::MAX] {
+        for number in [
+            0,
+            1,
+            9,
+            10,
+            99,
+            100,
+            65_535,
+            99_999,
+            1_000_000,
+            99_999_999,
+            999_999_999,
+            0xabcd_ef01,
+            0x9a9a_0f0f,
+            u32::MAX,
+        ] {
             assert_eq!(eight_digits(number), *format!("{number:08x}").as_bytes());
+            let decimal = number.to_string();
+            let mut place = vec![0; decimal_len(number)];
+            put_decimal(number, &mut place);
+            assert_eq!(place, decimal.as_bytes());
         }
     }
 }

@@ -18,6 +18,7 @@ mod error;
 pub mod ffi;
 pub mod headers;
 pub mod message;
+mod out;
 pub mod pending;
 pub mod reason;
 pub mod registry;

@@ -37,11 +37,15 @@ pub enum Form {
     Bare,
 }
 
+/// The transport that a Via names where the host says nothing else.
+pub(crate) const UDP: &[u8] = b"UDP";
+
 /// The topmost Via of both BYEs.
 #[derive(Clone, Copy, Debug)]
 pub struct Via<'a> {
-    transport: &'a [u8],
-    sent_by: &'a [u8],
+    /// `None`: [`UDP`].
+    pub(crate) transport: Option<&'a [u8]>,
+    pub(crate) sent_by: &'a [u8],
     called: EndOfVia,
     calling: EndOfVia,
 }
@@ -59,7 +63,11 @@ impl<'a> Via<'a> {
     /// `transport` is a token (`UDP`, `TCP`, `TLS`, ...), `sent_by` a host with an optional port.
     #[inline(always)]
     pub fn new(transport: &'a [u8], sent_by: &'a [u8], called: Branch, calling: Branch) -> Result<Self, Error> {
-        if !is_token(transport) || route::host_and_port(sent_by).is_none() || called == calling {
+        let transport = Some(transport).filter(|transport| *transport != UDP);
+        if transport.is_some_and(|transport| !is_token(transport))
+            || route::host_and_port(sent_by).is_none()
+            || called == calling
+        {
             return Err(Error::BadVia);
         }
         Ok(Self { transport, sent_by, called: end_of_via(called), calling: end_of_via(calling) })
@@ -139,7 +147,7 @@ fn leg<'a>(dialog: &'a Dialog<'a>, to: User, cseq: u32, request: &'a Request<'a>
         (Serves::Calling, User::Calling) | (Serves::Called, User::Called) => (Delivery::Direct, true),
     };
     let prepared = dialog.prepared(to);
-    if prepared.target().is_none() {
+    if !prepared.has_target() {
         return Err(match to {
             User::Called => Error::BadCalledContact,
             User::Calling => Error::BadCallingContact,
@@ -169,14 +177,14 @@ impl<'a> Leg<'a> {
         self.to
     }
 
-    /// Transport, sent-by and the rest of the Via to write.
-    #[inline]
-    pub(crate) fn via(&self) -> Option<(&'a [u8], &'a [u8], &'a EndOfVia)> {
+    /// The Via to write, and the end of this one.
+    #[inline(always)]
+    pub(crate) fn via(&self) -> Option<(&'a Via<'a>, &'a EndOfVia)> {
         let via = self.request.via.as_ref()?;
         let end = match self.to {
             User::Called => &via.called,
             User::Calling => &via.calling,
         };
-        Some((via.transport, via.sent_by, end))
+        Some((via, end))
     }
 }

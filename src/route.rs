@@ -68,6 +68,7 @@ fn holds(param: &[u8], cookie: &[u8]) -> bool {
 static HOST: [bool; 256] = alphanumeric_or(b".-_[]");
 
 /// `host` or `host:port`, an IPv6 literal in brackets.
+#[inline]
 pub(crate) fn host_and_port(text: &[u8]) -> Option<(&[u8], Option<u16>)> {
     let end = match text.first()? {
         b'[' => memchr(b']', text)? + 1,

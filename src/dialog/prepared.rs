@@ -145,6 +145,12 @@ impl<'a> Prepared<'a> {
         if self.at.complete { Some(self.at.target.of(self.text)) } else { None }
     }
 
+    /// Whether there is one.
+    #[inline]
+    pub fn has_target(&self) -> bool {
+        self.at.complete
+    }
+
     /// With own entries on top.
     #[inline]
     pub fn with_own(&self) -> &'a Way {
@@ -178,6 +184,18 @@ impl<'a> Prepared<'a> {
     #[inline]
     pub fn request_line(&self, way: &Way) -> &'a [u8] {
         way.request_line.of(self.text)
+    }
+
+    /// Its length.
+    #[inline]
+    pub fn request_line_len(&self, way: &Way) -> usize {
+        way.request_line.len()
+    }
+
+    /// Length of the routes.
+    #[inline]
+    pub fn routes_len(&self, way: &Way) -> usize {
+        way.routes.len()
     }
 
     /// From the first entry, or from Max-Forwards where there is none, to `Reason: `.

@@ -2,6 +2,7 @@
 //! A built BYE: its bytes in the caller's buffer, and where its parts lie in them.
 
 use core::ffi::c_char;
+use core::mem::MaybeUninit;
 use core::ops::Range;
 
 use super::sized::{Output, Sized32};
@@ -10,7 +11,7 @@ use super::status::{
 };
 use super::str::Str;
 use crate::Error;
-use crate::bye::{Encoded, LARGE};
+use crate::bye::{Encoded, LARGE, Marks};
 use crate::registry::Started;
 use crate::release::{Delivery, Leg, Plan};
 
@@ -148,10 +149,10 @@ impl Outputs {
 
     /// Writes both BYEs, each as far as it could be planned.
     #[inline]
-    pub(super) fn write(self, plan: &Plan<'_>) {
+    pub(super) fn write(&self, plan: &Plan<'_>) {
         // Both messages first: should one panic, neither description was touched.
-        let called = encode(&plan.called, self.called.0);
-        let calling = encode(&plan.calling, self.calling.0);
+        let called = write(&plan.called, self.called.0);
+        let calling = write(&plan.calling, self.calling.0);
         describe(self.called, &plan.called, &called);
         describe(self.calling, &plan.calling, &calling);
     }
@@ -181,14 +182,15 @@ impl Outputs {
 
 type BufferAndBye = (Buffer, Output<Bye>);
 
-fn encode(leg: &Result<Leg<'_>, Error>, mut buffer: Buffer) -> Result<Encoded, Error> {
-    leg.as_ref().map_err(|error| *error)?.encode_into(buffer.octets())
+#[inline]
+fn write(leg: &Result<Leg<'_>, Error>, mut buffer: Buffer) -> Result<Marks, Error> {
+    leg.as_ref().map_err(|error| *error)?.write_into(buffer.octets())
 }
 
-#[inline]
-fn describe(output: BufferAndBye, leg: &Result<Leg<'_>, Error>, encoded: &Result<Encoded, Error>) {
-    match (leg, encoded) {
-        (Ok(leg), Ok(encoded)) => describe_written(output, leg.delivery(), leg.cseq(), encoded),
+#[inline(always)]
+fn describe(output: BufferAndBye, leg: &Result<Leg<'_>, Error>, marks: &Result<Marks, Error>) {
+    match (leg, marks) {
+        (Ok(leg), Ok(marks)) => describe_written(output, leg.delivery(), leg.cseq(), &leg.parts(marks)),
         (Ok(leg), Err(Error::BufferTooSmall)) => {
             let (delivery, length) = (number(leg.delivery()), leg.encoded_len());
             describe_refused(output, IMS_RELEASE_BUFFER_TOO_SMALL, delivery, leg.cseq(), length);
@@ -198,7 +200,7 @@ fn describe(output: BufferAndBye, leg: &Result<Leg<'_>, Error>, encoded: &Result
 }
 
 /// Fills in all members but `struct_size`. The ranges of the core lie within the message, and that in the buffer.
-#[inline]
+#[inline(always)]
 fn describe_written((buffer, output): BufferAndBye, delivery: Delivery, cseq: u32, encoded: &Encoded) {
     let part = |range: &Range<usize>| Str {
         s: buffer.start.cast_const().wrapping_add(range.start),
@@ -211,9 +213,11 @@ fn describe_written((buffer, output): BufferAndBye, delivery: Delivery, cseq: u3
     let no_tag = encoded.from_tag.is_none() || encoded.to_tag.is_none();
     let flags =
         if encoded.length > LARGE { IMS_RELEASE_LARGE } else { 0 } | if no_tag { IMS_RELEASE_NO_TAG } else { 0 };
-    // SAFETY: `write` hands out a place for the struct, which may hold anything; members are written one by one, so
-    // that none is copied twice.
-    output.write(|bye| unsafe {
+    let mut spare = MaybeUninit::uninit();
+    let bye = output.place(&mut spare);
+    // SAFETY: the place is one for the struct and may hold anything; members are written one by one, so that none is
+    // copied twice. All are written before the end.
+    unsafe {
         (*bye).status = IMS_RELEASE_OK;
         (*bye).delivery = number(delivery);
         (*bye).cseq = cseq;
@@ -230,7 +234,8 @@ fn describe_written((buffer, output): BufferAndBye, delivery: Delivery, cseq: u3
         ((*bye).to_before_tag, (*bye).to_tag_onward) = split(&encoded.to, encoded.to_tag);
         (*bye).headers = part(&encoded.headers);
         (*bye).route = part(&encoded.route);
-    });
+        output.finish(&spare);
+    }
 }
 
 /// The same for a BYE that was not written: all parts empty.

@@ -19,6 +19,8 @@ static PREFIX_OF: AtomicU32 = AtomicU32::new(0);
 static COUNTER: AtomicU32 = AtomicU32::new(0);
 
 /// Two Via branches that no process has used. The prefix belongs to one process: a child draws its own.
+// Inlined, the digits of the prefix that both have are made once.
+#[inline(always)]
 pub(super) fn branches() -> Result<(Branch, Branch), Error> {
     let process = std::process::id();
     if PREFIX_OF.load(Ordering::Acquire) != process {

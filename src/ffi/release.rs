@@ -18,7 +18,7 @@ use super::str::{Str, read_texts};
 use crate::cseq::CSeqs;
 use crate::dialog::{Dialog, Scratch};
 use crate::reason::Reason;
-use crate::release::{Form, Request, Via, plan};
+use crate::release::{Form, Request, UDP, Via, plan};
 
 /// `form`: own Record-Route entries on top of the service-control BYE. The host sends it to its own socket, and its
 /// script sees a request of the served user like any other.
@@ -67,6 +67,9 @@ pub struct Options {
 // SAFETY: integers and pointers; zero is "not given".
 unsafe impl Sized32 for Options {}
 
+/// Further headers of the options, as the core takes them.
+type Headers<'a> = ArrayVec<&'a [u8], IMS_RELEASE_MAX_HEADERS>;
+
 /// Calls `then` with the options as the core takes them. Nothing is allocated.
 ///
 /// # Safety
@@ -76,6 +79,17 @@ pub(super) unsafe fn with_request<R>(
     options: *const Options,
     then: impl FnOnce(&Request<'_>) -> Result<R, Status>,
 ) -> Result<R, Status> {
+    let mut headers = Headers::new();
+    // SAFETY: this function's own condition.
+    then(&unsafe { request(options, &mut headers) }?)
+}
+
+/// The options as the core takes them; `headers` is where their list lives.
+///
+/// # Safety
+/// `options` and all it points at must be readable as the header asks.
+#[inline(always)]
+unsafe fn request<'a>(options: *const Options, headers: &'a mut Headers<'_>) -> Result<Request<'a>, Status> {
     // SAFETY: this function's own condition, here and in each call below.
     let o = unsafe { read(options) }?;
     if o.reserved != 0 || o.flags & !IMS_RELEASE_KEEP_GRUU != 0 {
@@ -95,9 +109,8 @@ pub(super) unsafe fn with_request<R>(
             o.via_transport.bytes(IMS_RELEASE_BAD_VIA)?,
         )
     };
-    let mut headers = ArrayVec::<_, IMS_RELEASE_MAX_HEADERS>::new();
     // SAFETY: as above.
-    unsafe { read_texts(&mut headers, o.headers, o.header_count, IMS_RELEASE_BAD_HEADER) }?;
+    unsafe { read_texts(headers, o.headers, o.header_count, IMS_RELEASE_BAD_HEADER) }?;
 
     let cause = u16::try_from(o.cause).map_err(|_| IMS_RELEASE_BAD_REASON)?;
     let mut reason = Reason::sip(cause, text).map_err(status::of)?;
@@ -108,12 +121,12 @@ pub(super) unsafe fn with_request<R>(
     let via = if sent_by.is_empty() {
         None
     } else {
-        let transport = if transport.is_empty() { b"UDP" } else { transport };
+        let transport = if transport.is_empty() { UDP } else { transport };
         let (called, calling) = branches().map_err(status::of)?;
         Some(Via::new(transport, sent_by, called, calling).map_err(status::of)?)
     };
     let keep_gruu = o.flags & IMS_RELEASE_KEEP_GRUU != 0;
-    then(&Request { reason, headers: &headers, form, keep_gruu, via })
+    Ok(Request { reason, headers, form, keep_gruu, via })
 }
 
 /// Builds both BYEs of a checked dialog into the outputs.
@@ -127,14 +140,11 @@ pub(super) unsafe fn build(
     options: *const Options,
     outputs: Outputs,
 ) -> Result<(), Status> {
+    let mut headers = Headers::new();
     // SAFETY: this function's own condition.
-    unsafe {
-        with_request(options, |request| {
-            let plan = plan(dialog, cseqs, request, &mut random).map_err(status::of)?;
-            outputs.write(&plan);
-            Ok(())
-        })
-    }
+    let request = unsafe { request(options, &mut headers) }?;
+    outputs.write(&plan(dialog, cseqs, &request, &mut random).map_err(status::of)?);
+    Ok(())
 }
 
 /// Builds the two BYEs of TS 24.229 5.4.5.1.2 from what a host has stored of a dialog: the called user's into

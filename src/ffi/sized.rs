@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Structs that cross the boundary and can grow: the first member says how large the caller's header made it.
 
+use core::mem::MaybeUninit;
+
 use super::status::{IMS_RELEASE_NULL, IMS_RELEASE_STRUCT_SIZE, Status};
 
 /// A `repr(C)` struct of integers and pointers whose first member is `struct_size: u32`.
@@ -63,24 +65,44 @@ impl<T: Sized32> Output<T> {
         Ok(Self { pointer, size })
     }
 
-    /// Has `fill` write all members but `struct_size`, which stays as the caller set it. A caller with an older header
-    /// gets the members that it knows.
-    #[inline]
-    pub(super) fn write(self, fill: impl FnOnce(*mut T)) {
+    /// Where all members but `struct_size`, which stays as the caller set it, are to be written before
+    /// [`Output::finish`]: in the caller's struct, or in `spare` where an older header made that one smaller.
+    #[inline(always)]
+    pub(super) fn place(&self, spare: &mut MaybeUninit<T>) -> *mut T {
         if self.size == size_of::<T>() {
-            return fill(self.pointer);
+            return self.pointer;
         }
-        let mut value = core::mem::MaybeUninit::<T>::zeroed();
-        fill(value.as_mut_ptr());
+        *spare = MaybeUninit::zeroed();
+        spare.as_mut_ptr()
+    }
+
+    /// Gives a caller with an older header the members that it knows.
+    ///
+    /// # Safety
+    /// All members of the place were written.
+    #[inline(always)]
+    pub(super) unsafe fn finish(self, spare: &MaybeUninit<T>) {
+        if self.size == size_of::<T>() {
+            return;
+        }
         let first = size_of::<u32>();
         // SAFETY: `new` was promised a writable struct of `size` octets, and `size` is at most that of `T`.
         unsafe {
             core::ptr::copy_nonoverlapping(
-                value.as_ptr().cast::<u8>().add(first),
+                spare.as_ptr().cast::<u8>().add(first),
                 self.pointer.cast::<u8>().add(first),
                 self.size - first,
             );
         }
+    }
+
+    /// Has `fill` write all members but `struct_size`.
+    #[inline]
+    pub(super) fn write(self, fill: impl FnOnce(*mut T)) {
+        let mut spare = MaybeUninit::uninit();
+        fill(self.place(&mut spare));
+        // SAFETY: `fill` has written them.
+        unsafe { self.finish(&spare) };
     }
 }
 
