@@ -2,6 +2,8 @@
 //! From messages to dialogs and their BYEs. The library keeps the calls, as it does in a proxy; here stands what a
 //! capture adds: which replies belong to it, in which order dialogs appear, what each message was.
 
+use std::collections::{HashMap, HashSet};
+
 use ims_release::Error;
 use ims_release::capture::branches::Branches;
 use ims_release::capture::{self, Captured, Fault, Field};
@@ -21,8 +23,9 @@ use crate::options::Options;
 pub struct Calls {
     /// The files, their messages, and what was rejected.
     pub input: Input,
-    /// What each message was.
-    pub notes: Vec<Note>,
+    notes: Vec<Note>,
+    /// Which messages have a Call-ID.
+    calls: HashMap<Vec<u8>, Vec<usize>>,
     /// The dialogs, in the order in which their To tags appeared.
     pub dialogs: Vec<Dialog>,
     /// The served user.
@@ -105,8 +108,8 @@ impl Calls {
         let messages = std::mem::take(&mut input.messages);
         let mut reader = Reader::new(messages.len(), options)?;
         let mut notes = Vec::with_capacity(messages.len());
-        for message in &messages {
-            notes.push(match reader.message(message, options.serves) {
+        for (index, message) in messages.iter().enumerate() {
+            notes.push(match reader.message(index, message, options.serves) {
                 Ok(note) => note,
                 Err(Stop::Rejected(rejected)) => {
                     input.rejected.push(rejected);
@@ -117,7 +120,7 @@ impl Calls {
         }
         input.messages = messages;
         input.rejected.sort_by_key(|rejected| rejected.place);
-        let mut dialogs = reader.dialogs;
+        let Reader { registry, calls, mut dialogs, .. } = reader;
         if let Some(call_id) = &options.call_id {
             dialogs.retain(|dialog| dialog.call_id == *call_id);
         }
@@ -125,9 +128,18 @@ impl Calls {
         let request = options.request(&headers).map_err(|error| error.to_string())?;
         let mut buffers = Buffers::for_request(&request);
         for dialog in &mut dialogs {
-            plan(&reader.registry, dialog, &request, &mut buffers)?;
+            plan(&registry, dialog, &request, &mut buffers)?;
         }
-        Ok(Self { input, notes, dialogs, serves: options.serves })
+        Ok(Self { input, notes, calls, dialogs, serves: options.serves })
+    }
+
+    /// The messages of a call that could be read, in order, and what each was.
+    pub fn messages(&self, call_id: &[u8]) -> impl DoubleEndedIterator<Item = (&Message, Captured<'_>, Note)> {
+        let of_call = self.calls.get(call_id).map(Vec::as_slice).unwrap_or_default();
+        of_call.iter().filter_map(|index| {
+            let message = &self.input.messages[*index];
+            Some((message, capture::read(&message.bytes).ok()?, self.notes[*index]))
+        })
     }
 }
 
@@ -135,7 +147,9 @@ impl Calls {
 struct Reader {
     registry: Registry<MemoryStore>,
     branches: Branches,
+    calls: HashMap<Vec<u8>, Vec<usize>>,
     dialogs: Vec<Dialog>,
+    known: HashSet<Id>,
 }
 
 enum Stop {
@@ -152,15 +166,22 @@ impl Reader {
         let store = MemoryStore::new(messages + SPARE).map_err(|error| error.to_string())?;
         let settings = Settings { own: &options.own(), keep_ended: true, ..Settings::default() };
         let registry = Registry::new(store, &settings, Box::new(|_| {})).map_err(|error| error.to_string())?;
-        Ok(Self { registry, branches: Branches::default(), dialogs: Vec::new() })
+        Ok(Self {
+            registry,
+            branches: Branches::default(),
+            calls: HashMap::new(),
+            dialogs: Vec::new(),
+            known: HashSet::new(),
+        })
     }
 
-    fn message(&mut self, message: &Message, serves: Serves) -> Result<Note, Stop> {
+    fn message(&mut self, index: usize, message: &Message, serves: Serves) -> Result<Note, Stop> {
         let rejected = |fault: Fault, offset: usize| {
             let detail = format!("{} (octet {offset} of the message)", fault.text());
             Stop::Rejected(Rejected { place: message.place, kind: kind_of_fault(fault), detail })
         };
         let captured = capture::read(&message.bytes).map_err(|refused| rejected(refused.fault, refused.offset))?;
+        self.calls.entry(captured.call_id.to_vec()).or_default().push(index);
         if !self.branches.admit(&message.bytes, &captured) {
             return Ok(Note::Nothing);
         }
@@ -184,7 +205,7 @@ impl Reader {
     fn note(&mut self, seen: Seen, captured: &Captured<'_>) -> Note {
         let Seen { what, id: Some(id) } = seen else { return Note::Nothing };
         let made = matches!(what, What::Early | What::Confirmed);
-        if made && !self.dialogs.iter().any(|dialog| dialog.id == id) {
+        if made && self.known.insert(id) {
             self.dialogs.push(Dialog {
                 id,
                 call_id: captured.call_id.to_vec(),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Where each line of a BYE comes from: the message it was stored from, and the rule that puts it there.
 
-use ims_release::capture::{self, Captured};
+use ims_release::capture::Captured;
 use ims_release::dialog::User;
 use ims_release::message::StartLine;
 use ims_release::registry::What;
@@ -119,10 +119,8 @@ impl<'a> Origins<'a> {
 
     /// The last message of the dialog that is `wanted`, described.
     fn last(&self, wanted: impl Fn(&Captured<'_>, Note) -> bool) -> Option<String> {
-        let messages = self.calls.input.messages.iter().zip(&self.calls.notes).rev();
-        messages.into_iter().find_map(|(message, note)| {
-            let captured = capture::read(&message.bytes).ok()?;
-            (self.is_of_dialog(&captured) && wanted(&captured, *note))
+        self.calls.messages(&self.dialog.call_id).rev().find_map(|(message, captured, note)| {
+            (self.is_of_dialog(&captured) && wanted(&captured, note))
                 .then(|| format!("{} ({})", describe(&captured), self.calls.place(message.place)))
         })
     }
@@ -132,7 +130,7 @@ impl<'a> Origins<'a> {
         let Dialog { from_tag, to_tag, .. } = self.dialog;
         let calling = from == from_tag.as_slice() && (to.is_empty() || to == to_tag.as_slice());
         let called = from == to_tag.as_slice() && to == from_tag.as_slice();
-        *captured.call_id == *self.dialog.call_id && (calling || called)
+        calling || called
     }
 }
 

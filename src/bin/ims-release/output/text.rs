@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! For people: each call as it was captured, then the two BYEs of each dialog with the origin of each line.
 
+use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
 
-use ims_release::capture::{self, Captured};
+use ims_release::capture::Captured;
 use ims_release::dialog::{Serves, User};
 use ims_release::message::StartLine;
 use ims_release::release::Delivery;
@@ -17,10 +18,9 @@ use crate::input::Message;
 /// Writes everything. Colours only where a person looks.
 pub fn write(out: &mut dyn Write, calls: &Calls) -> io::Result<()> {
     let paint = Paint { on: io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none() };
-    let mut drawn: Vec<&[u8]> = Vec::new();
+    let mut drawn: HashSet<&[u8]> = HashSet::new();
     for dialog in &calls.dialogs {
-        if !drawn.contains(&dialog.call_id.as_slice()) {
-            drawn.push(&dialog.call_id);
+        if drawn.insert(&dialog.call_id) {
             writeln!(out, "{}\n", paint.head(&format!("Call {}", printable(&dialog.call_id))))?;
             for line in ladder(calls, dialog) {
                 writeln!(out, "{line}")?;
@@ -109,11 +109,7 @@ fn ladder(calls: &Calls, dialog: &Dialog) -> Vec<String> {
     };
     let mut begun = None;
     let mut rows = Vec::new();
-    for message in &calls.input.messages {
-        let Ok(captured) = capture::read(&message.bytes) else { continue };
-        if *captured.call_id != *dialog.call_id {
-            continue;
-        }
+    for (message, captured, _) in calls.messages(&dialog.call_id) {
         let (from, to) = ends(message, &captured, dialog);
         let (from, to) = (column(from), column(to));
         rows.push(Row { margin: margin(calls, message, &mut begun), from, to, what: describe(&captured) });
