@@ -285,17 +285,14 @@ fn the_text_format_shows_the_ladder_and_each_origin() {
         ("From: \"Alice\"", "From of INVITE 127 (octet 0)"),
         ("To: <tel", &format!("To of 200 127 INVITE (octet {answer})")),
         ("Call-ID: ", "INVITE 127 (octet 0)"),
-        ("CSeq: 130 BYE", "129 UPDATE"),
+        ("CSeq: 130 BYE", "of UPDATE 129 "),
         ("Reason: ", "--cause"),
         ("Max-Forwards: ", "RFC 3261 8.1.1.6"),
         ("From: <tel", "To of 200 127 INVITE"),
         ("To: \"Alice\"", "From of INVITE 127"),
     ] {
-        assert!(
-            line(part).contains(&format!("<- {}", origin.trim_start_matches("129 "))) || line(part).contains(origin),
-            "{}",
-            line(part)
-        );
+        let line = line(part);
+        assert!(line.contains("  <- ") && line.contains(origin), "{line}");
     }
     assert!(said.out.contains("drawn at random"));
     assert!(!said.out.contains('\x1b'), "no colour where nobody looks");
@@ -338,4 +335,25 @@ fn help_manual_and_completions() {
         assert!(help.contains(option) && manual.contains(option) && bash.contains(option), "{option}");
     }
     assert!(help.contains("Exit status") && manual.contains("Exit status") && manual.starts_with(".ie"), "{manual}");
+}
+
+#[test]
+fn the_readme_shows_what_the_command_prints() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/");
+    let readme = std::fs::read_to_string(format!("{root}README.md")).expect("README.md");
+    let section = readme.split("## Without a proxy\n").nth(1).expect("its section");
+    let mut blocks = section.split("```").skip(1).step_by(2);
+    let call = blocks.next().expect("the command");
+    assert!(call.contains(
+        "plan --serves calling --own sip:scscf1.home1.net --cause 402 --text 'Credit is gone' examples/call.sip"
+    ));
+    let file = format!("{root}examples/call.sip");
+    let arguments = ["plan", "--serves", "calling", "--own", OWN, "--cause", "402", "--text", "Credit is gone", &file];
+    let said = run(&arguments, b"");
+    for line in blocks.next().expect("what it prints").lines() {
+        assert!(said.out.lines().any(|printed| printed == line), "{line}\nnot in\n{}", said.out);
+    }
+    let report = run(&[&arguments[..], &["--format", "json"]].concat(), b"");
+    let report: Value = serde_json::from_str(&report.out).expect("JSON");
+    plan_support::judge_all(&report);
 }

@@ -48,6 +48,12 @@ pub fn plan(arguments: &[&str], input: &[u8]) -> Value {
     let said = run(&[&["plan", "--format", "json"], arguments, &["-"]].concat(), input);
     assert_eq!((said.status, said.err.as_str()), (0, ""), "{}", said.out);
     let report: Value = serde_json::from_str(&said.out).expect("one JSON object");
+    judge_all(&report);
+    report
+}
+
+/// Shows every BYE of a report to the judge.
+pub fn judge_all(report: &Value) {
     for dialog in report["dialogs"].as_array().expect("a list") {
         let tag = |name: &str| dialog[name].as_str().filter(|tag| !tag.is_empty()).map(str::as_bytes);
         let (from, to) = (tag("from_tag"), tag("to_tag"));
@@ -55,7 +61,6 @@ pub fn plan(arguments: &[&str], input: &[u8]) -> Value {
             judge_leg(&dialog[leg], from, to);
         }
     }
-    report
 }
 
 /// The same with the calling user served and [`OWN`] named.

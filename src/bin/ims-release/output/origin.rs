@@ -89,12 +89,13 @@ impl<'a> Origins<'a> {
             User::Calling => User::Called,
         };
         let before = self.bye.cseq.checked_sub(1);
-        let last = self.last(|captured, _| {
+        // The request itself, where the capture has it.
+        let given = self.first(|captured, _| {
             let counts = !matches!(captured.method, b"ACK" | b"CANCEL");
             let request = matches!(captured.start, StartLine::Request { .. });
             counts && Some(captured.cseq) == before && self.sent_by(captured, sender) == request
         });
-        match last {
+        match given {
             Some(message) => format!("highest number from the {}, of {message}, plus 1", name(sender)),
             None => format!("drawn at random: no request from the {} was seen", name(sender)),
         }
@@ -117,11 +118,21 @@ impl<'a> Origins<'a> {
         calling_sent == (user == User::Calling)
     }
 
-    /// The last message of the dialog that is `wanted`, described.
+    /// The first message of the dialog that is `wanted`, described.
+    fn first(&self, wanted: impl Fn(&Captured<'_>, Note) -> bool) -> Option<String> {
+        self.described().find(|(captured, note, _)| wanted(captured, *note)).map(|(.., text)| text)
+    }
+
+    /// The last one.
     fn last(&self, wanted: impl Fn(&Captured<'_>, Note) -> bool) -> Option<String> {
-        self.calls.messages(&self.dialog.call_id).rev().find_map(|(message, captured, note)| {
-            (self.is_of_dialog(&captured) && wanted(&captured, note))
-                .then(|| format!("{} ({})", describe(&captured), self.calls.place(message.place)))
+        self.described().rev().find(|(captured, note, _)| wanted(captured, *note)).map(|(.., text)| text)
+    }
+
+    fn described(&self) -> impl DoubleEndedIterator<Item = (Captured<'_>, Note, String)> {
+        let of_call = self.calls.messages(&self.dialog.call_id);
+        of_call.filter(|(_, captured, _)| self.is_of_dialog(captured)).map(|(message, captured, note)| {
+            let text = format!("{} ({})", describe(&captured), self.calls.place(message.place));
+            (captured, note, text)
         })
     }
 
