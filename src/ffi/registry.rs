@@ -281,10 +281,10 @@ pub unsafe extern "C" fn ims_release_registry_open(config: *const Config, regist
         let opened =
             registry::Registry::new(store, &settings, Box::new(ended)).map_err(|error| refused(&error.into()))?;
         if let Ok(stats) = opened.stats() {
-            // INVITEs that were not answered are among them.
+            // An INVITE is one beside its dialog, until 64*T1 after the 2xx.
             log(
                 IMS_RELEASE_LOG_INFO,
-                &format!("ims_release: {} dialogs of an earlier run, room for {}", stats.records, stats.usage.capacity),
+                &format!("ims_release: {} records of an earlier run, room for {}", stats.records, stats.usage.capacity),
             );
         }
         // SAFETY: not NULL, and writable as the header asks.

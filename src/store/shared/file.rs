@@ -7,6 +7,7 @@ use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt, chown};
 use std::path::{Path, PathBuf};
 
+use arrayvec::ArrayVec;
 use rand::TryRng;
 use rand::rngs::SysRng;
 
@@ -144,12 +145,16 @@ fn existing(config: &SharedConfig<'_>, path: &Path) -> Result<Found, StoreError>
     if !found.is_file() {
         return Ok(Found::Foreign("is not a file"));
     }
-    let mut header = None;
+    let mut headers = ArrayVec::<Header, 2>::new();
     for at in [0, HEADER] {
         let mut page = [0; HEADER];
         if file.read_exact_at(&mut page, at as u64).is_ok() {
-            header = header.or(Header::decode(&page));
+            headers.extend(Header::decode(&page));
         }
+    }
+    let header = headers.first().copied();
+    if headers.len() == 1 {
+        (config.log)(Level::Error, &format!("store {}: one of its two headers was damaged, mended", path.display()));
     }
     let Some(header) = header else {
         return Ok(Found::Foreign("is not a store of this version of ims_release"));
