@@ -10,7 +10,7 @@ use crate::capture::{Captured, Record, Roles, Stage};
 use crate::dialog::User;
 use crate::message::StartLine;
 use crate::pending::Phase;
-use crate::store::{Id, Insert, Store, StoreError, WORDS};
+use crate::store::{Id, Insert, Key, Store, StoreError, WORDS};
 
 use super::keys::CallKeys;
 use super::track::encode;
@@ -100,15 +100,21 @@ impl<S: Store> Registry<S> {
 
     /// The dialog whose tags the message has. From is always who sent the request.
     pub(super) fn member(&self, message: &Captured<'_>) -> Result<Option<Member>, RegistryError> {
-        self.member_of(&self.keys.call(&message.call_id), message)
+        let call = self.keys.call(&message.call_id);
+        self.member_at(call.dialog(message.from_tag(), message.to_tag()), &call, message)
     }
 
-    fn member_of(&self, call: &CallKeys<'_>, message: &Captured<'_>) -> Result<Option<Member>, RegistryError> {
-        let (from, to) = (message.from_tag(), message.to_tag());
-        if let Some(id) = self.store.find(call.dialog(from, to))? {
+    /// The same where the `key` of a dialog that the calling user's request belongs to is known already.
+    fn member_at(
+        &self,
+        key: Key,
+        call: &CallKeys<'_>,
+        message: &Captured<'_>,
+    ) -> Result<Option<Member>, RegistryError> {
+        if let Some(id) = self.store.find(key)? {
             return Ok(Some(Member { id, sender: User::Calling }));
         }
-        let id = self.store.find(call.dialog(to, from))?;
+        let id = self.store.find(call.dialog(message.to_tag(), message.from_tag()))?;
         Ok(id.map(|id| Member { id, sender: User::Called }))
     }
 
@@ -180,7 +186,8 @@ impl<S: Store> Registry<S> {
     fn invite_reply(&self, reply: &Captured<'_>, code: u16, now: u64) -> Result<Seen, RegistryError> {
         let call = self.keys.call(&reply.call_id);
         let invite = self.store.find(call.invite(reply.from_tag()))?;
-        let member = self.member_of(&call, reply)?;
+        let key = call.dialog(reply.from_tag(), reply.to_tag());
+        let member = self.member_at(key, &call, reply)?;
         let mut bytes = Vec::new();
         if let Some(member) = &member
             && let Some((_, record)) = self.load(member.id, &mut bytes)?
@@ -201,8 +208,8 @@ impl<S: Store> Registry<S> {
             ..=199 if code == 100 || reply.to_tag().is_empty() => {
                 Ok(invite.map_or(UNKNOWN, |id| seen(What::Nothing, id)))
             }
-            ..=199 => self.provisional(reply, invite, early, now),
-            200..=299 => self.confirmed(reply, invite, now),
+            ..=199 => self.provisional(reply, key, invite, early, now),
+            200..=299 => self.confirmed(reply, key, invite, now),
             _ => self.refused(reply, invite, early, now),
         }
     }
@@ -210,6 +217,7 @@ impl<S: Store> Registry<S> {
     fn provisional(
         &self,
         reply: &Captured<'_>,
+        key: Key,
         invite: Option<Id>,
         early: Option<Id>,
         now: u64,
@@ -227,7 +235,7 @@ impl<S: Store> Registry<S> {
         }
         encode(&change::early(&invited, reply), &mut next)?;
         for _ in 0..TRIES {
-            let (id, new) = match self.store.insert(self.dialog_key(reply), &next, &self.new_words(reply, now, 0))? {
+            let (id, new) = match self.store.insert(key, &next, &self.new_words(reply, now, 0))? {
                 Insert::New(id) => (id, true),
                 Insert::Exists(id) => {
                     let Some((stored, record)) = self.load(id, &mut known)? else { continue };
@@ -253,8 +261,7 @@ impl<S: Store> Registry<S> {
         Err(StoreError::Busy.into())
     }
 
-    fn confirmed(&self, reply: &Captured<'_>, invite: Option<Id>, now: u64) -> Result<Seen, RegistryError> {
-        let key = self.dialog_key(reply);
+    fn confirmed(&self, reply: &Captured<'_>, key: Key, invite: Option<Id>, now: u64) -> Result<Seen, RegistryError> {
         let (mut invite_bytes, mut early_bytes, mut next) = (Vec::new(), Vec::new(), Vec::new());
         let invited = invite.map(|id| self.load(id, &mut invite_bytes)).transpose()?.flatten().map(|(_, r)| r);
         if invited.is_some_and(|i| reply.cseq < i.invite_cseq) {
@@ -366,10 +373,6 @@ impl<S: Store> Registry<S> {
             }
         }
         Ok(())
-    }
-
-    fn dialog_key(&self, reply: &Captured<'_>) -> crate::store::Key {
-        self.keys.dialog(&reply.call_id, reply.from_tag(), reply.to_tag())
     }
 
     fn new_words(&self, reply: &Captured<'_>, now: u64, flags: u8) -> [u64; WORDS] {
