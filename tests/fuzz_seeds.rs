@@ -6,7 +6,7 @@ use std::path::Path;
 #[path = "../fuzz/bodies/mod.rs"]
 mod bodies;
 
-/// Runs a target with its seeds, its regressions, and the messages of the RFCs.
+/// Runs a target with its seeds, its regressions, and the messages of tests/data.
 fn replay(target: &str, run: fn(&[u8])) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut inputs = 0;
@@ -14,8 +14,8 @@ fn replay(target: &str, run: fn(&[u8])) {
         inputs += replay_all(&directory, run);
     }
     assert!(inputs > 0, "{target} has seeds");
-    for set in ["rfc4475", "rfc5118"] {
-        replay_all(&root.join("tests/data").join(set), run);
+    for set in std::fs::read_dir(root.join("tests/data")).expect("tests/data can be listed") {
+        replay_all(&set.expect("an entry").path(), run);
     }
     run(b"");
 }

@@ -25,7 +25,7 @@ static int load(void)
 {
     for (size_t at = 0; at < MESSAGES; at++) {
         char path[128];
-        snprintf(path, sizeof path, "benches/capture/data/%s.sip", messages[at].file);
+        snprintf(path, sizeof path, "tests/data/volte/%s.sip", messages[at].file);
         FILE *file = fopen(path, "rb");
         if (file == NULL)
             return perror(path), 1;

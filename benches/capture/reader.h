@@ -9,7 +9,7 @@
 enum { MESSAGES = 11 };
 
 struct message {
-    char const *file; // under benches/capture/data
+    char const *file; // under tests/data/volte, without .sip
     char bytes[4096];
     size_t length;
 };
