@@ -19,22 +19,20 @@ pub struct Branches {
 struct Request {
     call_id: Box<[u8]>,
     cseq: u32,
-    method: Box<[u8]>,
 }
 
 /// A branch without it may be that of many requests (RFC 3261 8.1.1.7, RFC 2543).
 const UNIQUE: &[u8] = b"z9hG4bK";
 
 impl Branches {
-    /// Remembers a request, and tells of a reply whether it may count: not where its branch is known, but not with its
-    /// Call-ID and CSeq. A reply with an unknown branch counts by Call-ID, tags and CSeq, because a capture may lack the
-    /// request. `captured` is what [`super::read`] took from `message`.
+    /// Remembers a request, and tells of a reply whether it may count: not where its branch is known, but with no request
+    /// of its Call-ID and CSeq number. A reply with an unknown branch counts by Call-ID, tags and CSeq, because a capture
+    /// may lack the request; so does one with another method, whose branch somebody has made alike. `captured` is what [`super::read`] took from `message`.
     pub fn admit(&mut self, message: &[u8], captured: &Captured<'_>) -> bool {
         let Some(branch) = Message::parse(message).ok().and_then(|message| topmost_branch(&message)) else {
             return true;
         };
-        let request =
-            Request { call_id: captured.call_id.as_ref().into(), cseq: captured.cseq, method: captured.method.into() };
+        let request = Request { call_id: captured.call_id.as_ref().into(), cseq: captured.cseq };
         match captured.start {
             StartLine::Request { .. } => {
                 // ACK and CANCEL have the branch of their INVITE.
@@ -82,7 +80,8 @@ mod tests {
         assert!(admit(&mut branches, "CANCEL sip:c SIP/2.0", "SIP/2.0/UDP p1 ; Branch = z9hG4bK1", "x", "1 CANCEL"));
         let mut reply = |via, call_id, cseq| admit(&mut branches, "SIP/2.0 200 OK", via, call_id, cseq);
         assert!(reply(via, "x", "1 INVITE") && reply(via, "x", "1 CANCEL"));
-        assert!(!reply(via, "x", "2 INVITE") && !reply(via, "y", "1 INVITE") && !reply(via, "x", "1 UPDATE"));
+        assert!(!reply(via, "x", "2 INVITE") && !reply(via, "y", "1 INVITE") && !reply(via, "x", "2 UPDATE"));
+        assert!(reply(via, "x", "1 UPDATE"));
         // The branch below the topmost is that of another hop.
         assert!(reply("SIP/2.0/UDP a;branch=z9hG4bK2", "x", "2 INVITE"));
     }
