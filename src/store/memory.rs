@@ -2,6 +2,7 @@
 //! The engine for one process: threaded proxies, tests, captures. It keeps nothing over a restart, and a fork gives
 //! each process a copy of its own.
 
+use core::hash::{BuildHasherDefault, Hasher};
 use core::sync::atomic::{AtomicU64, Ordering};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -26,8 +27,28 @@ pub struct MemoryStore {
 struct Tables {
     slots: Vec<Slot>,
     free: Vec<u32>,
-    members: HashMap<u128, Id>,
-    groups: HashMap<u128, Vec<Id>>,
+    members: HashMap<u128, Id, BuildHasherDefault<Digest>>,
+    groups: HashMap<u128, Vec<Id>, BuildHasherDefault<Digest>>,
+}
+
+/// Keys are keyed digests already: a table need not digest them again.
+#[derive(Clone, Copy, Debug, Default)]
+struct Digest(u64);
+
+impl Hasher for Digest {
+    fn write_u128(&mut self, key: u128) {
+        self.0 = key as u64 ^ (key >> 64) as u64;
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
 }
 
 #[derive(Debug)]
