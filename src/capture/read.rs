@@ -322,6 +322,9 @@ fn tag_at(value: &[u8]) -> Option<(usize, usize)> {
 fn read_cseq(value: &[u8]) -> Option<cseq::CSeq<'_>> {
     // RFC 3261 7.3.1: a fold is a blank, so the line end may stand where the blank does.
     let value = trim(value);
+    if !scan::breaks_line(value) {
+        return cseq::parse(value);
+    }
     let digits = value.iter().position(|b| !b.is_ascii_digit())?;
     let method = value[digits..].iter().position(|b| !matches!(b, b' ' | b'\t' | b'\r' | b'\n'))? + digits;
     if memchr3(b'\r', b'\n', 0, &value[digits..method]).is_none() {

@@ -207,17 +207,20 @@ impl<'a> Record<'a> {
         };
         let numbers = || self.refreshes().into_iter().flat_map(|r| [r.committed, r.pending.map(|p| p.cseq)]);
         let flags = numbers().enumerate().fold(0, |all, (bit, number)| all | u8::from(number.is_some()) << bit);
-        bytes.extend_from_slice(&[VERSION, stage, self.roles.0, flags]);
-        bytes.extend_from_slice(&self.invite_cseq.to_le_bytes());
-        bytes.extend_from_slice(&self.answered.to_le_bytes());
-        for number in numbers() {
-            bytes.extend_from_slice(&number.unwrap_or_default().to_le_bytes());
+        let mut head = [0; HEAD];
+        head[..4].copy_from_slice(&[VERSION, stage, self.roles.0, flags]);
+        head[4..8].copy_from_slice(&self.invite_cseq.to_le_bytes());
+        head[8..NUMBERS].copy_from_slice(&self.answered.to_le_bytes());
+        for (place, number) in head[NUMBERS..LENGTHS].chunks_exact_mut(4).zip(numbers()) {
+            place.copy_from_slice(&number.unwrap_or_default().to_le_bytes());
         }
         // All fit 16 bits: the sum is below the limit.
         let tags = [self.from_tag.0, self.from_tag.1, self.to_tag.0, self.to_tag.1];
-        for length in texts.iter().map(|t| t.len()).chain(tags) {
-            bytes.extend_from_slice(&(length as u16).to_le_bytes());
+        let lengths = texts.iter().map(|t| t.len()).chain(tags);
+        for (place, length) in head[LENGTHS..].chunks_exact_mut(2).zip(lengths) {
+            place.copy_from_slice(&(length as u16).to_le_bytes());
         }
+        bytes.extend_from_slice(&head);
         for text in texts {
             bytes.extend_from_slice(text);
         }

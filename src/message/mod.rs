@@ -156,15 +156,16 @@ fn line_at(bytes: &[u8], at: usize) -> Option<(&[u8], usize)> {
 }
 
 fn start_line(line: &[u8]) -> Option<StartLine<'_>> {
-    let mut words = line.splitn(3, |b| *b == b' ');
-    let (first, second, third) = (words.next()?, words.next()?, words.next());
+    let (first, rest) = line.split_at(line.iter().position(|b| *b == b' ')?);
+    let rest = &rest[1..];
+    let second = memchr(b' ', rest).unwrap_or(rest.len());
     if first.eq_ignore_ascii_case(b"SIP/2.0") {
-        let digits = second.len() == 3 && second.iter().all(u8::is_ascii_digit);
-        let code = second.iter().fold(0u16, |n, d| n.wrapping_mul(10).wrapping_add(u16::from(d.wrapping_sub(b'0'))));
-        return (digits && (100..700).contains(&code)).then_some(StartLine::Reply { code });
+        let &[a @ b'1'..=b'6', b @ b'0'..=b'9', c @ b'0'..=b'9'] = &rest[..second] else { return None };
+        let code = [a, b, c].iter().fold(0, |code, digit| code * 10 + u16::from(digit - b'0'));
+        return Some(StartLine::Reply { code });
     }
-    let uri = second;
-    (is_token(first) && third.is_some_and(|v| v.eq_ignore_ascii_case(b"SIP/2.0")) && !uri.is_empty() && uri[0] != b'<')
+    let (uri, version) = (&rest[..second], rest.get(second + 1..)?);
+    (is_token(first) && version.eq_ignore_ascii_case(b"SIP/2.0") && !uri.is_empty() && uri[0] != b'<')
         .then_some(StartLine::Request { method: first, uri })
 }
 
