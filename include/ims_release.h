@@ -368,7 +368,8 @@
 // `leg_state`: answered 2xx.
 #define IMS_RELEASE_LEG_DONE 2
 
-// `leg_state`: 481, 408, time-out, or not sent: no session at that end any more (RFC 3261 15.1.1).
+// `leg_state`: no session at that end any more: 481, 408, time-out, or not sent (RFC 3261 15.1.1), or another code that
+// ends the dialog or its INVITE usage (RFC 5057 5.1: 404 405 410 416 480 482-485 489 501 502 604).
 #define IMS_RELEASE_LEG_GONE 3
 
 // `leg_state`: any other final reply.

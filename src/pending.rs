@@ -11,6 +11,12 @@ pub enum Final {
     NotSent,
 }
 
+/// Whether a refusal of a BYE says that its receiver has no such session any more: 481 and 408 (RFC 3261 15.1.1), and
+/// the codes that end the dialog or the usage (RFC 5057 5.1, table 1).
+pub fn ends_session(code: u16) -> bool {
+    matches!(code, 404 | 405 | 408 | 410 | 416 | 480..=485 | 489 | 501 | 502 | 604)
+}
+
 /// How far a leg is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum LegState {
@@ -21,7 +27,8 @@ pub enum LegState {
     Waiting,
     /// Answered 2xx.
     Done,
-    /// 481, 408, time-out, or not sent: there is no session at that end (RFC 3261 15.1.1).
+    /// There is no session at that end: 481, 408, time-out, or not sent (RFC 3261 15.1.1), or another code that ends it,
+    /// see [`ends_session`].
     Gone,
     /// Any other final reply.
     Failed,
@@ -63,7 +70,7 @@ impl Leg {
         let (state, code) = match reply {
             Final::Code(..200) => return None,
             Final::Code(code @ 200..=299) => (LegState::Done, code),
-            Final::Code(code @ (408 | 481)) => (LegState::Gone, code),
+            Final::Code(code) if ends_session(code) => (LegState::Gone, code),
             Final::Code(code) => (LegState::Failed, code.min(CODES)),
             Final::NotSent => (LegState::Gone, 0),
         };
@@ -97,7 +104,7 @@ impl Leg {
             | u64::from(self.looped) << 47
     }
 
-    /// From a word.
+    /// From a word; no leg where it holds something else.
     pub fn from_word(word: u64) -> Self {
         let state = match word >> 10 & 7 {
             1 => LegState::Waiting,
@@ -105,7 +112,7 @@ impl Leg {
             3 => LegState::Gone,
             4 => LegState::Failed,
             5 => LegState::NotBuilt,
-            _ => LegState::Idle,
+            _ => return Self::default(),
         };
         Self {
             state,
@@ -225,10 +232,10 @@ mod tests {
         for code in [200, 202, 299] {
             assert_eq!(after(code), LegState::Done);
         }
-        for code in [408, 481] {
+        for code in [404, 405, 408, 410, 416, 480, 481, 482, 483, 484, 485, 489, 501, 502, 604] {
             assert_eq!(after(code), LegState::Gone);
         }
-        for code in [300, 302, 401, 403, 404, 407, 491, 500, 503, 603, 699] {
+        for code in [300, 302, 401, 403, 407, 409, 415, 486, 488, 491, 500, 503, 603, 699] {
             assert_eq!(after(code), LegState::Failed);
         }
         assert_eq!(Leg::waiting(1, false).after(Final::NotSent).unwrap().state, LegState::Gone);
@@ -279,9 +286,7 @@ mod tests {
 
     #[test]
     fn words_and_back() {
-        for state in
-            [LegState::Idle, LegState::Waiting, LegState::Done, LegState::Gone, LegState::Failed, LegState::NotBuilt]
-        {
+        for state in [LegState::Waiting, LegState::Done, LegState::Gone, LegState::Failed, LegState::NotBuilt] {
             for (code, attempts, cseq, looped) in [(0, 0, 0, false), (699, 7, (1 << 31) - 1, true)] {
                 let leg = Leg { state, code, attempts, cseq, looped };
                 assert!(leg.to_word() < 1 << 48);

@@ -110,6 +110,7 @@ fn each_message_is_what_it_is() {
             ("< ACK 127", What::Nothing, State::Confirmed),
             ("> ACK 127", What::Acknowledged, State::Acknowledged),
             ("> ACK 127", What::Acknowledged, State::Acknowledged),
+            ("> INVITE 129", What::Refreshed, State::Acknowledged),
             ("> INVITE 129", What::Counted, State::Acknowledged),
             ("> INVITE 130 contact=a2", What::Refreshed, State::Acknowledged),
             ("> INFO 131 tag=other", What::Unknown, State::Acknowledged),
@@ -124,6 +125,27 @@ fn each_message_is_what_it_is() {
         assert_eq!(proxy.see("w", "< 200 BYE 134"), What::Ended);
         assert_eq!(proxy.see("w", "> INFO 135"), What::Unknown);
         assert_eq!((proxy.records(), proxy.told()), (0, vec![]));
+    });
+}
+
+#[test]
+fn a_refusal_is_that_of_its_own_bye() {
+    both(|proxy| {
+        let id = proxy.plain("glare");
+        for (line, what, state) in [
+            ("> BYE 128", What::Ending, State::Ending),
+            ("< BYE 9", What::Ending, State::Ending),
+            ("> 500 BYE 9", What::Counted, State::Ending),
+            ("< 407 BYE 128", What::NotEnding, State::Acknowledged),
+            ("> BYE 128", What::Counted, State::Acknowledged),
+            ("> BYE 129", What::Ending, State::Ending),
+            ("< 407 BYE 128", What::Counted, State::Ending),
+        ] {
+            assert_eq!((proxy.see("glare", line), proxy.find(Selector::Id(id))[0].state), (what, state), "{line}");
+        }
+        assert!(matches!(proxy.start(id), Err(RegistryError::Ending)));
+        assert_eq!(proxy.see("glare", "< 403 BYE 129"), What::NotEnding);
+        assert_eq!(summary(&proxy.start(id).unwrap()), "130 b1 | 10 a1");
     });
 }
 

@@ -7,6 +7,7 @@
 
 use crate::dialog::User;
 use crate::message::StartLine;
+use crate::pending;
 
 use super::read::Captured;
 use super::record::{Party, Pending, Record, Refreshes, Roles, Stage};
@@ -33,9 +34,10 @@ pub enum Signal {
     Acknowledged,
     /// A BYE of one of the users: the session is over for it (RFC 3261 15.1.1), answered or not.
     Ending,
-    /// That BYE was refused, say challenged: the session goes on.
+    /// That BYE was refused, say challenged: the session goes on if no other BYE ends it.
     NotEnding,
-    /// That BYE was answered 2xx, 481 or 408: the dialog is over.
+    /// That BYE was answered 2xx, or with a code that says that there is no session any more: the dialog is over, for
+    /// good.
     Ended,
 }
 
@@ -93,6 +95,18 @@ pub fn early<'a>(invite: &Record<'a>, reply: &'a Captured<'_>) -> Record<'a> {
         },
         branch: &reply.branch,
         ..*invite
+    }
+}
+
+/// The dialog, early or not, that the reply to an INVITE tells of where that INVITE was not seen; `None`: it tells of
+/// none. The calling user's Contact is unknown until a target refresh tells it.
+pub fn joined<'a>(reply: &'a Captured<'_>, roles: Roles, now: u64) -> Option<Record<'a>> {
+    let invite = Record { calling: Party::default(), ..invite(reply, roles) };
+    match reply.start {
+        _ if reply.method != b"INVITE" => None,
+        StartLine::Reply { code: 101..=199 } if !reply.to_tag().is_empty() => Some(early(&invite, reply)),
+        StartLine::Reply { code: 200..=299 } => answered(Some(&invite), None, reply, now),
+        _ => None,
     }
 }
 
@@ -161,7 +175,8 @@ pub fn reply<'a>(dialog: &Record<'a>, sender: User, message: &'a Captured<'_>) -
         (method, 200..=299) if refreshes(method) => (refreshed(dialog, sender, message, true), Signal::None),
         // RFC 6141 4.4: a reliable provisional reply commits the Contacts, even if the re-INVITE fails in the end.
         (b"INVITE", 101..=199) if message.reliable => (refreshed(dialog, sender, message, false), Signal::None),
-        (b"BYE", 200..=299 | 408 | 481) => (None, Signal::Ended),
+        (b"BYE", 200..=299) => (None, Signal::Ended),
+        (b"BYE", 300..) if pending::ends_session(code) => (None, Signal::Ended),
         (b"BYE", 300..) => (None, Signal::NotEnding),
         _ => (None, Signal::None),
     };
@@ -206,12 +221,6 @@ impl<'a> Party<'a> {
     fn target_of(&self) -> Option<u32> {
         self.by_invite.committed.max(self.by_other.committed)
     }
-
-    /// Whether a new Contact waits for its 2xx.
-    fn waits(&self) -> bool {
-        let waits = |r: &Refreshes<'_>| r.pending.is_some_and(|pending| Some(pending.cseq) > r.committed);
-        waits(&self.by_invite) || waits(&self.by_other)
-    }
 }
 
 /// A target refresh request keeps its Contact aside until its 2xx; without one it leaves the target as it is. One that
@@ -219,7 +228,7 @@ impl<'a> Party<'a> {
 fn refresh_wanted<'a>(dialog: &Record<'a>, sender: User, message: &'a Captured<'_>) -> Option<Record<'a>> {
     let contact = message.contact.as_deref()?;
     let (mut own, other) = dialog.parties(sender);
-    let (waits, target_of) = (own.waits(), own.target_of());
+    let target_of = own.target_of();
     let known = *own.refreshes(message.method);
     let overtaken = Pending { cseq: message.cseq, contact: b"" };
     if known.committed == Some(message.cseq) && known.pending == Some(overtaken) {
@@ -229,8 +238,9 @@ fn refresh_wanted<'a>(dialog: &Record<'a>, sender: User, message: &'a Captured<'
             own.contact = contact;
         }
     } else {
-        let late = known.committed.max(known.pending.map(|pending| pending.cseq)) >= Some(message.cseq);
-        if late || (contact == own.contact && !waits) {
+        // A Contact that is no new one is kept as well: a second copy, as the proxy sent it on with another Contact, is
+        // then late.
+        if known.committed.max(known.pending.map(|pending| pending.cseq)) >= Some(message.cseq) {
             return None;
         }
         own.refreshes(message.method).pending = Some(Pending { cseq: message.cseq, contact });

@@ -3,13 +3,14 @@
 //! requests inside the dialog both ways and their replies. Pure: no storage, no clock.
 //!
 //! [`read`] takes from one message what may matter, or refuses it with the place of the fault; [`change`] says what it
-//! does to the stored information; [`Record`] is that information, and the bytes that a store keeps. [`branches`] tells
-//! for a capture which replies belong to the requests in it.
+//! does to the stored information; [`Record`] is that information, and the bytes that a store keeps. For a
+//! capture, [`branches`] tells which replies belong to the requests in it, and [`unplaced`] keeps what came too early.
 
 pub mod branches;
 pub mod change;
 mod read;
 mod record;
+pub mod unplaced;
 
 pub use read::{Captured, Fault, Field, MAX_MESSAGE, Problem, Refused, read};
 pub use record::{Party, Pending, Record, Refreshes, Roles, Stage};

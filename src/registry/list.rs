@@ -7,7 +7,7 @@ use crate::pending::{Leg, Phase, Release};
 use crate::store::{Id, Store, Usage, WORDS};
 
 use super::find::is_shown;
-use super::words::{LEG_CALLED, LEG_CALLING, RELEASE, SEEN, Seen, cseqs};
+use super::words::{LEG_CALLED, LEG_CALLING, RELEASE, SEEN, Seen, cseqs, is_ending};
 use super::{Counters, Counts, Registry, RegistryError};
 
 /// How far a dialog is.
@@ -63,7 +63,7 @@ impl<'a> Entry<'a> {
         let state = match record.stage {
             _ if release.phase != Phase::None => State::Releasing,
             Stage::Invite | Stage::Early => State::Early,
-            Stage::Confirmed if seen.has(Seen::ENDING) => State::Ending,
+            Stage::Confirmed if is_ending(words) => State::Ending,
             Stage::Confirmed if seen.has(Seen::ACKNOWLEDGED) => State::Acknowledged,
             Stage::Confirmed => State::Confirmed,
         };

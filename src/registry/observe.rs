@@ -7,14 +7,14 @@
 
 use crate::capture::change::{self, Change, Signal};
 use crate::capture::{Captured, Record, Roles, Stage};
-use crate::dialog::User;
+use crate::dialog::{Serves, User};
 use crate::message::StartLine;
 use crate::pending::Phase;
 use crate::store::{Id, Insert, Key, Store, StoreError, WORDS};
 
 use super::keys::CallKeys;
 use super::track::encode;
-use super::words::{CSEQ_TO_CALLED, SEEN, Seen as SeenWord, cseq_word};
+use super::words::{CSEQ_TO_CALLED, SEEN, Seen as SeenWord, UserBye, cseq_word, is_ending, leg_to};
 use super::{Counter, MILLIS, Registry, RegistryError, TRIES, other};
 
 /// What a message was to the registry.
@@ -45,9 +45,9 @@ pub enum What {
     Refreshed,
     /// The INVITE was refused.
     Refused,
-    /// A user's BYE.
+    /// A user's BYE, or a copy of one while that ends the session.
     Ending,
-    /// That BYE was refused: the dialog goes on.
+    /// A user's BYE was refused, and no other ends the session: it goes on.
     NotEnding,
     /// That BYE was answered: the dialog was removed, or is kept as ended.
     Ended,
@@ -69,10 +69,40 @@ pub(super) struct Member {
 }
 
 impl<S: Store> Registry<S> {
-    /// Takes in any message of a call. `now` is in milliseconds.
+    /// Takes in any message of a call. `now` is in milliseconds. What overtakes the reply that makes its dialog is
+    /// [`What::Unknown`] as yet.
     pub fn observe(&self, message: &[u8], now: u64) -> Result<Seen, RegistryError> {
         let message = self.read_message(message)?;
         self.counted(self.observe_captured(&message, now))
+    }
+
+    /// Takes in the reply to an INVITE that was never seen, as where a capture begins in the middle of a call: beside what
+    /// [`Registry::observe`] does it makes the dialog that the reply tells of, early or not, in which the proxy serves
+    /// `serves`. Its INVITE is taken for the initial one, and the calling user has no Contact before a target refresh
+    /// tells one. For who reads a capture: a proxy knows which calls it tracks.
+    pub fn join(&self, reply: &[u8], serves: Serves, now: u64) -> Result<Seen, RegistryError> {
+        let reply = self.read_message(reply)?;
+        self.counted(self.join_captured(&reply, serves, now))
+    }
+
+    fn join_captured(&self, reply: &Captured<'_>, serves: Serves, now: u64) -> Result<Seen, RegistryError> {
+        let key = self.keys.call(&reply.call_id).dialog(reply.from_tag(), reply.to_tag());
+        let mut bytes = Vec::new();
+        for _ in 0..TRIES {
+            let seen = self.observe_captured(reply, now)?;
+            let Some(record) = change::joined(reply, serves.into(), now / MILLIS).filter(|_| seen.id.is_none()) else {
+                return Ok(seen);
+            };
+            encode(&record, &mut bytes)?;
+            let (what, flags) = match record.stage {
+                Stage::Confirmed => (What::Confirmed, SeenWord::CONFIRMED),
+                Stage::Invite | Stage::Early => (What::Early, 0),
+            };
+            if let Insert::New(id) = self.store.insert(key, &bytes, &self.new_words(reply, now, flags))? {
+                return Ok(Seen { what, id: Some(id) });
+            }
+        }
+        Err(StoreError::Busy.into())
     }
 
     pub(super) fn observe_captured(&self, message: &Captured<'_>, now: u64) -> Result<Seen, RegistryError> {
@@ -161,14 +191,16 @@ impl<S: Store> Registry<S> {
             if refreshed && !self.store.replace(id, stored.version, &next)? {
                 continue;
             }
-            let (set, clear, what) = match signal {
-                Signal::None if refreshed => (0, 0, What::Refreshed),
-                Signal::None if counts.is_some() => (0, 0, What::Counted),
-                Signal::None => (0, 0, What::Nothing),
-                Signal::Acknowledged => (SeenWord::ACKNOWLEDGED, 0, What::Acknowledged),
-                Signal::Ending => (SeenWord::ENDING, 0, What::Ending),
-                Signal::NotEnding => (0, SeenWord::ENDING, What::NotEnding),
-                Signal::Ended if self.keep_ended => (SeenWord::ENDING, 0, What::Ended),
+            let bye = |refused| UserBye { cseq: message.cseq, refused };
+            let (set, what) = match signal {
+                Signal::None if refreshed => (0, What::Refreshed),
+                Signal::None if counts.is_some() => (0, What::Counted),
+                Signal::None => (0, What::Nothing),
+                Signal::Acknowledged => (SeenWord::ACKNOWLEDGED, What::Acknowledged),
+                Signal::Ending if self.note_bye(id, sender, bye(false))? => (0, What::Ending),
+                Signal::NotEnding if !self.note_bye(id, sender, bye(true))? => (0, What::NotEnding),
+                Signal::Ending | Signal::NotEnding => (0, What::Counted),
+                Signal::Ended if self.keep_ended => (SeenWord::ENDED, What::Ended),
                 Signal::Ended => {
                     if self.forget(id, record.call_id, record.from_tag())? {
                         self.counters.add(&self.store, Counter::EndedByUser);
@@ -176,10 +208,25 @@ impl<S: Store> Registry<S> {
                     return Ok(seen(What::Ended, id));
                 }
             };
-            self.touch(id, now, set, clear)?;
+            self.touch(id, now, set, 0)?;
             return Ok(seen(what, id));
         }
         Err(StoreError::Busy.into())
+    }
+
+    /// Notes a user's BYE or its refusal; tells whether a BYE ends the session now, this or another.
+    fn note_bye(&self, id: Id, sender: User, bye: UserBye) -> Result<bool, RegistryError> {
+        self.change(id, leg_to(other(sender)), |word| bye.noted(word))?;
+        self.is_ending(id)
+    }
+
+    /// Whether a user has ended the session.
+    pub(super) fn is_ending(&self, id: Id) -> Result<bool, RegistryError> {
+        let mut words = [0; WORDS];
+        for word in [SEEN, leg_to(User::Called), leg_to(User::Calling)] {
+            words[word] = self.store.word(id, word)?.ok_or(RegistryError::NotFound)?;
+        }
+        Ok(is_ending(&words))
     }
 
     /// A reply to an INVITE, initial or not.

@@ -9,7 +9,7 @@ use crate::release::Request;
 use crate::store::{Id, Store};
 
 use super::release::{fitting, write};
-use super::words::{RELEASE, SEEN, Seen, cseqs};
+use super::words::{RELEASE, SEEN, Seen, cseqs, is_ending};
 use super::{Registry, RegistryError, Started};
 
 impl<S: Store> Registry<S> {
@@ -37,7 +37,7 @@ impl<S: Store> Registry<S> {
         if Release::from_word(stored.words[RELEASE]).phase != Phase::None {
             return Err(RegistryError::AlreadyReleasing);
         }
-        if Seen::from_word(stored.words[SEEN]).has(Seen::ENDING | Seen::REFUSED) {
+        if is_ending(&stored.words) || Seen::from_word(stored.words[SEEN]).has(Seen::REFUSED) {
             return Err(RegistryError::Ending);
         }
         if record.stage != Stage::Confirmed {

@@ -12,7 +12,7 @@ use crate::release::{self, Delivery, Form, Plan, Request};
 use crate::store::{Id, Store, StoreError, WORDS};
 
 use super::counters::Counter;
-use super::words::{LOOP, Loop, RELEASE, SEEN, Seen, cseq_of, cseq_to, cseq_word, cseqs, leg_to};
+use super::words::{LOOP, Loop, RELEASE, SEEN, Seen, cseq_of, cseq_to, cseq_word, cseqs, is_ending, leg_to};
 use super::{Ended, MILLIS, Registry, RegistryError, TIMER_B, TRIES};
 
 /// A release that was started: both BYEs are in the buffers, none is sent.
@@ -228,7 +228,7 @@ fn may_start(record: &Record<'_>, words: &[u64; WORDS], now: u64) -> Result<(), 
     if record.stage != Stage::Confirmed {
         return Err(RegistryError::Early);
     }
-    if seen.has(Seen::ENDING) {
+    if is_ending(words) {
         return Err(RegistryError::Ending);
     }
     // RFC 3261 15: no BYE to the calling user before its ACK, or before 64*T1 have gone by without one.

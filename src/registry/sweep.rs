@@ -75,7 +75,7 @@ impl<S: Store> Registry<S> {
         let idle = now.saturating_sub(seen.at * MILLIS);
         if seen.has(Seen::CONFIRMED) {
             // A user's BYE whose answer was never seen: the session was over with the BYE (RFC 3261 15.1.1).
-            if seen.has(Seen::ENDING) && idle >= 2 * TIMER_B {
+            if idle >= 2 * TIMER_B && self.is_ending(id)? {
                 let mut bytes = Vec::new();
                 if let Some((_, record)) = self.load(id, &mut bytes)?
                     && self.forget(id, record.call_id, record.from_tag())?

@@ -4,6 +4,8 @@
 
 use crate::cseq::CSeqs;
 use crate::dialog::User;
+use crate::pending::{Leg, LegState};
+use crate::store::WORDS;
 
 /// Highest CSeq from the calling to the called user; bit 32: there is one.
 pub(super) const CSEQ_TO_CALLED: usize = 0;
@@ -45,12 +47,57 @@ pub(super) fn cseq_to(user: User) -> usize {
     }
 }
 
-/// The word with the leg to `user`.
+/// The word with the leg to `user`. Until a release starts there stands the BYE that the other user has sent.
 pub(super) fn leg_to(user: User) -> usize {
     match user {
         User::Called => LEG_CALLED,
         User::Calling => LEG_CALLING,
     }
+}
+
+/// A user's own BYE, in the word of the leg to the other user while no release is under way. The one with the highest
+/// CSeq counts: a BYE that is sent again with credentials has the next one, and what comes late of the first must not
+/// undo the second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct UserBye {
+    pub cseq: u32,
+    /// The session goes on.
+    pub refused: bool,
+}
+
+/// Leg states, as [`Leg::to_word`] has them, that no leg of a release is in.
+const UNDER_WAY: u64 = 6 << STATE;
+const REFUSED: u64 = 7 << STATE;
+const STATE: u32 = 10;
+
+impl UserBye {
+    fn to_word(self) -> u64 {
+        u64::from(self.cseq) << 16 | if self.refused { REFUSED } else { UNDER_WAY }
+    }
+
+    fn from_word(word: u64) -> Option<Self> {
+        let refused = match word & REFUSED {
+            UNDER_WAY => false,
+            REFUSED => true,
+            _ => return None,
+        };
+        Some(Self { cseq: (word >> 16) as u32, refused })
+    }
+
+    /// The word after this BYE, or its refusal, was seen; `None`: of a release, or nothing new.
+    pub fn noted(self, word: u64) -> Option<u64> {
+        let newer = match Self::from_word(word) {
+            Some(known) => self.cseq > known.cseq || (self.cseq == known.cseq && self.refused && !known.refused),
+            None => Leg::from_word(word).state == LegState::Idle,
+        };
+        newer.then(|| self.to_word())
+    }
+}
+
+/// Whether a user has ended the session, by a BYE that was answered or that may still be.
+pub(super) fn is_ending(words: &[u64; WORDS]) -> bool {
+    let under_way = |word: u64| UserBye::from_word(word).is_some_and(|bye| !bye.refused);
+    Seen::from_word(words[SEEN]).has(Seen::ENDED) || under_way(words[LEG_CALLED]) || under_way(words[LEG_CALLING])
 }
 
 /// When the last message was seen, and what was seen of the session.
@@ -65,8 +112,8 @@ pub(super) struct Seen {
 impl Seen {
     /// The ACK to the 2xx of the initial INVITE came.
     pub const ACKNOWLEDGED: u8 = 1;
-    /// A user's BYE came.
-    pub const ENDING: u8 = 1 << 1;
+    /// A user's BYE was answered.
+    pub const ENDED: u8 = 1 << 1;
     /// The INVITE or early dialog has no future (refused, or another branch was answered), short of a late 2xx.
     pub const FADING: u8 = 1 << 2;
     /// Of an INVITE: a dialog with a To tag stands for it.
@@ -119,6 +166,33 @@ const CODES: u16 = 1023;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_last_bye_of_a_user_counts() {
+        let bye = |cseq| UserBye { cseq, refused: false };
+        let refusal = |cseq| UserBye { cseq, refused: true };
+        let after = |byes: &[UserBye]| {
+            let word = byes.iter().fold(0, |word, bye| bye.noted(word).unwrap_or(word));
+            assert!(word < 1 << 48);
+            assert_eq!(Leg::from_word(word), Leg::default());
+            UserBye::from_word(word)
+        };
+        assert_eq!(after(&[]), None);
+        for (seen, left) in [
+            (&[bye(0)][..], bye(0)),
+            (&[bye(u32::MAX), refusal(u32::MAX)], refusal(u32::MAX)),
+            // A copy of the BYE after its refusal, and a refusal before its BYE.
+            (&[bye(2), refusal(2), bye(2)], refusal(2)),
+            (&[refusal(2), bye(2)], refusal(2)),
+            // Sent again with credentials; what comes late of the first changes nothing.
+            (&[bye(2), refusal(2), bye(3), refusal(2), bye(2)], bye(3)),
+            (&[bye(2), bye(3), refusal(2)], bye(3)),
+        ] {
+            assert_eq!(after(seen), Some(left), "{seen:?}");
+        }
+        let leg = Leg::waiting(7, true).to_word();
+        assert_eq!((bye(8).noted(leg), UserBye::from_word(leg)), (None, None));
+    }
 
     #[test]
     fn words_and_back() {
