@@ -34,13 +34,23 @@ impl Call {
     }
 
     fn message(&self, start: &str, branch: &str, to_tag: &str, cseq: &str, lines: &str) -> String {
-        let branch = format!("z9hG4bK{branch}{}", cseq.replace(' ', "-"));
+        let branch = format!("z9hG4bK{branch}{}-{}", cseq.replace(' ', "-"), self.call_id);
         format!(
             "{start}\r\nVia: SIP/2.0/UDP [5555::aaa:bbb:ccc:ddd]:1357;branch={branch}\r\n\
              From: \"Alice\" <sip:user1_public1@home1.net>;tag=171828\r\nTo: <tel:+1-212-555-2222>{to_tag}\r\n\
              Call-ID: {}\r\nCSeq: {cseq}\r\n{lines}Content-Length: 0\r\n\r\n",
             self.call_id
         )
+    }
+
+    /// The same of a request of the called user, or a reply to it.
+    pub fn back(message: &str) -> String {
+        let swap = |line: &str| match line.split_once(": ") {
+            Some(("From", value)) => format!("To: {value}"),
+            Some(("To", value)) => format!("From: {value}"),
+            _ => line.replace("z9hG4bKa", "z9hG4bKb"),
+        };
+        message.split("\r\n").map(swap).collect::<Vec<_>>().join("\r\n")
     }
 
     pub fn invite(&self) -> String {

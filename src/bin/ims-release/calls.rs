@@ -2,11 +2,12 @@
 //! From messages to dialogs and their BYEs. The library keeps the calls, as it does in a proxy; here stands what a
 //! capture adds: which replies belong to it, in which order dialogs appear, what each message was.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 
 use ims_release::Error;
 use ims_release::capture::branches::Branches;
-use ims_release::capture::{self, Captured, Fault, Field};
+use ims_release::capture::unplaced::Unplaced;
+use ims_release::capture::{self, Captured, Fault, Field, Refused};
 use ims_release::dialog::{MAX_DIALOG, Serves};
 use ims_release::message::{StartLine, list};
 use ims_release::registry::{self, Registry, RegistryError, Seen, Settings, Started, Tracked, What};
@@ -30,6 +31,8 @@ pub struct Calls {
     pub dialogs: Vec<Dialog>,
     /// The served user.
     pub serves: Serves,
+    /// Call-IDs of dialogs that cannot be known: neither the INVITE nor a reply to it is there.
+    pub headless: BTreeSet<Vec<u8>>,
 }
 
 /// What the library said of a message.
@@ -106,21 +109,17 @@ impl Calls {
     /// Hands all messages to the library and asks it for the BYEs of each dialog.
     pub fn plan(mut input: Input, options: &Options) -> Result<Self, String> {
         let messages = std::mem::take(&mut input.messages);
-        let mut reader = Reader::new(messages.len(), options)?;
-        let mut notes = Vec::with_capacity(messages.len());
-        for (index, message) in messages.iter().enumerate() {
-            notes.push(match reader.message(index, message, options.serves) {
-                Ok(note) => note,
-                Err(Stop::Rejected(rejected)) => {
-                    input.rejected.push(rejected);
-                    Note::Nothing
-                }
-                Err(Stop::Failed(line)) => return Err(line),
-            });
+        let mut reader = Reader::new(&messages, options)?;
+        for number in 0..messages.len() {
+            reader.message(number)?;
         }
+        reader.join()?;
+        let headless = reader.headless();
+        let Reader { registry, calls, mut dialogs, notes, rejected, appeared, .. } = reader;
+        dialogs.sort_by_key(|dialog| appeared.get(&pair(&dialog.call_id, &dialog.from_tag, &dialog.to_tag)));
+        input.rejected.extend(rejected);
         input.messages = messages;
         input.rejected.sort_by_key(|rejected| rejected.place);
-        let Reader { registry, calls, mut dialogs, .. } = reader;
         if let Some(call_id) = &options.call_id {
             dialogs.retain(|dialog| dialog.call_id == *call_id);
         }
@@ -130,7 +129,7 @@ impl Calls {
         for dialog in &mut dialogs {
             plan(&registry, dialog, &request, &mut buffers)?;
         }
-        Ok(Self { input, notes, calls, dialogs, serves: options.serves })
+        Ok(Self { input, notes, calls, dialogs, serves: options.serves, headless })
     }
 
     /// The messages of a call that could be read, in order, and what each was.
@@ -144,83 +143,204 @@ impl Calls {
 }
 
 /// The library, and what it has not to know in a proxy.
-struct Reader {
+struct Reader<'m> {
+    messages: &'m [Message],
+    serves: Serves,
     registry: Registry<MemoryStore>,
     branches: Branches,
+    unplaced: Unplaced,
     calls: HashMap<Vec<u8>, Vec<usize>>,
+    /// With which message the tags of a dialog were seen first.
+    appeared: HashMap<Pair, usize>,
     dialogs: Vec<Dialog>,
     known: HashSet<Id>,
+    notes: Vec<Note>,
+    rejected: Vec<Rejected>,
 }
 
-enum Stop {
-    Rejected(Rejected),
-    Failed(String),
+/// Call-ID and both tags, in one order.
+type Pair = [Box<[u8]>; 3];
+
+fn pair(call_id: &[u8], tag: &[u8], other_tag: &[u8]) -> Pair {
+    [call_id, tag.min(other_tag), tag.max(other_tag)].map(Into::into)
 }
 
 /// Records that are no call's.
 const SPARE: usize = 16;
 
-impl Reader {
-    fn new(messages: usize, options: &Options) -> Result<Self, String> {
+impl<'m> Reader<'m> {
+    fn new(messages: &'m [Message], options: &Options) -> Result<Self, String> {
         // No message makes more than one record.
-        let store = MemoryStore::new(messages + SPARE).map_err(|error| error.to_string())?;
+        let store = MemoryStore::new(messages.len() + SPARE).map_err(|error| error.to_string())?;
         let settings = Settings { own: &options.own(), keep_ended: true, ..Settings::default() };
         let registry = Registry::new(store, &settings, Box::new(|_| {})).map_err(|error| error.to_string())?;
         Ok(Self {
+            messages,
+            serves: options.serves,
             registry,
             branches: Branches::default(),
+            unplaced: Unplaced::default(),
             calls: HashMap::new(),
+            appeared: HashMap::new(),
             dialogs: Vec::new(),
             known: HashSet::new(),
+            notes: vec![Note::Nothing; messages.len()],
+            rejected: Vec::new(),
         })
     }
 
-    fn message(&mut self, index: usize, message: &Message, serves: Serves) -> Result<Note, Stop> {
-        let rejected = |fault: Fault, offset: usize| {
-            let detail = format!("{} (octet {offset} of the message)", fault.text());
-            Stop::Rejected(Rejected { place: message.place, kind: kind_of_fault(fault), detail })
+    /// Takes in the next message.
+    fn message(&mut self, number: usize) -> Result<(), String> {
+        let message = &self.messages[number];
+        let captured = match capture::read(&message.bytes) {
+            Ok(captured) => captured,
+            Err(refused) => {
+                self.reject(number, refused);
+                return Ok(());
+            }
         };
-        let captured = capture::read(&message.bytes).map_err(|refused| rejected(refused.fault, refused.offset))?;
-        self.calls.entry(captured.call_id.to_vec()).or_default().push(index);
-        if !self.branches.admit(&message.bytes, &captured) {
-            return Ok(Note::Nothing);
+        self.calls.entry(captured.call_id.to_vec()).or_default().push(number);
+        if !is_initial(&captured) {
+            let tags = pair(&captured.call_id, captured.from_tag(), captured.to_tag());
+            self.appeared.entry(tags).or_insert(number);
         }
+        if self.branches.admit(&message.bytes, &captured) { self.place(number) } else { Ok(()) }
+    }
+
+    fn reject(&mut self, number: usize, Refused { fault, offset }: Refused) {
+        let detail = format!("{} (octet {offset} of the message)", fault.text());
+        self.rejected.push(Rejected { place: self.messages[number].place, kind: kind_of_fault(fault), detail });
+    }
+
+    /// Hands a message to the library, and after it those that had come too early and belong to what it has made.
+    fn place(&mut self, number: usize) -> Result<(), String> {
+        let mut numbers = VecDeque::from([number]);
+        while let Some(number) = numbers.pop_front() {
+            for freed in self.hand_in(number)?.into_iter().rev() {
+                numbers.push_front(freed);
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands one in; gives what had waited for it.
+    fn hand_in(&mut self, number: usize) -> Result<Vec<usize>, String> {
+        let message = &self.messages[number];
+        let Ok(captured) = capture::read(&message.bytes) else { return Ok(Vec::new()) };
         let now = message.time.unwrap_or_default() / 1_000;
-        let initial =
-            matches!(captured.start, StartLine::Request { method: b"INVITE", .. }) && captured.to_tag().is_empty();
-        let note = if initial {
-            self.registry.track(&message.bytes, serves, now).map(|tracked| match tracked {
-                Tracked::New(_) | Tracked::Again(_) => Note::Invite,
-                Tracked::Known(_) | Tracked::InDialog => Note::Nothing,
-            })
+        let result = if is_initial(&captured) {
+            match self.registry.track(&message.bytes, self.serves, now) {
+                Ok(Tracked::New(_) | Tracked::Again(_)) => {
+                    self.notes[number] = Note::Invite;
+                    return Ok(self.unplaced.take_of_invite(&captured.call_id, captured.from_tag()));
+                }
+                Ok(Tracked::Known(_) | Tracked::InDialog) => return Ok(Vec::new()),
+                Err(error) => Err(error),
+            }
         } else {
-            self.registry.observe(&message.bytes, now).map(|seen| self.note(seen, &captured))
+            self.registry.observe(&message.bytes, now)
         };
-        note.map_err(|error| match error {
-            RegistryError::Message(refused) => rejected(refused.fault, refused.offset),
-            error => Stop::Failed(error.to_string()),
+        match result {
+            Ok(Seen { id: None, .. }) => {
+                self.unplaced.put(number, &captured);
+                Ok(Vec::new())
+            }
+            Ok(seen) => Ok(self.seen(number, seen, &captured)),
+            Err(error) => self.refused(number, error),
+        }
+    }
+
+    fn refused(&mut self, number: usize, error: RegistryError) -> Result<Vec<usize>, String> {
+        match error {
+            RegistryError::Message(refused) => self.reject(number, refused),
+            error => return Err(error.to_string()),
+        }
+        Ok(Vec::new())
+    }
+
+    /// Makes dialogs of the replies whose INVITE is not in the capture.
+    fn join(&mut self) -> Result<(), String> {
+        let mut within = Vec::new();
+        for number in self.unplaced.take_of_invites() {
+            let message = &self.messages[number];
+            let Ok(captured) = capture::read(&message.bytes) else { continue };
+            if self.answers_another(&captured) {
+                within.push(number);
+                continue;
+            }
+            let joined = self.registry.join(&message.bytes, self.serves, message.time.unwrap_or_default() / 1_000);
+            let freed = match joined {
+                Ok(seen) => self.seen(number, seen, &captured),
+                Err(error) => self.refused(number, error)?,
+            };
+            for number in freed {
+                self.place(number)?;
+            }
+        }
+        within.into_iter().try_for_each(|number| self.place(number))
+    }
+
+    /// Whether the request that a reply answers is there, and is an INVITE inside the dialog.
+    fn answers_another(&self, reply: &Captured<'_>) -> bool {
+        let waiting = self.unplaced.of_dialog(&reply.call_id, reply.from_tag(), reply.to_tag());
+        waiting.iter().any(|number| {
+            capture::read(&self.messages[*number].bytes).is_ok_and(|request| {
+                matches!(request.start, StartLine::Request { method: b"INVITE", .. })
+                    && request.cseq == reply.cseq
+                    && request.from_tag() == reply.from_tag()
+            })
         })
     }
 
-    fn note(&mut self, seen: Seen, captured: &Captured<'_>) -> Note {
-        let Seen { what, id: Some(id) } = seen else { return Note::Nothing };
-        let made = matches!(what, What::Early | What::Confirmed);
-        if made && self.known.insert(id) {
-            self.dialogs.push(Dialog {
-                id,
-                call_id: captured.call_id.to_vec(),
-                from_tag: captured.from_tag().to_vec(),
-                to_tag: captured.to_tag().to_vec(),
-                state: State::Early,
-                called: Err(NOT_CONFIRMED),
-                calling: Err(NOT_CONFIRMED),
-            });
-        }
-        match what {
+    /// Calls that are up and of which nothing could be stored.
+    fn headless(&self) -> BTreeSet<Vec<u8>> {
+        let is_up = |numbers: &[usize]| {
+            let messages = numbers.iter().filter_map(|number| capture::read(&self.messages[*number].bytes).ok());
+            let mut up = false;
+            for message in messages {
+                match message.start {
+                    StartLine::Reply { code: 300.. } if message.method == b"INVITE" => return false,
+                    _ => up |= !message.to_tag().is_empty() && is_of_session(message.method),
+                }
+            }
+            up
+        };
+        let unknown = self.calls.iter().filter(|(_, numbers)| numbers.iter().all(|n| self.notes[*n] == Note::Nothing));
+        unknown.filter(|(_, numbers)| is_up(numbers)).map(|(call_id, _)| call_id.clone()).collect()
+    }
+
+    /// Notes what the library said; gives what had waited for the dialog.
+    fn seen(&mut self, number: usize, seen: Seen, captured: &Captured<'_>) -> Vec<usize> {
+        let Seen { what, id: Some(id) } = seen else { return Vec::new() };
+        self.notes[number] = match what {
             What::Unknown | What::Nothing => Note::Nothing,
             what => Note::Stored(id, what),
+        };
+        let made = matches!(what, What::Early | What::Confirmed);
+        if !made || !self.known.insert(id) {
+            return Vec::new();
         }
+        self.dialogs.push(Dialog {
+            id,
+            call_id: captured.call_id.to_vec(),
+            from_tag: captured.from_tag().to_vec(),
+            to_tag: captured.to_tag().to_vec(),
+            state: State::Early,
+            called: Err(NOT_CONFIRMED),
+            calling: Err(NOT_CONFIRMED),
+        });
+        self.unplaced.take_of_dialog(&captured.call_id, captured.from_tag(), captured.to_tag())
     }
+}
+
+/// Whether the method belongs to a session alone; others are those of subscriptions, registrations and so on too.
+fn is_of_session(method: &[u8]) -> bool {
+    matches!(method, b"INVITE" | b"ACK" | b"BYE" | b"PRACK" | b"UPDATE" | b"INFO")
+}
+
+/// Whether it is an INVITE outside a dialog.
+fn is_initial(message: &Captured<'_>) -> bool {
+    matches!(message.start, StartLine::Request { method: b"INVITE", .. }) && message.to_tag().is_empty()
 }
 
 /// Room for one BYE each.

@@ -38,10 +38,13 @@ fn main() -> ExitCode {
                 Err(line) => return complain(&line, USAGE),
             };
             match plan(&options) {
-                Ok(calls) => print(|out| match options.format {
-                    Format::Json => json::write(out, &calls),
-                    Format::Text => text::write(out, &calls),
-                }),
+                Ok(calls) => {
+                    warn_of_headless(&calls);
+                    print(|out| match options.format {
+                        Format::Json => json::write(out, &calls),
+                        Format::Text => text::write(out, &calls),
+                    })
+                }
                 Err(line) => complain(&line, FAILED),
             }
         }
@@ -53,6 +56,14 @@ fn main() -> ExitCode {
 fn plan(options: &Options) -> Result<Calls, String> {
     let input = input::read(&options.files)?;
     Calls::plan(input, options)
+}
+
+/// What is missing must not pass for what is not there.
+fn warn_of_headless(calls: &Calls) {
+    let Some(first) = calls.headless.first() else { return };
+    let (number, first) = (calls.headless.len(), first.escape_ascii());
+    let text = "passed over: their INVITE and its replies are not in the capture";
+    let _ = writeln!(io::stderr(), "ims-release: {number} calls {text} (one is {first})");
 }
 
 fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> ExitCode {
