@@ -7,15 +7,19 @@ BENCH_STRICT := -std=gnu99 -Wall -Wextra -Werror
 # As the hosts are built. The parsers' headers as system headers: our lines are checked strictly, theirs are as they are.
 BENCH_CFLAGS := -O2 -g -Iinclude $(subst -I,-isystem ,$(shell pkg-config --cflags sofia-sip-ua libosip2 2>/dev/null))
 BENCH_LIBS    = $(T)/release/libims_release.a $(shell pkg-config --libs sofia-sip-ua libosip2) -lpthread -ldl -lm
-BENCH_OBJECTS := $(patsubst %,$(BENCH)/%.o,floor ours sofia osip same main)
-BENCH_READERS := $(patsubst %,$(BENCH)/capture-%.o,ours sofia osip main)
+BENCH_OBJECTS := $(patsubst %,$(BENCH)/%.o,floor ours sofia osip same main rounds)
+BENCH_READERS := $(patsubst %,$(BENCH)/capture-%.o,ours sofia osip main) $(BENCH)/rounds.o
 
 .PHONY: bench
 bench: deps build
 	@$(MAKE) --no-print-directory $(BENCH)/pair $(BENCH)/counted $(BENCH)/capture
 	@scripts/bench $(BENCH)
 
-$(BENCH)/%.o: benches/pair/%.c benches/pair/builder.h benches/pair/input.h include/ims_release.h
+$(BENCH)/rounds.o: benches/common/rounds.c benches/common/rounds.h
+	@mkdir -p $(BENCH)
+	$(CC) $(BENCH_STRICT) $(BENCH_CFLAGS) -c $< -o $@
+
+$(BENCH)/%.o: benches/pair/%.c benches/pair/builder.h benches/pair/input.h benches/common/rounds.h include/ims_release.h
 	@mkdir -p $(BENCH)
 	$(CC) $(BENCH_STRICT) $(BENCH_CFLAGS) -c $< -o $@
 
@@ -26,7 +30,7 @@ $(BENCH)/pair: $(BENCH_OBJECTS) $(T)/release/libims_release.a
 $(BENCH)/counted: $(BENCH_OBJECTS) $(BENCH)/allocations.o $(T)/release/libims_release.a
 	$(CC) $(BENCH_OBJECTS) $(BENCH)/allocations.o $(BENCH_LIBS) -o $@
 
-$(BENCH)/capture-%.o: benches/capture/%.c benches/capture/reader.h include/ims_release.h
+$(BENCH)/capture-%.o: benches/capture/%.c benches/capture/reader.h benches/common/rounds.h include/ims_release.h
 	@mkdir -p $(BENCH)
 	$(CC) $(BENCH_STRICT) $(BENCH_CFLAGS) -c $< -o $@
 

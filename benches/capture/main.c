@@ -5,11 +5,11 @@
 //   capture time ROUNDS      "NAME NANOSECONDS" of a message: the median over rounds in which the readers take turns
 
 #include "reader.h"
+#include "../common/rounds.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 struct message messages[MESSAGES] = {
     { .file = "10_call_invite" },     { .file = "12_call_invite_183" },   { .file = "13_call_183_prack" },
@@ -76,39 +76,18 @@ static int check(void)
     return 0;
 }
 
-static double now(void)
+static int run_nth(size_t which, long calls)
 {
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
-}
-
-static int by_value(void const *left, void const *right)
-{
-    double difference = *(double const *)left - *(double const *)right;
-    return (difference > 0) - (difference < 0);
+    return run(readers[which], calls);
 }
 
 static int measure_time(long rounds)
 {
-    static long const calls[READERS] = { 100, 150, 15, 10 }; // about a millisecond or more for each turn
-    double *times = calloc((size_t)rounds * READERS, sizeof *times);
-    if (times == NULL)
-        return 1;
-    for (long round = 0; round < rounds; round++)
-        for (size_t at = 0; at < READERS; at++) {
-            double start = now();
-            if (run(readers[at], calls[at]))
-                return 1;
-            times[at * (size_t)rounds + (size_t)round] = (now() - start) / (double)(calls[at] * MESSAGES);
-        }
-    for (size_t at = 0; at < READERS; at++) {
-        double *mine = times + at * (size_t)rounds;
-        qsort(mine, (size_t)rounds, sizeof *mine, by_value);
-        printf("%s %.0f\n", readers[at]->name, mine[rounds / 2]);
-    }
-    free(times);
-    return 0;
+    static long const calls[READERS] = { 100, 150, 15, 10 };
+    struct contender contenders[READERS];
+    for (size_t at = 0; at < READERS; at++)
+        contenders[at] = (struct contender){ readers[at]->name, calls[at], MESSAGES };
+    return measure_rounds(contenders, READERS, rounds, run_nth);
 }
 
 static int start(struct reader const *only)

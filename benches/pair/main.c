@@ -6,10 +6,10 @@
 //   counted allocations   "NAME COUNT" of allocations for a pair
 
 #include "builder.h"
+#include "../common/rounds.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 static struct builder const *const builders[] = {
     &builder_floor, &builder_from_dialog, &builder_from_fields, &builder_sofia, &builder_osip,
@@ -52,40 +52,18 @@ static int check(void)
     return 0;
 }
 
-static double now(void)
+static int run_nth(size_t which, long count)
 {
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
-}
-
-static int by_value(void const *left, void const *right)
-{
-    double difference = *(double const *)left - *(double const *)right;
-    return (difference > 0) - (difference < 0);
+    return run(builders[which], count);
 }
 
 static int measure_time(long rounds)
 {
-    // About a millisecond or more for each turn, so that the clock itself does not count.
     static long const counts[BUILDERS] = { 20000, 5000, 1000, 300, 200 };
-    double *times = calloc((size_t)rounds * BUILDERS, sizeof *times);
-    if (times == NULL)
-        return 1;
-    for (long round = 0; round < rounds; round++)
-        for (size_t at = 0; at < BUILDERS; at++) {
-            double start = now();
-            if (run(builders[at], counts[at]))
-                return 1;
-            times[at * (size_t)rounds + (size_t)round] = (now() - start) / (double)counts[at];
-        }
-    for (size_t at = 0; at < BUILDERS; at++) {
-        double *mine = times + at * (size_t)rounds;
-        qsort(mine, (size_t)rounds, sizeof *mine, by_value);
-        printf("%s %.0f\n", builders[at]->name, mine[rounds / 2]);
-    }
-    free(times);
-    return 0;
+    struct contender contenders[BUILDERS];
+    for (size_t at = 0; at < BUILDERS; at++)
+        contenders[at] = (struct contender){ builders[at]->name, counts[at], 1 };
+    return measure_rounds(contenders, BUILDERS, rounds, run_nth);
 }
 
 static int count_allocations(void)

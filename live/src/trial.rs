@@ -97,7 +97,18 @@ pub fn log_of(host: &dyn Host, call_id: &str) -> String {
 /// An ordinary release by RPC: started, ended, and all that it must show.
 pub fn released_by_rpc(host: &dyn Host, call: &Call, call_id: &str, serves: Serves) -> Result<()> {
     release_to_the_end(host, call_id)?;
+    was_released(host, call, call_id, serves, (CAUSE, TEXT))
+}
+
+/// All that a release which has ended must show, with the cause and the text of its Reason.
+pub fn was_released(
+    host: &dyn Host,
+    call: &Call,
+    call_id: &str,
+    serves: Serves,
+    (cause, text): (&str, &str),
+) -> Result<()> {
     call.both_byes(PROMPT);
-    let verdicts = verdict::of_a_release(host, call, call_id, serves, CAUSE, TEXT);
+    let verdicts = verdict::of_a_release(host, call, call_id, serves, cause, text);
     all_good(host, call, call_id, &verdicts)
 }

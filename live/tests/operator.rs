@@ -7,8 +7,7 @@ use live::host::{Fault, Host, Result};
 use live::process::wait_until;
 use live::scenario::{Answer, Script, Step};
 use live::sipp::Load;
-use live::trial::{CAUSE, PROMPT, TEXT, Trial, all_good, call, check, kamailio, release, released_by_rpc, results};
-use live::verdict;
+use live::trial::{CAUSE, PROMPT, TEXT, Trial, call, check, kamailio, release, released_by_rpc, results, was_released};
 use serde_json::Value;
 
 fn text_of(entry: &Value, name: &str) -> String {
@@ -173,9 +172,7 @@ fn each_selector_finds_its_call() -> Trial {
         let told = host.release(selector, &value, CAUSE, TEXT)?.map_err(|fault| fault.text)?;
         check(results(&told) == ["releasing"], || format!("{selector} {value} told {told}"))?;
         host.outcome(&call_id, PROMPT)?;
-        call.both_byes(PROMPT);
-        let verdicts = verdict::of_a_release(&host, &call, &call_id, Serves::Calling, CAUSE, TEXT);
-        all_good(&host, &call, &call_id, &verdicts)?;
+        was_released(&host, &call, &call_id, Serves::Calling, (CAUSE, TEXT))?;
     }
     Ok(())
 }
@@ -195,9 +192,7 @@ fn a_call_id_of_digits_at_the_prompt() -> Trial {
         let (good, text) = host.command(&["ims_release.release", "call", &format!("s:{digits}"), CAUSE, TEXT])?;
         check(good && text.contains("releasing"), || format!("kamcmd says: {text}"))?;
         host.outcome(&call_id, PROMPT)?;
-        call.both_byes(PROMPT);
-        let verdicts = verdict::of_a_release(&host, &call, &call_id, Serves::Calling, CAUSE, TEXT);
-        all_good(&host, &call, &call_id, &verdicts)?;
+        was_released(&host, &call, &call_id, Serves::Calling, (CAUSE, TEXT))?;
     }
     Ok(())
 }

@@ -5,7 +5,7 @@
 use live::call::{Call, Serves};
 use live::host::Host;
 use live::scenario::{Answer, Script, Step};
-use live::trial::{CAUSE, PROMPT, TEXT, Trial, all_good, call, kamailio, release, released_by_rpc};
+use live::trial::{CAUSE, PROMPT, TEXT, Trial, all_good, call, kamailio, release, released_by_rpc, was_released};
 use live::verdict;
 
 /// Who sends the INFO that makes the script release the call.
@@ -49,9 +49,7 @@ fn by_script_before(serves: Serves) -> Trial {
 fn asked_by_script(host: &dyn Host, script: Script, serves: Serves, cause: &str, text: &str) -> Trial {
     let (call, call_id) = call(host, "script", script)?;
     host.outcome(&call_id, PROMPT).map_err(|error| format!("{error}\n{}\n{}", call.transcript(), host.log()))?;
-    call.both_byes(PROMPT);
-    let verdicts = verdict::of_a_release(host, &call, &call_id, serves, cause, text);
-    all_good(host, &call, &call_id, &verdicts)?;
+    was_released(host, &call, &call_id, serves, (cause, text))?;
     Ok(one_pair(host, &call, &call_id)?)
 }
 
@@ -123,9 +121,7 @@ fn by_an_operator_at_the_prompt() -> Trial {
         return Err(format!("kamcmd says: {text}").into());
     }
     host.outcome(&call_id, PROMPT)?;
-    call.both_byes(PROMPT);
-    let verdicts = verdict::of_a_release(&host, &call, &call_id, Serves::Calling, CAUSE, TEXT);
-    Ok(all_good(&host, &call, &call_id, &verdicts)?)
+    Ok(was_released(&host, &call, &call_id, Serves::Calling, (CAUSE, TEXT))?)
 }
 
 /// Without a cause and a text the configured ones are told to the users.
@@ -162,8 +158,7 @@ fn several_calls_at_once() -> Trial {
     }
     for ((call, call_id), serves) in calls.iter().zip(all) {
         host.outcome(call_id, PROMPT)?;
-        let verdicts = verdict::of_a_release(&host, call, call_id, serves, CAUSE, TEXT);
-        all_good(&host, call, call_id, &verdicts)?;
+        was_released(&host, call, call_id, serves, (CAUSE, TEXT))?;
     }
     Ok(())
 }
