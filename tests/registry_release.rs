@@ -93,7 +93,8 @@ fn the_outcome_is_that_of_both_replies_and_is_told_once() {
             (Code(200), Code(403), Outcome::Partial),
             (Code(500), Code(408), Outcome::Partial),
             (NotSent, Code(302), Outcome::Partial),
-            (Code(404), Code(603), Outcome::Failed),
+            (Code(404), Code(603), Outcome::Partial),
+            (Code(403), Code(603), Outcome::Failed),
         ] {
             for (first, second) in [(User::Called, User::Calling), (User::Calling, User::Called)] {
                 let call = proxy.fresh();
@@ -126,7 +127,7 @@ fn the_outcome_is_that_of_both_replies_and_is_told_once() {
             }
         }
         let counts = proxy.registry.stats().unwrap().counts;
-        assert_eq!((counts.started, counts.completed, counts.gone, counts.partial, counts.failed), (18, 2, 8, 6, 2));
+        assert_eq!((counts.started, counts.completed, counts.gone, counts.partial, counts.failed), (20, 2, 8, 8, 2));
         for code in [0, 99, 700] {
             let result = proxy.registry.note(Id(1 << 32), User::Called, Code(code), proxy.now());
             assert!(matches!(result, Err(RegistryError::Code)));
