@@ -304,6 +304,32 @@ static void t65_one_bye_that_cannot_be_built(void **state)
         assert_int_equal(pair.calling.status, IMS_RELEASE_OK);
         assert_ptr_equal(strstr(pair.calling_buffer, "BYE " CALLING_URI " SIP/2.0\r\n"), pair.calling_buffer);
     }
+
+    static const char own[] = "<sip:mo@scscf1.home1.net;lr;did=7a1.3>";
+    /* A Record-Route entry that cannot be read: on either side, on both, and instead of the own one. */
+    static const struct {
+        const char *above, *own, *below;
+        ims_release_status whole, called, calling;
+    } lists[] = {
+        { "<tel:+1>", own, "<sip:p1;lr>", IMS_RELEASE_OK, IMS_RELEASE_BAD_RECORD_ROUTE, IMS_RELEASE_OK },
+        { "<sip:p2;lr>", own, "\"p1 <sip:p1;lr>", IMS_RELEASE_OK, IMS_RELEASE_OK, IMS_RELEASE_BAD_RECORD_ROUTE },
+        { "<sip:p2", own, "sip:p1", IMS_RELEASE_OK, IMS_RELEASE_BAD_RECORD_ROUTE, IMS_RELEASE_BAD_RECORD_ROUTE },
+        { "<sip:p2;lr>", "<sip:mo@:x>", "<sip:p1;lr>", IMS_RELEASE_NO_OWN_ROUTE, 0, 0 },
+        { "<sip:p2;lr>", own, "<sip:p1>\n", IMS_RELEASE_BAD_RECORD_ROUTE, 0, 0 },
+    };
+    for (size_t i = 0; i < COUNT(lists); i++) {
+        ims_release_fields fields = base_a();
+        const ims_release_str rows[] = { text_of(lists[i].above), text_of(lists[i].own), text_of(lists[i].below) };
+        fields.record_route = rows;
+        fields.record_route_count = COUNT(rows);
+        assert_int_equal(build(&fields, &options, &pair), lists[i].whole);
+        if (lists[i].whole != IMS_RELEASE_OK)
+            continue;
+        assert_int_equal(pair.called.status, lists[i].called);
+        assert_int_equal(pair.calling.status, lists[i].calling);
+        assert_int_equal(pair.called.length == 0, lists[i].called != IMS_RELEASE_OK);
+        assert_int_equal(pair.calling.length == 0, lists[i].calling != IMS_RELEASE_OK);
+    }
 }
 
 static void t66_large(void **state)

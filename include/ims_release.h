@@ -77,7 +77,8 @@
 // CSeq: the next number would not be below 2^31 (RFC 3261 8.1.1.5).
 #define IMS_RELEASE_CSEQ_OVERFLOW 107
 
-// Record-Route: an entry is not a SIP or SIPS URI in angle brackets (RFC 3261 20.30).
+// Record-Route: an entry that the BYE needs is not a SIP or SIPS URI in angle brackets (RFC 3261 20.30). For the
+// dialog as a whole: a row is no readable text, or holds a line end or NUL.
 #define IMS_RELEASE_BAD_RECORD_ROUTE 108
 
 // Route sets given apart: an entry is not a SIP or SIPS URI in angle brackets.
@@ -486,11 +487,13 @@ typedef struct ims_release_fields {
     int64_t cseq_to_called;
     // Highest CSeq that the called user used, or IMS_RELEASE_CSEQ_NONE: then a random one is drawn.
     int64_t cseq_to_calling;
-    // IMS_RELEASE_ROUTES_RECORD_ROUTE: the Record-Route rows of the 2xx in their order; a row may be a comma list.
+    // IMS_RELEASE_ROUTES_RECORD_ROUTE: the Record-Route rows of the 2xx in their order; a row may be a comma list. An
+    // entry that is not a SIP or SIPS URI in angle brackets refuses only the BYE that needs it; a quote or bracket
+    // that nothing closes makes one such entry of the rest of its row.
     const struct ims_release_str *record_route;
     // How many rows.
     size_t record_route_count;
-    // How to tell the own entries among them. At least one entry must be own.
+    // How to tell the own entries among them. At least one entry that can be read must be own.
     const struct ims_release_own *own;
     // How many descriptions.
     size_t own_count;
@@ -791,7 +794,8 @@ void ims_release_set_log(ims_release_log_fn log, void *env);
 // Checks the fields and makes a dialog of them for `*dialog`, which the caller owns and frees. Allocates.
 //
 // Consumes nothing: the fields may be freed after the call. On an error `*dialog` is untouched. A Contact that is
-// not one SIP URI does not refuse the dialog but, later, the BYE to that user.
+// not one SIP URI does not refuse the dialog but, later, the BYE to that user; a Record-Route entry that cannot be
+// read the BYE that needs it.
 //
 // Errors: 1 to 3, 7 and 100 to 120. From any thread, before and after a fork. No callback but the log.
 ims_release_status ims_release_dialog_new(const struct ims_release_fields *fields, struct ims_release_dialog **dialog);

@@ -21,7 +21,8 @@ pub enum Error {
     NoCseq,
     /// The next CSeq would not be below 2^31.
     CseqOverflow,
-    /// An entry of the Record-Route list is not a name-addr with a SIP or SIPS URI.
+    /// An entry of the Record-Route list that the BYE needs is not a name-addr with a SIP or SIPS URI, or a row would
+    /// break its line.
     BadRecordRoute,
     /// An entry of a given route set is not a name-addr with a SIP or SIPS URI.
     BadRoute,

@@ -147,11 +147,8 @@ fn leg<'a>(dialog: &'a Dialog<'a>, to: User, cseq: u32, request: &'a Request<'a>
         (Serves::Calling, User::Calling) | (Serves::Called, User::Called) => (Delivery::Direct, true),
     };
     let prepared = dialog.prepared(to);
-    if !prepared.has_target() {
-        return Err(match to {
-            User::Called => Error::BadCalledContact,
-            User::Calling => Error::BadCallingContact,
-        });
+    if let Some(fault) = prepared.fault() {
+        return Err(fault);
     }
     let way = match delivery {
         Delivery::ServiceControl if request.form == Form::Loop => prepared.with_own(),

@@ -92,37 +92,61 @@ pub(crate) struct Entry<'a> {
     pub text: &'a [u8],
     /// Lies in the text.
     pub uri: &'a [u8],
-    pub cut: Uri<'a>,
+    /// `None`: the entry cannot be read. It has its place in the list, and no BYE is written with it.
+    pub cut: Option<Uri<'a>>,
+}
+
+impl Entry<'_> {
+    /// Whether it is a strict router (RFC 3261 12.2.1.1).
+    pub fn is_strict(&self) -> bool {
+        self.cut.as_ref().is_some_and(|cut| !cut.loose())
+    }
 }
 
 /// The entries of a list, in order.
 pub(crate) type Entries<'a> = ArrayVec<Entry<'a>, MAX_ROUTES>;
 
-/// Adds the entries of one row, each a name-addr with a SIP or SIPS URI. `fault` names the list in errors.
-pub(crate) fn push_row<'a>(row: &'a [u8], entries: &mut Entries<'a>, fault: Error) -> Result<(), Error> {
+/// Where a list of routes comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// From the network: an entry that cannot be read is kept as such.
+    RecordRoute,
+    /// From the host, whose own mistake is refused at once.
+    Set,
+}
+
+/// Adds the entries of one row. What is not a name-addr with a SIP or SIPS URI cannot be read; behind a quote or
+/// bracket that nothing closes, nothing tells where an entry ends, so the rest of the row is one such entry. A row that
+/// would break the line it is written on is refused.
+pub(crate) fn push_row<'a>(row: &'a [u8], entries: &mut Entries<'a>, origin: Origin) -> Result<(), Error> {
     if let Some(uri) = name_addr::only_uri(row) {
-        return push(row, uri, uri::cut(uri), entries, fault);
+        return push(Entry { text: row, uri, cut: uri::cut(uri) }, entries, origin);
     }
     if scan::breaks_line(row) {
-        return Err(fault);
+        return Err(origin.fault());
     }
     for element in list::elements(row) {
-        let text = element.map_err(|_| fault)?;
-        let NameAddr { uri, .. } = name_addr::parse(text).filter(|cut| cut.bracketed).ok_or(fault)?;
-        push(text, uri, uri::parse(uri), entries, fault)?;
+        let text = element.unwrap_or_default();
+        let uri = name_addr::parse(text).filter(|cut| cut.bracketed).map_or(&b""[..], |NameAddr { uri, .. }| uri);
+        push(Entry { text, uri, cut: uri::parse(uri) }, entries, origin)?;
     }
     Ok(())
 }
 
+impl Origin {
+    fn fault(self) -> Error {
+        match self {
+            Self::RecordRoute => Error::BadRecordRoute,
+            Self::Set => Error::BadRoute,
+        }
+    }
+}
+
 #[inline]
-fn push<'a>(
-    text: &'a [u8],
-    uri: &'a [u8],
-    cut: Option<Uri<'a>>,
-    entries: &mut Entries<'a>,
-    fault: Error,
-) -> Result<(), Error> {
-    let entry = Entry { text, uri, cut: cut.ok_or(fault)? };
+fn push<'a>(entry: Entry<'a>, entries: &mut Entries<'a>, origin: Origin) -> Result<(), Error> {
+    if entry.cut.is_none() && origin == Origin::Set {
+        return Err(origin.fault());
+    }
     entries.try_push(entry).map_err(|_| Error::TooLarge)
 }
 
@@ -140,18 +164,19 @@ pub(crate) struct Cut {
 /// Serving the calling user it is the last own entry of the list, serving the called user the first: a cut at another
 /// one makes the served user's application servers vanish from the service-control BYE, or puts them into the direct
 /// one. Two adjacent entries belong to one pass only where both carry `r2=on` (double Record-Route). Serving neither,
-/// it is the whole span of own entries.
+/// it is the whole span of own entries. An entry that cannot be read is nobody's own: the proxy can read what it
+/// inserted.
 pub(crate) fn cut(entries: &[Entry<'_>], own: &[Own<'_>], serves: Serves) -> Result<Cut, Error> {
-    let is_own = |uri: &Uri<'_>| own.iter().any(|o| o.matches(uri));
+    let is_own = |entry: &Entry<'_>| entry.cut.as_ref().is_some_and(|uri| own.iter().any(|o| o.matches(uri)));
     let mut span: Option<Cut> = None;
     for (index, entry) in entries.iter().enumerate() {
-        if is_own(&entry.cut) {
+        if is_own(entry) {
             span = Some(Cut { first: span.map_or(index, |s| s.first), last: index });
         }
     }
     let span = span.ok_or(Error::NoOwnRoute)?;
-    let double =
-        |index: usize| entries.get(index).is_some_and(|e| is_own(&e.cut) && e.cut.params().any(|p| p == b"r2=on"));
+    let is_half = |uri: &Uri<'_>| uri.params().any(|p| p == b"r2=on");
+    let double = |index: usize| entries.get(index).is_some_and(|e| is_own(e) && e.cut.as_ref().is_some_and(is_half));
     let Cut { first, last } = span;
     Ok(match serves {
         Serves::Calling if last > 0 && double(last - 1) && double(last) => Cut { first: last - 1, last },

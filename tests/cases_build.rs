@@ -436,6 +436,124 @@ fn t26_own_entry_not_in_the_list() {
 }
 
 #[test]
+fn t26_an_entry_that_cannot_be_read_marks_the_leg_that_needs_it() {
+    use Serves::{Called, Calling, Neither};
+    /// Rows of names, and what becomes of both BYEs: the own entries are `o`, the unreadable ones `?`.
+    type Row = (Serves, &'static [&'static str], &'static str, &'static str);
+    let table: &[Row] = &[
+        (Calling, &["p2 o ? p1"], "o p2", "bad"),
+        (Calling, &["p2 ? o p1"], "bad", "p1"),
+        (Calling, &["? p2 o p1"], "bad", "p1"),
+        (Calling, &["p2 o p1 ?"], "o p2", "bad"),
+        (Calling, &["? o p1 ?"], "bad", "bad"),
+        (Calling, &["p2", "?", "o", "p1"], "bad", "p1"),
+        (Called, &["p2 o ? p1"], "p2", "bad"),
+        (Called, &["p2 ? o p1"], "bad", "o p1"),
+        (Neither, &["p2 o ? p1"], "p2", "bad"),
+        (Neither, &["p2 ? o p1"], "bad", "p1"),
+        // Between two own entries it is on the side of the served user's application servers, or on none.
+        (Calling, &["p2 o ? o2 p1"], "bad", "p1"),
+        (Called, &["p2 o2 ? o p1"], "p2", "bad"),
+        (Neither, &["p2 o2 ? o p1"], "p2", "p1"),
+        (Neither, &["p2 o ? ? o2 ? o p1"], "p2", "p1"),
+        (Neither, &["? p2 o2 ? o p1"], "bad", "p1"),
+        // Two halves of a double Record-Route are one pass only where nothing is between them.
+        (Calling, &["p2 h1 h2 ? p1"], "h2 h1 p2", "bad"),
+        (Calling, &["p2 h1 ? h2 p1"], "bad", "p1"),
+        (Called, &["p2 h1 ? h2 p1"], "p2", "bad"),
+        (Calling, &["? h1 h2 p1"], "bad", "p1"),
+        // A strict router next to it, and nothing else on its side.
+        (Calling, &["s o ? p1"], "o s", "bad"),
+        (Called, &["s o ? p1"], "s: called", "bad"),
+        (Calling, &["? o s"], "bad", "s: calling"),
+        (Calling, &["? o"], "bad", ""),
+        (Calling, &["o ?"], "o", "bad"),
+        // What is open takes with it what follows, own entries too, but nothing of another row.
+        (Calling, &["p2 o", "! o p1", "p1"], "o p2", "bad"),
+        (Calling, &["! p2", "o", "p1"], "bad", "p1"),
+        (Called, &["p2 o ! p1", "o2 p1"], "p2", "bad"),
+        // Without an own entry that can be read the list cannot be cut.
+        (Calling, &["p2 ? p1"], "none", "none"),
+        (Called, &["?"], "none", "none"),
+        (Neither, &["p2 ! o"], "none", "none"),
+    ];
+    let unreadable = [
+        "<tel:+1>",
+        "sip:x;lr",
+        "x",
+        "<>",
+        "<sip:>",
+        "<sip:x:0x>",
+        "<sip:a b@x>",
+        "<sip:x;lr> y",
+        "a \"b\" <sip:x;lr>",
+    ];
+    let open = ["\"x <sip:x;lr>", "<sip:x;lr", "<sip:y;lr>;q=\"", "<sip:s;lr"];
+    let whole = |name: &str, bad: &str, open: &str| match name {
+        "o" => "<sip:s;lr>".into(),
+        "o2" => "<sip:2@s;lr>".into(),
+        "h1" => "<sip:s;transport=tcp;r2=on;lr>".into(),
+        "h2" => "<sip:s;r2=on;lr>".into(),
+        "s" => "<sip:strict>".into(),
+        "?" => bad.into(),
+        "!" => open.into(),
+        name => format!("<sip:{name};lr>"),
+    };
+    for (serves, rows, called, calling) in table {
+        for at in 0..unreadable.len() {
+            let whole = |name: &str| whole(name, unreadable[at], open[at % open.len()]);
+            let list = rows.iter().map(|row| row.split(' ').map(whole).collect::<Vec<_>>().join(", "));
+            let case = Case { list: list.collect(), own: vec![("host", "s")], ..base_a().serves(*serves) };
+            let named = format!("{serves:?} {:?}", case.list);
+            if *called == "none" {
+                assert_eq!(case.pair().unwrap_err(), Error::NoOwnRoute, "{named}");
+                continue;
+            }
+            let pair = case.pair().unwrap();
+            let hops = case.own_hops();
+            for (bye, expected, target) in [(pair.called, *called, CALLED), (pair.calling, *calling, CALLING)] {
+                match (expected, expected.split_once(": ")) {
+                    ("bad", _) => assert_eq!(bye.unwrap_err(), Error::BadRecordRoute, "{named}"),
+                    (_, Some(_)) => {
+                        let bye = bye.unwrap();
+                        assert_eq!(
+                            (bye.request_uri.as_str(), bye.routes()),
+                            ("sip:strict", vec![&*format!("<{target}>")])
+                        );
+                    }
+                    _ => {
+                        let routes: Vec<String> = expected.split(' ').filter(|n| !n.is_empty()).map(whole).collect();
+                        assert_eq!(bye.unwrap().routes(), routes, "{named}");
+                    }
+                }
+            }
+            // Where the BYEs leave is known all the same.
+            assert!(hops.0.starts_with("<sip:") && hops.1.starts_with("<sip:"), "{named}: {hops:?}");
+            assert!([&hops.0, &hops.1].iter().all(|hop| hop.contains("s;")), "{named}: {hops:?}");
+        }
+    }
+
+    // A Contact that cannot be used comes first, and a CSeq that there is none of before both.
+    let case = Case { called: "*".into(), list: vec!["<tel:+1>".into(), MO.into()], ..base_a() };
+    assert_eq!(case.pair().unwrap().called.unwrap_err(), Error::BadCalledContact);
+    let case = Case { cseqs: CSeqs { to_called: None, to_calling: None }, ..case };
+    assert_eq!(case.pair().unwrap().called.unwrap_err(), Error::NoCseq);
+    // Of them there may be as many as of others.
+    let full = |count| Case { list: vec![MO.into(), vec!["<tel:+1>"; count].join(",")], ..base_a() };
+    assert_eq!(full(127).pair().unwrap().calling.unwrap_err(), Error::BadRecordRoute);
+    assert_eq!(full(128).pair().unwrap_err(), Error::TooLarge);
+    // A host that cuts the list itself is told at once.
+    for bad in unreadable.iter().chain(&open) {
+        let (bad, one) = (&[bad.as_bytes()][..], &[&b"<sip:s;lr>"[..]][..]);
+        for (to_called, to_calling, own) in [(bad, one, one), (one, bad, one), (one, one, bad)] {
+            let routes = Routes::Sets { to_called, to_calling, own };
+            let refused = base_a().with_routes(routes, |fields| build(fields, base_a().cseqs, &request()));
+            assert_eq!(refused.unwrap_err(), Error::BadRoute);
+        }
+    }
+}
+
+#[test]
 fn t27_own_host_in_another_case() {
     let mo = "<sip:mo@SCSCF1.Home1.NET;lr;did=7a1.3>";
     let (by_uri, _) = base_a().list(&[PCSCF2, mo, PCSCF1]).both();

@@ -145,8 +145,16 @@ fn kinds_of_legs_that_cannot_be_built() {
     let calling = with("Contact: <sip:[5555::aaa:bbb:ccc:ddd]:1357;comp=sigcomp>\r\n", "");
     assert_eq!(kinds(&calling), (Value::Null, json!("bad-contact")));
     assert_eq!(kinds(&with("129 UPDATE", "2147483647 UPDATE")), (json!("cseq-overflow"), Value::Null));
-    let route = with("<sip:mt@scscf2.home2.net;lr>", "<tel:+2>");
-    assert_eq!(kinds(&route), (json!("bad-route"), json!("bad-route")));
+    let bad_route = || json!("bad-route");
+    let list = "<sip:mo@scscf1.home1.net;lr;did=7a1.3>, <sip:pcscf1.visited1.net:7531;lr>";
+    for (from, to, expected) in [
+        ("<sip:mt@scscf2.home2.net;lr>", "<tel:+2>", (bad_route(), Value::Null)),
+        (list, "<sip:mo@scscf1.home1.net;lr;did=7a1.3>, sip:pcscf1", (Value::Null, bad_route())),
+        (list, "<sip:mo@scscf1.home1.net;lr;did=7a1.3>, <sip:pcscf1", (Value::Null, bad_route())),
+        ("<sip:pcscf2.visited2.net;lr>", "\"a <sip:pcscf2>", (json!("no-own-route"), json!("no-own-route"))),
+    ] {
+        assert_eq!(kinds(&with(from, to)), expected, "{to}");
+    }
 }
 
 #[test]

@@ -67,6 +67,16 @@ fn each_leg_has_its_own_result() {
         let bad = proxy.call("bad", &[Calling], "< UPDATE 5 contact=tel:+1; > 200 UPDATE 5 contact=tel:+2");
         let legs = plan(&proxy.registry, bad).unwrap();
         assert_eq!(legs, [Err(Error::BadCalledContact), Err(Error::BadCallingContact)]);
+        for (routes, called, calling) in [
+            ("<tel:+1>,<sip:mo@s;lr>,<sip:pcscf1;lr>", Err(Error::BadRecordRoute), Ok(())),
+            ("<sip:pcscf2;lr>,<sip:mo@s;lr>,<sip:pcscf1", Ok(()), Err(Error::BadRecordRoute)),
+            ("<tel:+1>,<sip:mo@s;lr>,<sip:pcscf1", Err(Error::BadRecordRoute), Err(Error::BadRecordRoute)),
+            ("<tel:+1>,<sip:pcscf1;lr>", Err(Error::NoOwnRoute), Err(Error::NoOwnRoute)),
+        ] {
+            let id = proxy.call(&proxy.fresh(), &[Calling], &format!("< 200 INVITE 127 routes={routes}; OK"));
+            let legs = plan(&proxy.registry, id).unwrap().map(|leg| leg.map(drop));
+            assert_eq!(legs, [called, calling], "{routes}");
+        }
         let id = proxy.plain("small");
         let mut buffer = [0; 4096];
         let small = proxy.registry.plan(id, &request(), &mut || Ok(0), &mut [], &mut buffer);

@@ -144,6 +144,11 @@ fn t65_one_bye_that_cannot_be_built_does_not_stop_the_other() {
             ("> UPDATE 128 contact=<tel:+1>; < 200 UPDATE 128", "129 b1 | BadCallingContact"),
             ("> INFO 2147483647", "CseqOverflow | drawn a1"),
             ("< INFO 4294967295", "128 b1 | CseqOverflow"),
+            ("< 200 INVITE 127 routes=<tel:+1>,<sip:mo@s;lr>,<sip:pcscf1;lr>; OK", "BadRecordRoute | drawn a1"),
+            (
+                "< 200 INVITE 127 routes=<sip:pcscf2;lr>,<sip:mt@s;lr>,<sip:mo@s;lr>,sip:pcscf1; OK",
+                "128 b1 | BadRecordRoute",
+            ),
         ] {
             for (code, outcome) in [(200, "partial"), (403, "failed")] {
                 let call = proxy.fresh();
@@ -171,6 +176,8 @@ fn what_cannot_be_released_at_all_stays_as_it_is() {
         assert_eq!(refused(proxy, id), "Legs { called: BadCalledContact, calling: CseqOverflow }");
         let id = proxy.call("foreign", &[Calling], "< 200 INVITE 127 routes=<sip:x;lr>; OK");
         assert_eq!(refused(proxy, id), "Dialog(NoOwnRoute)");
+        let id = proxy.call("broken", &[Calling], "< 200 INVITE 127 routes=<tel:+1>,<sip:mo@s;lr>,<sip:pcscf1; OK");
+        assert_eq!(refused(proxy, id), "Legs { called: BadRecordRoute, calling: BadRecordRoute }");
 
         let id = proxy.plain("short");
         let before = proxy.dialog("short,a,b");

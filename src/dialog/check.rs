@@ -7,7 +7,7 @@ use crate::headers;
 use crate::message::list;
 use crate::message::name_addr::{self, NameAddr, Tag};
 use crate::message::uri::{self, Uri};
-use crate::route::{self, Cut, Entries, Entry};
+use crate::route::{self, Cut, Entries, Entry, Origin};
 use crate::scan;
 
 /// Fields that can stand in a message as they are.
@@ -47,7 +47,8 @@ impl<'f> Target<'f> {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Set<'c, 'f> {
     own: &'c [Entry<'f>],
-    rest: &'c [Entry<'f>],
+    /// `None`: one of them cannot be read, and no BYE can go this way.
+    rest: Option<&'c [Entry<'f>]>,
     /// A list that comes from Record-Route is read backwards towards the called user.
     backwards: bool,
 }
@@ -58,9 +59,14 @@ impl<'c, 'f> Set<'c, 'f> {
         self.part(self.own)
     }
 
-    /// The entries behind them.
+    /// The entries behind them; none where one cannot be read.
     pub fn rest(self) -> impl ExactSizeIterator<Item = &'c Entry<'f>> + use<'c, 'f> {
-        self.part(self.rest)
+        self.part(self.rest.unwrap_or_default())
+    }
+
+    /// Whether all entries behind the own ones can be read.
+    pub fn is_readable(self) -> bool {
+        self.rest.is_some()
     }
 
     fn part(self, part: &'c [Entry<'f>]) -> impl ExactSizeIterator<Item = &'c Entry<'f>> + use<'c, 'f> {
@@ -155,34 +161,38 @@ fn read_routes<'c, 'f>(
     match fields.routes {
         Routes::RecordRoute { rows, own } => {
             for row in rows {
-                route::push_row(row, entries, Error::BadRecordRoute)?;
+                route::push_row(row, entries, Origin::RecordRoute)?;
             }
             let entries: &'c [Entry<'f>] = entries;
             let Cut { first, last } = route::cut(entries, own, fields.serves)?;
             let (called, own, calling) = (&entries[..first], &entries[first..=last], &entries[last + 1..]);
-            Ok(sets(fields.serves, own, called, calling, true))
+            Ok(sets(fields.serves, own, readable(called), readable(calling), true))
         }
         Routes::Sets { to_called, to_calling, own } => {
-            let fault = Error::BadRoute;
             for row in own {
-                route::push_row(row, entries, fault)?;
+                route::push_row(row, entries, Origin::Set)?;
             }
             let own_len = entries.len();
             for row in to_called {
-                route::push_row(row, entries, fault)?;
+                route::push_row(row, entries, Origin::Set)?;
             }
             for row in to_calling {
-                route::push_row(row, other, fault)?;
+                route::push_row(row, other, Origin::Set)?;
             }
             let (own, called) = entries.split_at(own_len);
             // Without an own entry on top the host's script would not see the BYE.
             if own.is_empty() && fields.serves != Serves::Neither {
                 return Err(Error::NoOwnRoute);
             }
-            Ok(sets(fields.serves, own, called, other, false))
+            Ok(sets(fields.serves, own, Some(called), Some(other), false))
         }
-        Routes::Empty => Ok(sets(fields.serves, &[], &[], &[], false)),
+        Routes::Empty => Ok(sets(fields.serves, &[], Some(&[]), Some(&[]), false)),
     }
+}
+
+/// The entries, if all can be read.
+fn readable<'c, 'f>(entries: &'c [Entry<'f>]) -> Option<&'c [Entry<'f>]> {
+    entries.iter().all(|entry| entry.cut.is_some()).then_some(entries)
 }
 
 /// Puts the own entries on top of the set that goes through service control. Serving neither, they are kept with one
@@ -190,8 +200,8 @@ fn read_routes<'c, 'f>(
 fn sets<'c, 'f>(
     serves: Serves,
     own: &'c [Entry<'f>],
-    called: &'c [Entry<'f>],
-    calling: &'c [Entry<'f>],
+    called: Option<&'c [Entry<'f>]>,
+    calling: Option<&'c [Entry<'f>]>,
     from_record_route: bool,
 ) -> (Set<'c, 'f>, Set<'c, 'f>) {
     let (called_own, calling_own): (&[_], &[_]) = match serves {

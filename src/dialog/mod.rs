@@ -65,13 +65,17 @@ pub struct Fields<'a> {
 #[derive(Clone, Copy, Debug)]
 pub enum Routes<'a> {
     /// The Record-Route rows of the 2xx to the initial INVITE, and how to tell the own entries.
+    ///
+    /// They come from others: an entry that is not a SIP or SIPS URI in angle brackets marks the leg that needs it, see
+    /// [`Dialog::new`]. A quote or bracket that nothing closes makes one such entry of the rest of its row.
     RecordRoute {
         /// The rows in order.
         rows: &'a [&'a [u8]],
         /// The proxy's own entries.
         own: &'a [Own<'a>],
     },
-    /// Both route sets, already cut, without own entries.
+    /// Both route sets, already cut, without own entries. They are the host's: an entry that cannot be read refuses the
+    /// dialog.
     Sets {
         /// Towards the called user, in the order of a Route header.
         to_called: &'a [&'a [u8]],
@@ -110,7 +114,9 @@ impl<'a> Dialog<'a> {
     /// Checks the fields and lays them out in `scratch`. Nothing is allocated.
     ///
     /// A Contact that is not one SIP URI does not refuse the dialog: the BYE to that user is refused when it is
-    /// built. A line end or NUL in any field refuses the dialog.
+    /// built. So is the BYE on whose side of the cut a Record-Route entry cannot be read; where both are at fault, for
+    /// the Contact. A line end or NUL in any field refuses the dialog, and so do more entries than
+    /// [`MAX_ROUTES`](crate::route::MAX_ROUTES).
     pub fn new(fields: &Fields<'_>, scratch: &'a mut Scratch) -> Result<Self, Error> {
         check::with_checked(fields, |checked| prepared::lay_out(checked, &mut scratch.text, &mut scratch.layout))?;
         Ok(Self { text: &scratch.text, layout: &scratch.layout })

@@ -60,8 +60,9 @@ impl Default for Layout {
 /// Where the parts of one BYE lie in the text.
 #[derive(Clone, Copy, Debug, Default)]
 struct Message {
-    /// Whether there is a target; without it the BYE cannot be built.
-    complete: bool,
+    /// Why the BYE cannot be built; what is prepared of it is then incomplete.
+    fault: Option<Error>,
+    /// Empty where it cannot be used.
     target: Span,
     /// The own entries with the comma behind them.
     own_routes: Span,
@@ -142,13 +143,13 @@ impl<'a> Prepared<'a> {
     /// The remote target; `None` when it cannot be used.
     #[inline]
     pub fn target(&self) -> Option<&'a [u8]> {
-        if self.at.complete { Some(self.at.target.of(self.text)) } else { None }
+        Some(self.at.target.of(self.text)).filter(|target| !target.is_empty())
     }
 
-    /// Whether there is one.
+    /// Why the BYE cannot be built.
     #[inline]
-    pub fn has_target(&self) -> bool {
-        self.at.complete
+    pub fn fault(&self) -> Option<Error> {
+        self.at.fault
     }
 
     /// With own entries on top.
@@ -255,7 +256,12 @@ fn push_message(checked: &Checked<'_, '_>, to: User, text: &mut Text, at: &mut M
         User::Calling => (&checked.calling, checked.to_calling, invited, inviting),
     };
     let request_line = push_request_line(target.as_ref(), text)?;
-    at.complete = target.is_some();
+    at.fault = match to {
+        User::Called if target.is_none() => Some(Error::BadCalledContact),
+        User::Calling if target.is_none() => Some(Error::BadCallingContact),
+        _ if !set.is_readable() => Some(Error::BadRecordRoute),
+        _ => None,
+    };
     at.target = Span { start: request_line.start + BYE.len(), end: request_line.end - VERSION.len() };
     push_routes(set, request_line, text, at)?;
 
@@ -346,8 +352,8 @@ fn push_other_ways(checked: &Checked<'_, '_>, to: User, text: &mut Text, at: &mu
         User::Calling => (&checked.calling, checked.to_calling, checked.serves == Serves::Calling),
     };
     at.registered = None;
-    let Some(target) = target else { return Ok(()) };
-    let is_strict = |first: Option<&Entry<'_>>| first.is_some_and(|entry| !entry.cut.loose());
+    let (Some(target), None) = (target, at.fault) else { return Ok(()) };
+    let is_strict = |first: Option<&Entry<'_>>| first.is_some_and(Entry::is_strict);
     let bare_is_strict = is_strict(set.rest().next());
     if bare_is_strict {
         at.bare = push_strict(set.rest(), target, text)?;
@@ -378,7 +384,7 @@ fn push_strict<'e>(
     target: &Target<'_>,
     text: &mut Text,
 ) -> Result<Way, Error> {
-    let first = entries.next().map(|first| Target::new(first.uri, first.cut));
+    let first = entries.next().and_then(|first| Some(Target::new(first.uri, first.cut?)));
     let request_line = push_request_line(first.as_ref(), text)?;
     let start = text.len();
     for entry in entries {

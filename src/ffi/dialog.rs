@@ -92,11 +92,13 @@ pub struct Fields {
     pub cseq_to_called: i64,
     /// Highest CSeq that the called user used, or IMS_RELEASE_CSEQ_NONE: then a random one is drawn.
     pub cseq_to_calling: i64,
-    /// IMS_RELEASE_ROUTES_RECORD_ROUTE: the Record-Route rows of the 2xx in their order; a row may be a comma list.
+    /// IMS_RELEASE_ROUTES_RECORD_ROUTE: the Record-Route rows of the 2xx in their order; a row may be a comma list. An
+    /// entry that is not a SIP or SIPS URI in angle brackets refuses only the BYE that needs it; a quote or bracket
+    /// that nothing closes makes one such entry of the rest of its row.
     pub record_route: *const Str,
     /// How many rows.
     pub record_route_count: usize,
-    /// How to tell the own entries among them. At least one entry must be own.
+    /// How to tell the own entries among them. At least one entry that can be read must be own.
     pub own: *const Own,
     /// How many descriptions.
     pub own_count: usize,
@@ -250,7 +252,8 @@ pub(super) unsafe fn owns<'a>(
 /// Checks the fields and makes a dialog of them for `*dialog`, which the caller owns and frees. Allocates.
 ///
 /// Consumes nothing: the fields may be freed after the call. On an error `*dialog` is untouched. A Contact that is
-/// not one SIP URI does not refuse the dialog but, later, the BYE to that user.
+/// not one SIP URI does not refuse the dialog but, later, the BYE to that user; a Record-Route entry that cannot be
+/// read the BYE that needs it.
 ///
 /// Errors: 1 to 3, 7 and 100 to 120. From any thread, before and after a fork. No callback but the log.
 #[unsafe(no_mangle)]

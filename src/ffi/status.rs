@@ -48,7 +48,8 @@ pub const IMS_RELEASE_BAD_CSEQ: u32 = 105;
 pub const IMS_RELEASE_NO_CSEQ: u32 = 106;
 /// CSeq: the next number would not be below 2^31 (RFC 3261 8.1.1.5).
 pub const IMS_RELEASE_CSEQ_OVERFLOW: u32 = 107;
-/// Record-Route: an entry is not a SIP or SIPS URI in angle brackets (RFC 3261 20.30).
+/// Record-Route: an entry that the BYE needs is not a SIP or SIPS URI in angle brackets (RFC 3261 20.30). For the
+/// dialog as a whole: a row is no readable text, or holds a line end or NUL.
 pub const IMS_RELEASE_BAD_RECORD_ROUTE: u32 = 108;
 /// Route sets given apart: an entry is not a SIP or SIPS URI in angle brackets.
 pub const IMS_RELEASE_BAD_ROUTE: u32 = 109;
