@@ -427,6 +427,10 @@ fn t25_no_routes() {
 #[test]
 fn t26_own_entry_not_in_the_list() {
     assert_eq!(base_a().list(&[PCSCF2, MT, PCSCF1]).pair().unwrap_err(), Error::NoOwnRoute);
+    for list in [PCSCF2, "<tel:+1>", "\"a <sip:p>", "<sip:p;lr>\n", &vec!["<sip:p;lr>"; 129].join(",")] {
+        let nobody = Case { own: vec![], ..base_a().list(&[list]) };
+        assert_eq!(nobody.pair().unwrap_err(), Error::NoOwnRoute);
+    }
     // By the exact URI, a look-alike of another dialog is not the own entry.
     assert_eq!(base_a().list(&["<sip:mo@scscf1.home1.net;lr;did=7a1.4>"]).pair().unwrap_err(), Error::NoOwnRoute);
     // Unless the host gave both sides.

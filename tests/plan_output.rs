@@ -114,6 +114,12 @@ fn t26_without_an_own_entry_no_leg_is_built() {
             assert_eq!(kinds(&report), (json!("no-own-route"), json!("no-own-route")));
         }
     }
+    // Whatever is in the list.
+    let many = vec!["<sip:p;lr>"; 129].join(", ");
+    for record_route in ["<tel:+1>", "\"a <sip:p>", "<sip:p;lr>, <sip:p", "<sip:p;lr>\0", many.leak()] {
+        let report = plan(&["--serves", "calling"], Call { record_route, ..BASE }.messages().concat().as_bytes());
+        assert_eq!(kinds(&report), (json!("no-own-route"), json!("no-own-route")), "{record_route}");
+    }
 }
 
 #[test]

@@ -159,6 +159,8 @@ fn read_routes<'c, 'f>(
     other: &'c mut Entries<'f>,
 ) -> Result<(Set<'c, 'f>, Set<'c, 'f>), Error> {
     match fields.routes {
+        // The list cannot be cut, whatever is in it: what else is wrong with it would lead astray.
+        Routes::RecordRoute { own: [], .. } => Err(Error::NoOwnRoute),
         Routes::RecordRoute { rows, own } => {
             for row in rows {
                 route::push_row(row, entries, Origin::RecordRoute)?;
