@@ -449,7 +449,8 @@ typedef void (*ims_release_log_fn)(void *env, uint32_t level, struct ims_release
 //
 // Lifetime: read during the call only.
 typedef struct ims_release_own {
-    // The exact URI, with or without angle brackets. Host and scheme are compared without case.
+    // The exact URI, with or without angle brackets. Host and scheme are compared without case, an IPv6 literal as an
+    // address, all else byte by byte.
     struct ims_release_str uri;
     // "host" or "host:port"; without a port the default one of the scheme counts, 5060 or 5061.
     struct ims_release_str host;

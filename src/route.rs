@@ -2,6 +2,8 @@
 //! Cutting the Record-Route list of the 2xx at the proxy's own entries into the two route sets
 //! (RFC 3261 12.1.1, 12.1.2; TS 24.229 5.4.5.1.2 steps 3 to 6).
 
+use core::net::Ipv6Addr;
+
 use arrayvec::ArrayVec;
 use memchr::memchr;
 
@@ -18,7 +20,7 @@ pub const MAX_ROUTES: usize = 128;
 /// How the proxy knows its own Record-Route entries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Own<'a> {
-    /// By the whole URI. Scheme and host are compared without case, all else byte by byte.
+    /// By the whole URI. Scheme and host are compared without case, an IPv6 literal as an address, all else byte by byte.
     Uri(&'a [u8]),
     /// By host, port (5060 for `sip:`, 5061 for `sips:` where none is given) and, where one is given, a cookie: the
     /// user part, or a URI parameter `name` or `name=value`.
@@ -48,16 +50,28 @@ impl<'a> Own<'a> {
     /// Whether `entry` is the proxy's own.
     pub fn matches(&self, entry: &Uri<'_>) -> bool {
         match *self {
-            Self::Uri(own) => uri::parse(own).is_some_and(|own| {
-                own.host.eq_ignore_ascii_case(entry.host) && Uri { host: entry.host, ..own } == *entry
-            }),
+            Self::Uri(own) => uri::parse(own)
+                .is_some_and(|own| same_host(own.host, entry.host) && Uri { host: entry.host, ..own } == *entry),
             Self::Host { host, port, cookie } => {
-                host.eq_ignore_ascii_case(entry.host)
+                same_host(host, entry.host)
                     && port.unwrap_or(if entry.secure { 5061 } else { 5060 }) == entry.port_or_default()
                     && (cookie.is_empty() || entry.user == Some(cookie) || entry.params().any(|p| holds(p, cookie)))
             }
         }
     }
+}
+
+/// Whether both are one host: names without case, IPv6 literals as addresses (RFC 5954 4.2), since there are many ways
+/// to write one.
+fn same_host(own: &[u8], entry: &[u8]) -> bool {
+    own.eq_ignore_ascii_case(entry)
+        || matches!((own, entry), ([b'[', own @ .., b']'], [b'[', entry @ .., b']']) if same_address(own, entry))
+}
+
+#[cold]
+fn same_address(own: &[u8], entry: &[u8]) -> bool {
+    let address = |text| core::str::from_utf8(text).ok()?.parse::<Ipv6Addr>().ok();
+    address(own).is_some_and(|own| address(entry) == Some(own))
 }
 
 /// Whether the URI parameter is `cookie`: the same text, or only the same name where the cookie has no value.

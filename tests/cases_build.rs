@@ -7,6 +7,7 @@ mod support;
 use ims_release::Error;
 use ims_release::cseq::CSeqs;
 use ims_release::dialog::{Dialog, Fields, Routes, Scratch, Serves, User};
+use ims_release::message::uri;
 use ims_release::reason::Reason;
 use ims_release::release::{Branch, Delivery, Form, Request, Via};
 use ims_release::route::Own;
@@ -567,6 +568,40 @@ fn t27_own_host_in_another_case() {
     // The port counts: another process on the same host is not the own one.
     let other = base_a().list(&[PCSCF2, mo, PCSCF1]).own_host("scscf1.home1.net:5070");
     assert_eq!(other.pair().unwrap_err(), Error::NoOwnRoute);
+}
+
+#[test]
+fn own_host_as_an_ipv6_address() {
+    // RFC 5954 4.2, RFC 4291 2.2: an address is the same however it is written.
+    let one = ["[2001:db8::1]", "[2001:DB8::1]", "[2001:DB8:0:0:0:0:0:1]", "[2001:0db8::0:0001]"];
+    let mapped = ["[::ffff:192.0.2.1]", "[::FFFF:c000:201]"];
+    let others =
+        ["[2001:db8::2]", "[2001:db8::1:1]", "[2001:db8:::1]", "[2001:db8::1%eth0]", "2001:db8::1", "192.0.2.1"];
+    let is_own = |own: &str, entry: &str| {
+        let entry = format!("sip:mo@{entry};lr");
+        let Some(entry) = uri::parse(entry.as_bytes()) else { return false };
+        let by_host = Own::host(own.as_bytes(), b"").unwrap().matches(&entry);
+        let exact = format!("<sip:mo@{own};lr>");
+        assert_eq!(Own::uri(exact.as_bytes()).unwrap().matches(&entry), by_host);
+        let other = format!("<sip:mt@{own};lr>");
+        assert!(!Own::uri(other.as_bytes()).unwrap().matches(&entry));
+        by_host
+    };
+    for same in [&one[..], &mapped] {
+        for own in same {
+            for entry in same {
+                assert!(is_own(own, entry), "{own} {entry}");
+            }
+            for entry in others.iter().chain(if same.len() == 2 { &one[..] } else { &mapped }) {
+                assert!(!is_own(own, entry), "{own} {entry}");
+            }
+        }
+    }
+    // What is no address is still a text.
+    assert!(is_own("[2001:db8:::1]", "[2001:DB8:::1]"));
+    // What comes out is what came in.
+    let (called, _) = base_a().list(&[PCSCF2, "<sip:[2001:DB8:0::1];lr>"]).own_host("[2001:db8::1]").both();
+    assert_eq!(called.routes(), ["<sip:[2001:DB8:0::1];lr>", PCSCF2]);
 }
 
 #[test]

@@ -52,7 +52,8 @@ const _: () = assert!(IMS_RELEASE_MAX_ROUTES == MAX_ROUTES);
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct Own {
-    /// The exact URI, with or without angle brackets. Host and scheme are compared without case.
+    /// The exact URI, with or without angle brackets. Host and scheme are compared without case, an IPv6 literal as an
+    /// address, all else byte by byte.
     pub uri: Str,
     /// "host" or "host:port"; without a port the default one of the scheme counts, 5060 or 5061.
     pub host: Str,
