@@ -49,12 +49,16 @@ impl<'a> Own<'a> {
 
     /// Whether `entry` is the proxy's own.
     pub fn matches(&self, entry: &Uri<'_>) -> bool {
+        // What costs least and differs most comes first.
         match *self {
-            Self::Uri(own) => uri::parse(own)
-                .is_some_and(|own| same_host(own.host, entry.host) && Uri { host: entry.host, ..own } == *entry),
+            Self::Uri(own) => {
+                own.ends_with(entry.rest)
+                    && uri::parse(own)
+                        .is_some_and(|own| Uri { host: entry.host, ..own } == *entry && same_host(own.host, entry.host))
+            }
             Self::Host { host, port, cookie } => {
-                same_host(host, entry.host)
-                    && port.unwrap_or(if entry.secure { 5061 } else { 5060 }) == entry.port_or_default()
+                port.unwrap_or(if entry.secure { 5061 } else { 5060 }) == entry.port_or_default()
+                    && same_host(host, entry.host)
                     && (cookie.is_empty() || entry.user == Some(cookie) || entry.params().any(|p| holds(p, cookie)))
             }
         }
@@ -63,15 +67,17 @@ impl<'a> Own<'a> {
 
 /// Whether both are one host: names without case, IPv6 literals as addresses (RFC 5954 4.2), since there are many ways
 /// to write one.
+#[inline]
 fn same_host(own: &[u8], entry: &[u8]) -> bool {
-    own.eq_ignore_ascii_case(entry)
-        || matches!((own, entry), ([b'[', own @ .., b']'], [b'[', entry @ .., b']']) if same_address(own, entry))
+    match (own, entry) {
+        ([b'[', own @ .., b']'], [b'[', entry @ .., b']']) => same_literal(own, entry),
+        _ => own.eq_ignore_ascii_case(entry),
+    }
 }
 
-#[cold]
-fn same_address(own: &[u8], entry: &[u8]) -> bool {
+fn same_literal(own: &[u8], entry: &[u8]) -> bool {
     let address = |text| core::str::from_utf8(text).ok()?.parse::<Ipv6Addr>().ok();
-    address(own).is_some_and(|own| address(entry) == Some(own))
+    own.eq_ignore_ascii_case(entry) || address(own).is_some_and(|own| address(entry) == Some(own))
 }
 
 /// Whether the URI parameter is `cookie`: the same text, or only the same name where the cookie has no value.
