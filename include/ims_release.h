@@ -452,7 +452,8 @@ typedef struct ims_release_own {
     // The exact URI, with or without angle brackets. Host and scheme are compared without case, an IPv6 literal as an
     // address, all else byte by byte.
     struct ims_release_str uri;
-    // "host" or "host:port"; without a port the default one of the scheme counts, 5060 or 5061.
+    // "host" or "host:port". Without a port 5060 counts, here and in the entry; a sips: entry without one is found by
+    // 5061 too.
     struct ims_release_str host;
     // With `host`: what the entry must also hold, its user part or a URI parameter ("mo", "did", "did=7a1").
     struct ims_release_str cookie;

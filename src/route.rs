@@ -20,9 +20,10 @@ pub const MAX_ROUTES: usize = 128;
 /// How the proxy knows its own Record-Route entries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Own<'a> {
-    /// By the whole URI. Scheme and host are compared without case, an IPv6 literal as an address, all else byte by byte.
+    /// By the whole URI. Scheme and host are compared without case, an IPv6 literal as an address, all else byte by
+    /// byte.
     Uri(&'a [u8]),
-    /// By host, port (5060 for `sip:`, 5061 for `sips:` where none is given) and, where one is given, a cookie: the
+    /// By host, port (5060 where none is given, of a `sips:` entry 5061 too) and, where one is given, a cookie: the
     /// user part, or a URI parameter `name` or `name=value`.
     Host {
         /// Host name or address; an IPv6 literal in brackets.
@@ -57,12 +58,26 @@ impl<'a> Own<'a> {
                         .is_some_and(|own| Uri { host: entry.host, ..own } == *entry && same_host(own.host, entry.host))
             }
             Self::Host { host, port, cookie } => {
-                port.unwrap_or(if entry.secure { 5061 } else { 5060 }) == entry.port_or_default()
+                same_port(port, entry)
                     && same_host(host, entry.host)
                     && (cookie.is_empty() || entry.user == Some(cookie) || entry.params().any(|p| holds(p, cookie)))
             }
         }
     }
+}
+
+/// Where none is given, on either side and whatever the scheme: a proxy that leaves 5060 out, as Kamailio does, leaves
+/// it out of a `sips:` entry too.
+const PORT: u16 = 5060;
+/// What RFC 3261 19.1.2 makes of a `sips:` URI without a port. Another element may mean that, so it counts beside
+/// [`PORT`]: an own entry that is not found costs both BYEs.
+const SIPS_PORT: u16 = 5061;
+
+/// Whether the entry is at this port.
+#[inline]
+fn same_port(own: Option<u16>, entry: &Uri<'_>) -> bool {
+    let own = own.unwrap_or(PORT);
+    own == entry.port.unwrap_or(PORT) || (own == SIPS_PORT && entry.secure && entry.port.is_none())
 }
 
 /// Whether both are one host: names without case, IPv6 literals as addresses (RFC 5954 4.2), since there are many ways

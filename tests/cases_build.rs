@@ -571,6 +571,28 @@ fn t27_own_host_in_another_case() {
 }
 
 #[test]
+fn own_host_and_port() {
+    // The entry, and by which ports it is found: `-` is none.
+    for (entry, ports) in [
+        ("sip:h", "- 5060"),
+        ("sip:h:5060", "- 5060"),
+        ("sip:h:5061", "5061"),
+        ("sip:h;transport=tls", "- 5060"),
+        ("sips:h", "- 5060 5061"),
+        ("sips:h:5060", "- 5060"),
+        ("sips:h:5061", "5061"),
+        ("sips:h:5070", "5070"),
+    ] {
+        let own = |port: &&str| {
+            let own = if *port == "-" { "h".into() } else { format!("h:{port}") };
+            Own::host(own.as_bytes(), b"").unwrap().matches(&uri::parse(entry.as_bytes()).unwrap())
+        };
+        let found: Vec<_> = ["-", "5060", "5061", "5070"].into_iter().filter(own).collect();
+        assert_eq!(found.join(" "), ports, "{entry}");
+    }
+}
+
+#[test]
 fn own_host_as_an_ipv6_address() {
     // RFC 5954 4.2, RFC 4291 2.2: an address is the same however it is written.
     let one = ["[2001:db8::1]", "[2001:DB8::1]", "[2001:DB8:0:0:0:0:0:1]", "[2001:0db8::0:0001]"];

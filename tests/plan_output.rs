@@ -103,6 +103,26 @@ fn own_entries_by_host_and_port_or_by_the_whole_uri() {
     assert_eq!(routes(&["--own", "sip:mo@scscf1.home1.net;lr;did=7a1.3", "--own-exact"]), Some(1));
     assert_eq!(routes(&["--own", "sip:scscf1.home1.net:5070"]), None);
     assert_eq!(routes(&["--own", "sip:nobody", "--own", OWN]), Some(1));
+
+    // Where none is given it is 5060, whatever the scheme.
+    let finds = |own: &str, entry: &str| {
+        let call = Call { record_route: Box::leak(format!("<{entry};lr>").into_boxed_str()), ..BASE };
+        let report = plan(&["--serves", "calling", "--own", own], call.messages().concat().as_bytes());
+        kinds(&report) == (Value::Null, Value::Null)
+    };
+    for (own, entry, found) in [
+        ("sip:h", "sips:h", true),
+        ("sips:h", "sips:h", true),
+        ("sips:h", "sip:h:5060", true),
+        ("sip:h:5060", "sips:h", true),
+        ("sips:h:5061", "sips:h", true),
+        ("sip:h", "sips:h:5061", false),
+        ("sip:h:5061", "sip:h", false),
+        ("sip:[2001:db8::1]", "sip:[2001:DB8:0:0:0:0:0:1]:5060", true),
+        ("sip:[2001:db8::1]", "sip:[2001:db8::1:0]", false),
+    ] {
+        assert_eq!(finds(own, entry), found, "{own} {entry}");
+    }
 }
 
 #[test]

@@ -55,7 +55,8 @@ pub struct Own {
     /// The exact URI, with or without angle brackets. Host and scheme are compared without case, an IPv6 literal as an
     /// address, all else byte by byte.
     pub uri: Str,
-    /// "host" or "host:port"; without a port the default one of the scheme counts, 5060 or 5061.
+    /// "host" or "host:port". Without a port 5060 counts, here and in the entry; a sips: entry without one is found by
+    /// 5061 too.
     pub host: Str,
     /// With `host`: what the entry must also hold, its user part or a URI parameter ("mo", "did", "did=7a1").
     pub cookie: Str,

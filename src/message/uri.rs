@@ -118,11 +118,6 @@ impl<'a> Uri<'a> {
         // Zero is the distance to one of them: one comparison instead of three, of which the compiler makes shuffles.
         scan::any(self.rest, |b| (b ^ b'?').min((b | 0x20) ^ b'm').min((b | 0x20) ^ b'g') == 0)
     }
-
-    /// The port as compared: 5060 where none is given, 5061 for `sips:`.
-    pub fn port_or_default(&self) -> u16 {
-        self.port.unwrap_or(if self.secure { 5061 } else { 5060 })
-    }
 }
 
 /// The name of a URI parameter `name` or `name=value`.

@@ -54,8 +54,8 @@ pub struct Plan {
 
     /// URI of an own Record-Route entry, at which the list is cut; may be repeated
     ///
-    /// Host and port are compared, 5060 where none is given (sips: 5061). Without it no BYE can be built for a dialog
-    /// with a Record-Route.
+    /// Host and port are compared, 5060 where none is given; a sips: entry without a port is found by 5061 too. Without
+    /// it no BYE can be built for a dialog with a Record-Route.
     #[arg(long, value_name = "URI", allow_hyphen_values = true)]
     pub own: Vec<OsString>,
 

@@ -84,8 +84,7 @@ impl Options {
         own.filter_map(|own| match own {
             Own::Uri(text) if !self.own_exact => {
                 let uri = uri::parse(text)?;
-                let port = Some(uri.port_or_default());
-                Some(Own::Host { host: uri.host, port, cookie: b"" })
+                Some(Own::Host { host: uri.host, port: uri.port, cookie: b"" })
             }
             own => Some(own),
         })
