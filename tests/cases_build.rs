@@ -593,6 +593,26 @@ fn own_host_and_port() {
 }
 
 #[test]
+fn own_uri_is_compared_octet_by_octet() {
+    let own = Own::uri(b"<sip:mo@Home1.net:5060;lr;did=7a1.3>").unwrap();
+    let matches = |entry: &str| own.matches(&uri::parse(entry.as_bytes()).unwrap());
+    for entry in ["sip:mo@Home1.net:5060;lr;did=7a1.3", "SIP:mo@hOME1.NET:5060;lr;did=7a1.3"] {
+        assert!(matches(entry), "{entry}");
+    }
+    // RFC 3261 19.1.4 has the first three be equal to it; the proxy has not written them.
+    for entry in [
+        "sip:mo@home1.net:5060;did=7a1.3;lr",
+        "sip:%6do@home1.net:5060;lr;did=7a1.3",
+        "sip:mo@home1.net:5060;lr",
+        "sip:mo@home1.net;lr;did=7a1.3",
+        "sips:mo@home1.net:5060;lr;did=7a1.3",
+        "sip:mt@home1.net:5060;lr;did=7a1.3",
+    ] {
+        assert!(!matches(entry), "{entry}");
+    }
+}
+
+#[test]
 fn own_host_as_an_ipv6_address() {
     // RFC 5954 4.2, RFC 4291 2.2: an address is the same however it is written.
     let one = ["[2001:db8::1]", "[2001:DB8::1]", "[2001:DB8:0:0:0:0:0:1]", "[2001:0db8::0:0001]"];

@@ -60,6 +60,9 @@ pub struct Plan {
     pub own: Vec<OsString>,
 
     /// Compare the whole URI of --own
+    ///
+    /// Scheme and host are compared without case, an IPv6 literal as an address, all else octet by octet: a proxy knows
+    /// what it inserted, and nobody changes it. By RFC 3261 19.1.4 the entry of another pass could be equal.
     #[arg(long)]
     pub own_exact: bool,
 
