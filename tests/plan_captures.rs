@@ -126,6 +126,36 @@ fn fragments_of_ipv4_and_ipv6_in_any_order_and_twice() {
 }
 
 #[test]
+fn fragments_that_come_again_after_their_packet_was_complete_are_no_message_cut_off() {
+    for ends in [there(), there_6()] {
+        for order in [[2, 2, 1, 1, 0, 0], [0, 1, 2, 0, 1, 2], [2, 1, 0, 0, 1, 2], [0, 1, 2, 0, 0, 2]] {
+            let mut frames = Vec::new();
+            for (index, message) in BASE.messages().iter().enumerate() {
+                let size = (message.len() / 24 + 1) * 8 + 8;
+                let pieces = udp_fragments(ends, 100 + index as u32, size, message.as_bytes());
+                assert_eq!(pieces.len(), 3);
+                frames.extend(order.map(|piece| frame(Link::Ethernet, &pieces[piece])));
+            }
+            base_a_alone(&pcap(Link::Ethernet, &frames, false));
+        }
+    }
+}
+
+#[test]
+fn a_fragment_with_the_number_of_a_complete_packet_and_other_octets_is_cut_off() {
+    for ends in [there(), there_6()] {
+        let mut frames = frames(Link::Ethernet, &packets(ends));
+        let [whole, other] = [131, 140].map(|cseq| BASE.request("INFO", cseq, ""));
+        frames.extend(udp_fragments(ends, 9, 128, whole.as_bytes()).iter().map(|piece| frame(Link::Ethernet, piece)));
+        let cut_off = frames.len() as u64 + 1;
+        frames.push(frame(Link::Ethernet, &udp_fragments(ends, 9, 128, other.as_bytes())[0]));
+        let report = plan_calling(&pcap(Link::Ethernet, &frames, false));
+        assert_eq!(report["dialogs"][0]["called"]["cseq"], 132);
+        assert_eq!(rejected(&report), [("cut-off".to_string(), cut_off)]);
+    }
+}
+
+#[test]
 fn a_missing_fragment_is_a_message_cut_off_and_the_rest_goes_on() {
     for ends in [there(), there_6()] {
         let mut frames = frames(Link::Ethernet, &packets(ends));

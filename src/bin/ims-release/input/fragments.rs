@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 
-use etherparse::defrag::IpDefragBuf;
+use etherparse::defrag::{IpDefragBuf, IpFragRange};
 use etherparse::{IpFragOffset, IpNumber};
 
 use super::packets::Moment;
@@ -36,6 +36,8 @@ pub struct Fragment<'a> {
 #[derive(Debug, Default)]
 pub struct Fragments {
     waiting: HashMap<Name, Waiting>,
+    /// The last complete packet of each name that looked like SIP, and when it was complete.
+    complete: HashMap<Name, (u64, Vec<u8>)>,
 }
 
 #[derive(Debug)]
@@ -57,7 +59,7 @@ impl Fragments {
     pub fn add(&mut self, name: Name, moment: Moment, fragment: &Fragment<'_>, input: &mut Input) -> Option<Vec<u8>> {
         let stale = |waiting: &Waiting| moment.time.saturating_sub(waiting.begun.time) > LIFETIME;
         if self.waiting.get(&name).is_some_and(stale) {
-            self.waiting.remove(&name)?.give_up(name, input);
+            self.waiting.remove(&name)?.give_up(name, self.complete.get(&name), input);
         }
         let waiting = self.waiting.entry(name).or_insert_with(|| Waiting {
             begun: moment,
@@ -72,22 +74,43 @@ impl Fragments {
         if !waiting.parts.is_complete() {
             return None;
         }
-        Some(self.waiting.remove(&name)?.parts.take_bufs().0)
+        let waiting = self.waiting.remove(&name)?;
+        let looks_like_sip = waiting.looks_like_sip(name);
+        let payload = waiting.parts.take_bufs().0;
+        if looks_like_sip {
+            self.complete.insert(name, (moment.time, payload.clone()));
+        }
+        Some(payload)
     }
 
     /// Nothing more comes.
     pub fn finish(self, input: &mut Input) {
         for (name, waiting) in self.waiting {
-            waiting.give_up(name, input);
+            waiting.give_up(name, self.complete.get(&name), input);
         }
     }
 }
 
 impl Waiting {
-    fn give_up(self, name: Name, input: &mut Input) {
+    fn looks_like_sip(&self, name: Name) -> bool {
         let payload = self.head.get(UDP_HEADER..).unwrap_or_default();
-        if name.protocol == IpNumber::UDP && framing::looks_like_sip(payload) {
+        name.protocol == IpNumber::UDP && framing::looks_like_sip(payload)
+    }
+
+    fn give_up(self, name: Name, complete: Option<&(u64, Vec<u8>)>, input: &mut Input) {
+        if self.looks_like_sip(name) && !complete.is_some_and(|complete| self.repeats(complete)) {
             input.cut_off(self.begun.place, "a fragment of its datagram is missing");
         }
+    }
+
+    /// Whether all of it stands in the packet that was complete before, as a network or a capture on two interfaces
+    /// gives fragments twice. They are not dropped when they come: their packet may as well be a new one, of which some
+    /// octets are the same.
+    fn repeats(&self, (time, packet): &(u64, Vec<u8>)) -> bool {
+        let same = |range: &IpFragRange| {
+            let range = usize::from(range.start)..usize::from(range.end);
+            packet.get(range.clone()).is_some_and(|octets| self.parts.data().get(range) == Some(octets))
+        };
+        self.begun.time.saturating_sub(*time) <= LIFETIME && self.parts.sections().iter().all(same)
     }
 }
