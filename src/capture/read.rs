@@ -345,9 +345,11 @@ fn one_line(value: &[u8]) -> Option<Cow<'_, [u8]>> {
     (!scan::breaks_line(&value)).then_some(value)
 }
 
+/// RFC 3261 25.1: `1*DIGIT`, zeros in front included. What no `usize` holds is more than follows any headers.
 fn decimal(value: &[u8]) -> Option<usize> {
-    let digits = !value.is_empty() && value.len() <= 9 && value.iter().all(u8::is_ascii_digit);
-    digits.then(|| value.iter().fold(0, |n, d| n * 10 + usize::from(d - b'0')))
+    let digit = |digit: &u8| digit.is_ascii_digit().then(|| usize::from(digit - b'0'));
+    let add = |number: usize, octet| Some(number.saturating_mul(10).saturating_add(digit(octet)?));
+    if value.is_empty() { None } else { value.iter().try_fold(0, add) }
 }
 
 /// The branch of the first value of a Via row; one that folds make unreadable counts as none.
@@ -383,7 +385,11 @@ mod tests {
 
     #[test]
     fn t18_numbers_and_methods_of_cseq() {
-        for (line, number) in [("CSeq: 0000129   UPDATE\r\n", 129), ("CSEQ : 7\r\n UPDATE\r\n", 7)] {
+        for (line, number) in [
+            ("CSeq: 0000129   UPDATE\r\n", 129),
+            ("CSeq: 000000000000000000000129 UPDATE\r\n", 129),
+            ("CSEQ : 7\r\n UPDATE\r\n", 7),
+        ] {
             let message = with(line);
             assert_eq!(read(message.as_bytes()).unwrap().cseq, number, "{line}");
         }
@@ -434,6 +440,16 @@ mod tests {
         assert_eq!(fault(&format!("{message}bod")), Fault::ContentLength);
         assert_eq!(fault(&with("CSeq: 1 UPDATE\r\nl: -1\r\n")), Fault::ContentLength);
         assert_eq!(fault(&with("CSeq: 1 UPDATE\r\nl: 0\r\nl: 1\r\n")), Fault::ContentLength);
+        for length in ["0000000000", "00000000000000000000000004", "4\r\nl: 0000000004"] {
+            let message = with(&format!("CSeq: 1 UPDATE\r\nContent-Length: {length}\r\n"));
+            assert!(read(format!("{message}body").as_bytes()).is_ok(), "{length}");
+        }
+        for length in
+            ["18446744073709551616", "9999999999999999999999999999999999999999", "00000000005", "", "4 4", "+4"]
+        {
+            let message = with(&format!("CSeq: 1 UPDATE\r\nContent-Length: {length}\r\n"));
+            assert_eq!(fault(&format!("{message}body")), Fault::ContentLength, "{length}");
+        }
         assert_eq!(read(&vec![b'x'; MAX_MESSAGE + 1]).unwrap_err().fault, Fault::TooLarge);
     }
 

@@ -160,7 +160,7 @@ pub(crate) fn decimal_u16(digits: &[u8]) -> Option<u16> {
     leading_u16(digits).filter(|(_, behind)| behind.is_empty()).map(|(number, _)| number)
 }
 
-/// The port that the text begins with, one to five digits, and what follows them.
+/// The port that the text begins with, and what follows it. RFC 3261 25.1: `1*DIGIT`, zeros in front included.
 #[inline(always)]
 fn leading_u16(text: &[u8]) -> Option<(u16, &[u8])> {
     let (mut number, mut rest) = match text.split_first_chunk() {
@@ -170,7 +170,7 @@ fn leading_u16(text: &[u8]) -> Option<(u16, &[u8])> {
     while let [digit @ b'0'..=b'9', behind @ ..] = rest {
         number = number * 10 + u32::from(digit - b'0');
         rest = behind;
-        if text.len() - rest.len() > 5 {
+        if number > u32::from(u16::MAX) {
             return None;
         }
     }
@@ -220,7 +220,9 @@ mod tests {
             let text = number.to_string();
             assert_eq!(decimal_u16(text.as_bytes()), text.parse().ok(), "{text}");
         }
-        assert_eq!(decimal_u16(b"00080"), Some(80));
+        for (text, port) in [("00080", Some(80)), ("00000000000005060", Some(5060)), ("00000000000065536", None)] {
+            assert_eq!(decimal_u16(text.as_bytes()), port);
+        }
         for at in 0..4 {
             for octet in (0..=u8::MAX).filter(|octet| !octet.is_ascii_digit()) {
                 let mut text = *b"5060";
