@@ -9,37 +9,53 @@ use crate::message::{is_token, trim};
 use crate::scan;
 
 /// Written by the library, or by the host's transaction layer.
-const OURS: [&[u8]; 19] = [
+const OURS: [&[u8]; 12] = [
     b"Call-ID",
-    b"i",
     b"From",
-    b"f",
     b"To",
-    b"t",
     b"CSeq",
     b"Via",
-    b"v",
     b"Route",
     b"Max-Forwards",
     b"Content-Length",
-    b"l",
     b"Reason",
     b"Session-ID",
     b"Content-Type",
-    b"c",
     b"Content-Encoding",
-    b"e",
 ];
 
 /// Not allowed in a BYE, or not from the network: RFC 3261 Table 2, RFC 5502, RFC 7315 5.7, RFC 3325 9.2.
-const NOT_IN_A_BYE: [&[u8]; 7] = [
+const NOT_IN_A_BYE: [&[u8]; 6] = [
     b"Contact",
-    b"m",
     b"Record-Route",
     b"P-Served-User",
     b"P-Visited-Network-ID",
     b"P-Preferred-Identity",
     b"P-Called-Party-ID",
+];
+
+/// The compact names (RFC 3261 7.3.3 and those registered with IANA since) and what each stands for.
+const COMPACT: [(u8, &[u8]); 20] = [
+    (b'a', b"Accept-Contact"),
+    (b'b', b"Referred-By"),
+    (b'c', b"Content-Type"),
+    (b'd', b"Request-Disposition"),
+    (b'e', b"Content-Encoding"),
+    (b'f', b"From"),
+    (b'i', b"Call-ID"),
+    (b'j', b"Reject-Contact"),
+    (b'k', b"Supported"),
+    (b'l', b"Content-Length"),
+    (b'm', b"Contact"),
+    (b'n', b"Identity-Info"),
+    (b'o', b"Event"),
+    (b'r', b"Refer-To"),
+    (b's', b"Subject"),
+    (b't', b"To"),
+    (b'u', b"Allow-Events"),
+    (b'v', b"Via"),
+    (b'x', b"Session-Expires"),
+    (b'y', b"Identity"),
 ];
 
 /// Checks one header, `Name: value`.
@@ -49,8 +65,9 @@ const NOT_IN_A_BYE: [&[u8]; 7] = [
 /// BYE.
 pub fn check(header: &[u8]) -> Result<(), Error> {
     let colon = memchr(b':', header).ok_or(Error::BadHeader)?;
-    let name = name_of(header);
-    if !is_token(name) || scan::breaks_line(header) || trim(&header[colon + 1..]).is_empty() {
+    let written = trim(&header[..colon]);
+    let name = long_form(written);
+    if !is_token(written) || scan::breaks_line(header) || trim(&header[colon + 1..]).is_empty() {
         return Err(Error::BadHeader);
     }
     if OURS.iter().chain(&NOT_IN_A_BYE).any(|n| n.eq_ignore_ascii_case(name)) {
@@ -59,7 +76,7 @@ pub fn check(header: &[u8]) -> Result<(), Error> {
     Ok(())
 }
 
-/// Refuses a name that stands twice: the headers a policy adds to a BYE are single (RFC 7315 4.6 for
+/// Refuses a name that stands twice, long or compact: the headers a policy adds to a BYE are single (RFC 7315 4.6 for
 /// P-Charging-Vector); several values of a list header go on one line. Error: [`Error::DuplicateHeader`].
 pub fn check_distinct(headers: &[&[u8]]) -> Result<(), Error> {
     for (index, header) in headers.iter().enumerate() {
@@ -79,6 +96,40 @@ pub(crate) fn check_distinct_from(header: &[u8], lines: &[u8]) -> Result<(), Err
     Ok(())
 }
 
+/// The name of a header that was checked, in its long form.
 fn name_of(header: &[u8]) -> &[u8] {
-    trim(&header[..memchr(b':', header).unwrap_or(header.len())])
+    long_form(trim(&header[..memchr(b':', header).unwrap_or(header.len())]))
+}
+
+fn long_form(written: &[u8]) -> &[u8] {
+    let &[letter] = written else { return written };
+    let compact = COMPACT.iter().find(|(compact, _)| *compact == letter.to_ascii_lowercase());
+    compact.map_or(written, |(_, long)| long)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_compact_name_is_its_long_form() {
+        let same = [
+            [&b"s: a"[..], b"Subject: b"],
+            [b"X: 90", b"session-expires: 90"],
+            [b"k: a", b"K : b"],
+            [b"Referred-By: <sip:a@b>", b"b:<sip:a@b>"],
+        ];
+        for [first, second] in same {
+            assert_eq!(check_distinct(&[first, b"P-X: 1", second]), Err(Error::DuplicateHeader));
+            assert_eq!(check_distinct_from(second, &[b"P-X: 1\n", first, b"\n"].concat()), Err(Error::DuplicateHeader));
+        }
+        assert_eq!(check_distinct(&[b"s: a", b"k: b", b"q: c", b"S-X: d", b"Supporte: e"]), Ok(()));
+        for (compact, _) in COMPACT {
+            let forbidden = b"cefilmtv".contains(&compact);
+            let expected = if forbidden { Err(Error::ForbiddenHeader) } else { Ok(()) };
+            for letter in [compact, compact.to_ascii_uppercase()] {
+                assert_eq!(check(&[letter, b':', b'1']), expected, "{}", compact as char);
+            }
+        }
+    }
 }

@@ -253,7 +253,7 @@ fn reason_headers_and_form() {
 #[test]
 fn a_bad_command_line_is_status_2_and_one_line_that_names_the_option() {
     let good = ["plan", "--serves", "calling"];
-    let wrong: [(&[&str], &str); 24] = [
+    let wrong: [(&[&str], &str); 25] = [
         (&["--cause", "99", "-"], "--cause"),
         (&["--cause", "0480", "-"], "--cause"),
         (&["--cause", "700", "-"], "--cause"),
@@ -273,6 +273,7 @@ fn a_bad_command_line_is_status_2_and_one_line_that_names_the_option() {
         (&["--header", "X: a\nb", "-"], "--header"),
         (&["--header", "X", "-"], "--header"),
         (&["--header", "X: 1", "--header", "x: 2", "-"], "--header"),
+        (&["--header", "s: a", "--header", "Subject: b", "-"], "--header"),
         (&["--form", "x\ny", "-"], "--form"),
         (&["--format", "xml", "-"], "--format"),
         (&["--serves", "both", "-"], "--serves"),
