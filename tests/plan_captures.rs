@@ -6,7 +6,10 @@ mod plan_support;
 mod support;
 
 use plan_support::call::{BASE, Call};
-use plan_support::capture::{Ends, FIN, Link, PUSH_ACK, SYN, frame, pcap, pcapng, tcp, udp, udp_fragments, vlan_frame};
+use plan_support::capture::{
+    Ends, FIN, LONGER_HEADERS, Link, NANOSECONDS, PUSH_ACK, SYN, frame, pcap, pcap_of, pcapng, pcapng_of_packet_blocks,
+    tcp, udp, udp_fragments, vlan_frame,
+};
 use plan_support::{plan_calling, rejected, run};
 use serde_json::Value;
 
@@ -85,6 +88,49 @@ fn a_pcapng_with_two_interfaces_of_different_kinds() {
         })
         .collect();
     base_a_alone(&pcapng(&[Link::Ethernet, Link::Raw], &frames));
+}
+
+#[test]
+fn a_pcapng_with_the_obsolete_packet_block() {
+    for link in [Link::Ethernet, Link::Raw] {
+        for swapped in [false, true] {
+            let frames = frames(link, &packets(there()));
+            let whole = pcapng_of_packet_blocks(link, &frames, swapped);
+            base_a_alone(&whole);
+            let mut damaged = whole;
+            let last = pcapng_of_packet_blocks(link, &frames[..5], swapped).len();
+            // The length kept, behind type, length, interface, what was lost, and time.
+            damaged[last + 20..last + 24].fill(0x7f);
+            let report = plan_calling(&damaged);
+            base_a(&report);
+            assert_eq!(rejected(&report), [("capture".to_string(), 6)]);
+        }
+    }
+}
+
+#[test]
+fn a_frame_of_an_interface_that_is_not_described_is_told_and_counted() {
+    let interface = |index| if index == 2 { 7 } else { 0 };
+    let packets = packets(there());
+    let mut numbered: Vec<(u32, Vec<u8>)> =
+        packets.iter().enumerate().map(|(index, packet)| (interface(index), packet.clone())).collect();
+    numbered.push((0, packets[2].clone()));
+    let report = plan_calling(&pcapng(&[Link::Raw], &numbered));
+    base_a(&report);
+    assert_eq!(rejected(&report), [("link-type".to_string(), 3)]);
+}
+
+#[test]
+fn pcap_files_in_nanoseconds_and_with_longer_record_headers() {
+    let frames = frames(Link::Ethernet, &packets(there()));
+    for (magic, swapped) in [(NANOSECONDS, false), (NANOSECONDS, true), (LONGER_HEADERS, false)] {
+        base_a_alone(&pcap_of(magic, Link::Ethernet, &frames, swapped));
+    }
+    let said = run(&["plan", "--serves", "calling", "-"], &pcap_of(LONGER_HEADERS, Link::Ethernet, &frames, true));
+    assert_eq!((said.status, said.out.as_str(), said.err.lines().count()), (1, "", 1));
+    for part in ["ims-release: -: ", "longer record headers", "a1b2cd34", "editcap -F pcap"] {
+        assert!(said.err.contains(part), "{}", said.err);
+    }
 }
 
 #[test]

@@ -119,16 +119,31 @@ pub fn vlan_frame(packet: &[u8]) -> Vec<u8> {
     [&plain[..12], &[0x88, 0xa8, 0, 7, 0x81, 0x00, 0, 8], &plain[12..]].concat()
 }
 
+/// The magic of the usual pcap file, in microseconds.
+const MICROSECONDS: u32 = 0xa1b2_c3d4;
+pub const NANOSECONDS: u32 = 0xa1b2_3c4d;
+/// Of a pcap file with eight octets more in front of each frame, as some Linux systems wrote.
+pub const LONGER_HEADERS: u32 = 0xa1b2_cd34;
+
 /// A pcap file in microseconds, of the other byte order if `swapped`. A frame comes 20 ms after the one before.
 pub fn pcap(link: Link, frames: &[Vec<u8>], swapped: bool) -> Vec<u8> {
+    pcap_of(MICROSECONDS, link, frames, swapped)
+}
+
+/// The same with another magic.
+pub fn pcap_of(magic: u32, link: Link, frames: &[Vec<u8>], swapped: bool) -> Vec<u8> {
     let word = |word: u32| if swapped { word.to_be_bytes() } else { word.to_le_bytes() };
     let half = |half: u16| if swapped { half.to_be_bytes() } else { half.to_le_bytes() };
-    let mut file = word(0xa1b2_c3d4).to_vec();
+    let mut file = word(magic).to_vec();
     file.extend([half(2), half(4)].concat());
     file.extend([word(0), word(0), word(262_144), word(link as u32)].concat());
+    let unit = if magic == NANOSECONDS { 1_000 } else { 1 };
     for (index, frame) in frames.iter().enumerate() {
         let length = word(frame.len() as u32);
-        file.extend([word(1_700_000_000), word(20_000 * index as u32), length, length].concat());
+        file.extend([word(1_700_000_000), word(20_000 * unit * index as u32), length, length].concat());
+        if magic == LONGER_HEADERS {
+            file.extend([0xff; 8]);
+        }
         file.extend(frame);
     }
     file
@@ -154,8 +169,33 @@ pub fn pcapng(links: &[Link], frames: &[(u32, Vec<u8>)]) -> Vec<u8> {
     file
 }
 
+/// A pcapng file with the obsolete Packet Block for each frame, of the other byte order if `swapped`.
+pub fn pcapng_of_packet_blocks(link: Link, frames: &[Vec<u8>], swapped: bool) -> Vec<u8> {
+    let word = |word: u32| if swapped { word.to_be_bytes() } else { word.to_le_bytes() };
+    let half = |half: u16| if swapped { half.to_be_bytes() } else { half.to_le_bytes() };
+    let block = |kind: u32, body: &[u8]| block_of(word, kind, body);
+    let version = [half(1), half(0)].concat();
+    let mut file = block(0x0a0d_0d0a, &[&word(0x1a2b_3c4d)[..], &version, &[0xff; 8]].concat());
+    file.extend(block(1, &[&half(link as u16)[..], &[0; 6]].concat()));
+    for (index, frame) in frames.iter().enumerate() {
+        let time = 1_700_000_000_000_000 + 20_000 * index as u64;
+        let length = word(frame.len() as u32);
+        // Interface 0, 3 frames lost. One option at the end, of which the length is told nowhere: a comment.
+        let head = [half(0), half(3)].concat();
+        let times = [word((time >> 32) as u32), word(time as u32)].concat();
+        let padding = vec![0; frame.len().next_multiple_of(4) - frame.len()];
+        let comment = [&half(1)[..], &half(4), b"SIP/", &[0; 4]].concat();
+        file.extend(block(2, &[&head[..], &times, &length, &length, frame, &padding, &comment].concat()));
+    }
+    file
+}
+
 fn block(kind: u32, body: &[u8]) -> Vec<u8> {
+    block_of(u32::to_le_bytes, kind, body)
+}
+
+fn block_of(word: impl Fn(u32) -> [u8; 4], kind: u32, body: &[u8]) -> Vec<u8> {
     let padding = vec![0; body.len().next_multiple_of(4) - body.len()];
-    let length = ((body.len() + padding.len() + 12) as u32).to_le_bytes();
-    [&kind.to_le_bytes()[..], &length, body, &padding, &length].concat()
+    let length = word((body.len() + padding.len() + 12) as u32);
+    [&word(kind)[..], &length, body, &padding, &length].concat()
 }

@@ -99,7 +99,7 @@ fn read_file(file: usize, path: &Path, packets: &mut Packets, input: &mut Input)
     };
     let mut magic = Vec::new();
     source.by_ref().take(4).read_to_end(&mut magic).map_err(text)?;
-    let capture = frames::is_capture(&magic);
+    let capture = frames::is_capture(&magic)?;
     input.captures.push(capture);
     let mut source = Cursor::new(magic).chain(source);
     if capture {

@@ -41,23 +41,26 @@ struct Payload<'a> {
 impl Packets {
     /// Reads a capture. An error is that it cannot be read.
     pub fn read(&mut self, file: usize, source: impl Read + Send, input: &mut Input) -> Result<(), String> {
-        let mut unknown: Vec<u32> = Vec::new();
+        let mut unknown: Vec<Option<u32>> = Vec::new();
         let mut known = false;
+        let kind = |link: Option<u32>| match link {
+            Some(link) => format!("of link type {link}, which is not read"),
+            None => "of an interface that the file does not describe".to_string(),
+        };
         let ending = frames::each(source, &mut |frame| {
             let place = Place { file, offset: frame.number };
             match self.frame(place, frame, input) {
                 Ok(()) => known = true,
                 Err(link::Unknown) if !unknown.contains(&frame.link) => {
                     unknown.push(frame.link);
-                    let detail =
-                        format!("Frame: of link type {}, which is not read; such frames are left out", frame.link);
+                    let detail = format!("Frame: {}; such frames are left out", kind(frame.link));
                     input.reject(place, "link-type", detail);
                 }
                 Err(link::Unknown) => {}
             }
         })?;
         if let (false, Some(link)) = (known, unknown.first()) {
-            return Err(format!("holds frames of link type {link}, which is not read"));
+            return Err(format!("holds frames {}", kind(*link)));
         }
         match ending {
             Ending::Whole => {}
@@ -72,7 +75,7 @@ impl Packets {
 
     fn frame(&mut self, place: Place, frame: &Frame<'_>, input: &mut Input) -> Result<(), link::Unknown> {
         let moment = Moment { place, time: frame.time };
-        if let Some(packet) = link::packet(frame.link, frame.data)? {
+        if let Some(packet) = link::packet(frame.link.ok_or(link::Unknown)?, frame.data)? {
             self.packet(moment, &packet, frame.whole, input);
         }
         Ok(())
