@@ -45,6 +45,38 @@ fn without_a_content_length_a_message_ends_where_the_next_begins() {
 }
 
 #[test]
+fn a_body_without_a_length_may_hold_a_status_line_or_a_message() {
+    let notify = |cseq, with: &str| BASE.request("NOTIFY", cseq, "").replace("Content-Length: 0\r\n\r\n", with);
+    let counted_in_the_body = BASE.request("INFO", 200, "");
+    for (body, last) in [
+        ("\r\nSIP/2.0 200 OK", true),
+        ("\r\nSIP/2.0 200 OK\r\n", false),
+        ("Content-Type: message/sipfrag\r\n\r\nSIP/2.0 200 OK\r\n", false),
+        ("Content-Type: message/sipfrag\r\n\r\nSIP/2.0 200 OK\r\nContact: <sip:a>\r\n\r\n", false),
+        (&format!("c: message/sip\r\n\r\n{counted_in_the_body}"), false),
+    ] {
+        let report = plan_calling(format!("{}{}", base_a(), notify(131, body)).as_bytes());
+        assert_eq!((cseq(&report), rejected(&report)), (132, vec![]), "{body}");
+        if !last {
+            let between = format!("{}{}{}", base_a(), notify(131, body), notify(132, body));
+            let report = plan_calling(between.as_bytes());
+            assert_eq!((cseq(&report), rejected(&report)), (133, vec![]), "{body}");
+        }
+    }
+}
+
+#[test]
+fn a_length_counts_with_zeros_in_front_and_beside_a_line_that_is_wrong() {
+    let inner = BASE.request("INFO", 200, "");
+    let info = |cseq, lines: &str| BASE.request("INFO", cseq, "").replace("Content-Length: 0\r\n\r\n", lines) + &inner;
+    let sound = info(131, &format!("Content-Length: 0000000000000000000000{}\r\n\r\n", inner.len()));
+    let wrong = info(132, &format!("nonsense\r\nContent-Length: {}\r\n\r\n", inner.len()));
+    let report = plan_calling(format!("{}{sound}{wrong}", base_a()).as_bytes());
+    let offset = (base_a().len() + sound.len()) as u64;
+    assert_eq!((cseq(&report), rejected(&report)), (132, vec![("header-line".to_string(), offset)]));
+}
+
+#[test]
 fn what_is_no_message_is_rejected_once_and_the_rest_goes_on() {
     let info = BASE.request("INFO", 131, "");
     let start = base_a().len() as u64;

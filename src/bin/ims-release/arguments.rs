@@ -130,9 +130,9 @@ pub enum Format {
 const AFTER: &str = "\
 Messages: What begins like a request or status line of SIP (a token, and later on the line a word that begins with SIP/ \
 and a digit; or SIP/ and a digit at once) and cannot be read is listed as rejected, and the rest goes on. All else in a \
-capture, such as RTP, STUN and keep-alives, is passed over. In a text file everything is SIP. A reply counts for the \
-request of its topmost Via branch and CSeq where the capture has that request, else by Call-ID, tags and CSeq. A call \
-is known from its INVITE on.
+capture, such as RTP, STUN and keep-alives, is passed over. In a text file everything is SIP; a message without a \
+Content-Length goes on to where the next one begins. A reply counts for the request of its topmost Via branch and CSeq \
+where the capture has that request, else by Call-ID, tags and CSeq. A call is known from its INVITE on.
 
 Numbers: A dialog is confirmed from its 2xx on and terminated from a user's BYE on. Where the called user has sent no \
 request, the CSeq to the calling user is drawn at random.

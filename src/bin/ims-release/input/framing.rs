@@ -2,7 +2,7 @@
 //! Where a message ends in a stream (RFC 3261 18.3, 20.14), and what looks like one at all.
 
 use ims_release::capture::MAX_MESSAGE;
-use ims_release::message::{self, Message, Name};
+use ims_release::message;
 use memchr::memchr;
 
 /// What a stream goes on with, and how many octets that takes.
@@ -25,8 +25,11 @@ pub enum Step {
 /// What `stream` begins with. `at_end`: nothing follows it. `in_step`: a message ends where it begins, so that it
 /// begins with the next one, however little of that there is.
 ///
-/// A message without a Content-Length that can be read goes on to where the next one begins: on a stream RFC 3261
-/// demands one, and in a text file it is easily left out.
+/// RFC 3261 20.14 demands a Content-Length on a stream, and a text file is one; but messages that came as datagrams are
+/// often without. A message without one, or with one that cannot be read, goes on to where the next one begins: to a
+/// first line behind which a header stands. A status line alone, as in the body of a NOTIFY (RFC 3515 2.4.5), begins
+/// none, and where Content-Type says that the body is itself a message (`message/sip`, `message/sipfrag`) its first
+/// line does not either. A body with more messages than that has to have its length.
 pub fn step(stream: &[u8], at_end: bool, in_step: bool) -> Step {
     let idle = stream.iter().take_while(|b| matches!(b, b'\r' | b'\n' | 0)).count();
     if idle > 0 {
@@ -70,12 +73,13 @@ fn body(stream: &[u8], head: usize, at_end: bool) -> Step {
     if head > MAX_MESSAGE {
         return Step::TooLong(head);
     }
-    match content_length(&stream[..head]) {
+    let Body { length, is_message } = Body::told_by(&stream[..head]);
+    match length {
         Some(length) if length > MAX_MESSAGE - head => Step::TooLong(head),
         Some(length) if head + length <= stream.len() => Step::Message(head + length),
         Some(_) if at_end => Step::CutOff(head),
         Some(_) => Step::More,
-        None => match next_message(stream, head) {
+        None => match message_after(stream, head, is_message) {
             Some(next) => Step::Message(next),
             None if at_end => Step::Message(stream.len()),
             None if stream.len() - head > MAX_MESSAGE => Step::Message(head),
@@ -84,15 +88,72 @@ fn body(stream: &[u8], head: usize, at_end: bool) -> Step {
     }
 }
 
-/// `None` where it is missing or cannot be read: the library says which when it reads the message.
-fn content_length(head: &[u8]) -> Option<usize> {
-    let message = Message::parse(head).ok()?;
-    let mut lengths = message.headers().filter(|header| header.name == Name::ContentLength).map(|header| {
-        let digits = core::str::from_utf8(header.value).ok()?;
-        digits.bytes().all(|b| b.is_ascii_digit()).then(|| digits.parse().ok())?
-    });
-    let first = lengths.next()??;
-    lengths.all(|length| length == Some(first)).then_some(first)
+/// What the headers of a message say of its body. They are looked through line by line: one that is wrong makes the
+/// message one to be rejected, which ends where it would end otherwise.
+struct Body {
+    /// `None` where it is missing, cannot be read, or is told in two ways: the library says which when it reads the
+    /// message.
+    length: Option<usize>,
+    is_message: bool,
+}
+
+impl Body {
+    fn told_by(head: &[u8]) -> Self {
+        let (mut lengths, mut is_message) = (Vec::new(), false);
+        let mut at = head.iter().position(|b| *b == b'\n').map_or(head.len(), |end| end + 1);
+        while let Some(length) = header_length(&head[at..]) {
+            let header = &head[at..at + length];
+            at += length;
+            let Some(name) = header_name(header) else { continue };
+            let value = header[name.len()..].trim_ascii_start().strip_prefix(b":").unwrap_or_default().trim_ascii();
+            let is = |long: &[u8], compact: &[u8]| [long, compact].iter().any(|n| n.eq_ignore_ascii_case(name));
+            if is(b"Content-Length", b"l") {
+                lengths.push(decimal(value));
+            } else if is(b"Content-Type", b"c") {
+                is_message = value.get(..8).is_some_and(|begin| begin.eq_ignore_ascii_case(b"message/"));
+            }
+        }
+        let first = lengths.first().copied().flatten();
+        Self { length: first.filter(|_| lengths.iter().all(|length| *length == first)), is_message }
+    }
+}
+
+/// Up to where a header goes with its folds; `None` at the end of the headers.
+fn header_length(lines: &[u8]) -> Option<usize> {
+    let mut end = memchr(b'\n', lines)? + 1;
+    while let Some(b' ' | b'\t') = lines.get(end) {
+        end += memchr(b'\n', &lines[end..])? + 1;
+    }
+    Some(end)
+}
+
+/// The name in a line that begins with one and a colon.
+fn header_name(line: &[u8]) -> Option<&[u8]> {
+    let name = line[..memchr(b':', line)?].trim_ascii_end();
+    message::is_token(name).then_some(name)
+}
+
+/// RFC 3261 25.1: `1*DIGIT`. What no `usize` holds is longer than any message.
+fn decimal(text: &[u8]) -> Option<usize> {
+    let digits = !text.is_empty() && text.iter().all(u8::is_ascii_digit);
+    digits.then(|| text.iter().fold(0, |n: usize, d| n.saturating_mul(10).saturating_add(usize::from(d - b'0'))))
+}
+
+/// Where a message begins behind one without a length, of which the body, if there is one, begins at `head`.
+fn message_after(stream: &[u8], head: usize, is_message: bool) -> Option<usize> {
+    let mut at = head;
+    while let Some(end) = memchr(b'\n', stream.get(at..)?).map(|end| at + end) {
+        let of_body = is_message && at == head;
+        if !of_body && begins_message(&stream[at..end]) {
+            let behind = &stream[end + 1..];
+            let behind = &behind[..memchr(b'\n', behind).unwrap_or(behind.len())];
+            if header_name(behind).is_some() {
+                return Some(at);
+            }
+        }
+        at = end + 1;
+    }
+    None
 }
 
 /// The first line from `at` on that begins a message.
@@ -197,12 +258,51 @@ mod tests {
     fn without_a_length_the_next_message_ends_it() {
         for lines in ["", "l: x\r\n", "l: 1\r\nl: 2\r\n", "nonsense\r\n"] {
             let first = format!("BYE sip:a SIP/2.0\r\n{lines}\r\nbody\r\n");
-            let both = format!("{first}SIP/2.0 200 OK\r\n");
-            assert_eq!(step(both.as_bytes(), false, true), Step::Message(first.len()));
-            assert_eq!(step(first.as_bytes(), false, true), Step::More);
+            let both = format!("{first}SIP/2.0 200 OK\r\nVia: x\r\n");
+            for end in 0..both.len() {
+                let part = &both.as_bytes()[..end];
+                let colon = first.len() + "SIP/2.0 200 OK\r\nVia".len();
+                let expected = if end > colon { Step::Message(first.len()) } else { Step::More };
+                assert_eq!(step(part, false, true), expected, "{end}");
+            }
             assert_eq!(step(first.as_bytes(), true, true), Step::Message(first.len()));
         }
         let no_empty_line = "BYE sip:a SIP/2.0\r\nTo: x\r\nSIP/2.0 200 OK\r\n";
         assert_eq!(step(no_empty_line.as_bytes(), false, true), Step::Message(26));
+    }
+
+    #[test]
+    fn without_a_length_a_status_line_in_the_body_ends_nothing() {
+        let next = "BYE sip:b SIP/2.0\r\nVia: x\r\n\r\n";
+        for body in [
+            "\r\nSIP/2.0 200 OK",
+            "\r\nSIP/2.0 200 OK\r\n",
+            "\r\nSIP/2.0 200 OK\r\n\r\n",
+            "\r\nSIP/2.0 200 OK\r\nsome text\r\n",
+            "c: message/sipfrag;version=2.0\r\n\r\nSIP/2.0 200 OK\r\n",
+            "c: message/sipfrag\r\n\r\nSIP/2.0 200 OK\r\nContact: <sip:c>\r\n",
+            "Content-Type :\r\n MESSAGE/sip\r\n\r\nINVITE sip:a SIP/2.0\r\nVia: x\r\n\r\nv=0\r\n",
+        ] {
+            let first = format!("NOTIFY sip:a SIP/2.0\r\n{body}");
+            assert_eq!(step(first.as_bytes(), true, true), Step::Message(first.len()), "{body}");
+            if body.ends_with('\n') {
+                assert_eq!(step(format!("{first}{next}").as_bytes(), true, true), Step::Message(first.len()), "{body}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_length_counts_beside_whatever_else_is_wrong() {
+        for lines in [
+            "nonsense\r\nContent-Length: 29\r\n",
+            "l\t:\r\n 29\r\n: x\r\n",
+            "content-length: 0000000000000000000000029\r\nl:29\r\nTo <sip:a>\r\n",
+        ] {
+            let head = format!("BYE sip:a SIP/2.0\r\n{lines}\r\n");
+            let text = format!("{head}BYE sip:b SIP/2.0\r\nVia: x\r\n\r\n");
+            assert_eq!(step(text.as_bytes(), true, true), Step::Message(head.len() + 29), "{lines}");
+        }
+        let long = "BYE sip:a SIP/2.0\r\nl: 99999999999999999999999999999999\r\n\r\n";
+        assert_eq!(step(long.as_bytes(), true, true), Step::TooLong(long.len()));
     }
 }
