@@ -4,8 +4,7 @@
 
 use std::collections::HashMap;
 
-use crate::message::name_addr::NameAddr;
-use crate::message::{Message, Name, StartLine, list, unfold};
+use crate::message::StartLine;
 
 use super::Captured;
 
@@ -25,39 +24,31 @@ struct Request {
 const UNIQUE: &[u8] = b"z9hG4bK";
 
 impl Branches {
-    /// Remembers a request, and tells of a reply whether it may count: not where its branch is known, but with no request
-    /// of its Call-ID and CSeq number. A reply with an unknown branch counts by Call-ID, tags and CSeq, because a capture
-    /// may lack the request; so does one with another method, whose branch somebody has made alike. `captured` is what [`super::read`] took from `message`.
-    pub fn admit(&mut self, message: &[u8], captured: &Captured<'_>) -> bool {
-        let Some(branch) = Message::parse(message).ok().and_then(|message| topmost_branch(&message)) else {
+    /// Remembers a request, and tells of a reply whether it may count: not where its branch is known, but with no
+    /// request of its Call-ID and CSeq number. A reply with an unknown branch counts by Call-ID, tags and CSeq, because
+    /// a capture may lack the request; so does one with another method, whose branch somebody has made alike.
+    pub fn admit(&mut self, captured: &Captured<'_>) -> bool {
+        let branch = &*captured.branch;
+        if !is_unique(branch) {
             return true;
-        };
+        }
         let request = Request { call_id: captured.call_id.as_ref().into(), cseq: captured.cseq };
         match captured.start {
             StartLine::Request { .. } => {
                 // ACK and CANCEL have the branch of their INVITE.
-                let requests = self.seen.entry(branch).or_default();
+                let requests = self.seen.entry(branch.into()).or_default();
                 if !requests.contains(&request) {
                     requests.push(request);
                 }
                 true
             }
-            StartLine::Reply { .. } => self.seen.get(&branch).is_none_or(|requests| requests.contains(&request)),
+            StartLine::Reply { .. } => self.seen.get(branch).is_none_or(|requests| requests.contains(&request)),
         }
     }
 }
 
-/// The branch of the topmost Via, where it is one that belongs to a single request.
-fn topmost_branch(message: &Message<'_>) -> Option<Box<[u8]>> {
-    let row = unfold(message.headers().find(|header| header.name == Name::Via)?.value);
-    let via = list::elements(&row).next()?.ok()?;
-    let params = &via[memchr::memchr(b';', via)?..];
-    let branch = NameAddr { uri: b"", params, bracketed: false }
-        .params()
-        .flatten()
-        .find(|param| param.name.eq_ignore_ascii_case(b"branch"))?
-        .value?;
-    (branch.len() > UNIQUE.len() && branch[..UNIQUE.len()].eq_ignore_ascii_case(UNIQUE)).then(|| branch.into())
+fn is_unique(branch: &[u8]) -> bool {
+    branch.len() > UNIQUE.len() && branch[..UNIQUE.len()].eq_ignore_ascii_case(UNIQUE)
 }
 
 #[cfg(test)]
@@ -67,9 +58,10 @@ mod tests {
 
     fn admit(branches: &mut Branches, start: &str, via: &str, call_id: &str, cseq: &str) -> bool {
         let message = format!(
-            "{start}\r\nVia: {via}\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:c@d>\r\nCall-ID: {call_id}\r\nCSeq: {cseq}\r\n\r\n"
+            "{start}\r\nVia: {via}\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:c@d>\r\nCall-ID: {call_id}\r\n\
+             CSeq: {cseq}\r\n\r\n"
         );
-        branches.admit(message.as_bytes(), &read(message.as_bytes()).unwrap())
+        branches.admit(&read(message.as_bytes()).unwrap())
     }
 
     #[test]

@@ -8,10 +8,10 @@
 use core::fmt;
 use std::borrow::Cow;
 
-use memchr::{memchr, memchr3};
+use memchr::memchr3;
 
 use crate::cseq;
-use crate::message::{self, Header, Message, Name, StartLine, list, name_addr, trim, trim_folded, unfold};
+use crate::message::{self, Header, Message, Name, StartLine, name_addr, trim, unfold, via};
 use crate::scan;
 
 /// Longest message that is read. A UDP datagram cannot be longer, and no SIP signalling over TCP is.
@@ -45,8 +45,8 @@ pub struct Captured<'a> {
     pub reliable: bool,
     /// The sender's UUID of Session-ID (RFC 7989); empty where there is none.
     pub session_id: &'a [u8],
-    /// Of an INVITE or a reply to one the branch of the topmost Via: it says to which pass of the INVITE a reply belongs
-    /// (RFC 3261 17.1.3, 17.2.3). Empty where there is none: such a reply belongs to all.
+    /// The branch of the topmost Via: it says to which request a reply belongs, and to which pass of an INVITE
+    /// (RFC 3261 17.1.3, 17.2.3). Empty where there is none: such a reply may belong to any.
     pub branch: Cow<'a, [u8]>,
 }
 
@@ -168,7 +168,7 @@ pub fn read(bytes: &[u8]) -> Result<Captured<'_>, Refused> {
     let mut reliable = false;
     let mut session_id = &b""[..];
     let mut content_length = None;
-    let mut via = None;
+    let mut topmost_via = None;
     let mut refused = None;
     // A message that cannot be cut is refused for that, whatever its headers say.
     let message = Message::parse_with(bytes, |header| {
@@ -203,7 +203,7 @@ pub fn read(bytes: &[u8]) -> Result<Captured<'_>, Refused> {
                 Ok(())
             }
             Name::Via => {
-                via = via.or(Some(header.value));
+                topmost_via = topmost_via.or(Some(header.value));
                 Ok(())
             }
             Name::Other => Ok(()),
@@ -255,7 +255,7 @@ pub fn read(bytes: &[u8]) -> Result<Captured<'_>, Refused> {
         record_route,
         reliable,
         session_id,
-        branch: via.filter(|_| cseq.method == b"INVITE").map_or(Cow::Borrowed(b""), branch),
+        branch: topmost_via.map_or(Cow::Borrowed(b""), via::branch),
     })
 }
 
@@ -350,15 +350,6 @@ fn decimal(value: &[u8]) -> Option<usize> {
     let digit = |digit: &u8| digit.is_ascii_digit().then(|| usize::from(digit - b'0'));
     let add = |number: usize, octet| Some(number.saturating_mul(10).saturating_add(digit(octet)?));
     if value.is_empty() { None } else { value.iter().try_fold(0, add) }
-}
-
-/// The branch of the first value of a Via row; one that folds make unreadable counts as none.
-fn branch(row: &[u8]) -> Cow<'_, [u8]> {
-    let Some(Ok(topmost)) = list::elements(row).next() else { return Cow::Borrowed(b"") };
-    let params = memchr(b';', topmost).map_or(&b""[..], |at| &topmost[at..]);
-    let params = name_addr::NameAddr { uri: b"", params, bracketed: false };
-    let branch = params.params().flatten().find(|p| trim_folded(p.name).eq_ignore_ascii_case(b"branch"));
-    unfold(branch.and_then(|p| p.value).map_or(b"", trim_folded))
 }
 
 /// RFC 7989 5: the sender's UUID stands first, 32 lower-case hex digits; anything else counts as unknown.
@@ -466,18 +457,27 @@ mod tests {
     }
 
     #[test]
-    fn the_branch_of_the_topmost_via_of_an_invite() {
+    fn the_branch_of_the_topmost_via() {
         for (line, branch) in [
             ("Via: SIP/2.0/UDP a;x=\";branch=no\"\r\n ; Branch = z9hG4bK1 ;rport, SIP/2.0/UDP b;branch=2", "z9hG4bK1"),
+            ("Via: SIP/2.0/UDP a;x=\", SIP/2.0/UDP b\";branch=1, SIP/2.0/UDP c;branch=3", "1"),
+            ("Via: SIP/2.0/UDP a;x=\"\\\";branch=no\";branch=1", "1"),
+            ("Via: SIP/2.0/UDP a;\r\n\tBRANCH\r\n =\r\n 1\r\n ,\r\n SIP/2.0/UDP b;branch=2", "1"),
+            ("Via: SIP/2.0/UDP a\r\n ;branch=1", "1"),
+            ("Via: SIP/2.0/UDP a;xbranch=2;branch.y=3;branch=1;branch=4", "1"),
+            ("Via: SIP/2.0/UDP [2001:db8::1]:5060;received=[::1];branch=1", "1"),
+            ("Via: , SIP/2.0/UDP a;branch=1", "1"),
             ("v: SIP / 2.0 / UDP a;branch=1\r\nVia: SIP/2.0/UDP b;branch=2", "1"),
             ("Via: SIP/2.0/UDP a, SIP/2.0/UDP b;branch=2", ""),
+            ("Via: SIP/2.0/UDP a;branch, SIP/2.0/UDP b;branch=2", ""),
+            ("Via: SIP/2.0/UDP a;branch=", ""),
             ("Via: SIP/2.0/UDP a;x=\"", ""),
             ("X: ;branch=1", ""),
         ] {
-            let message = with(&format!("{line}\r\nCSeq: 1 INVITE\r\n")).replace("UPDATE", "INVITE");
-            assert_eq!(&*read(message.as_bytes()).unwrap().branch, branch.as_bytes(), "{line}");
-            let message = message.replace("INVITE", "UPDATE");
-            assert_eq!(&*read(message.as_bytes()).unwrap().branch, b"", "{line}");
+            for method in ["INVITE", "UPDATE"] {
+                let message = with(&format!("{line}\r\nCSeq: 1 {method}\r\n")).replace("UPDATE", method);
+                assert_eq!(&*read(message.as_bytes()).unwrap().branch, branch.as_bytes(), "{line}");
+            }
         }
     }
 

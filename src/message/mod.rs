@@ -6,6 +6,7 @@ pub mod name_addr;
 #[cfg(test)]
 mod shortcuts;
 pub mod uri;
+pub(crate) mod via;
 
 use std::borrow::Cow;
 

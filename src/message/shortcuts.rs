@@ -7,7 +7,7 @@ use proptest::sample::select;
 
 use super::name_addr::{self, NameAddr};
 use super::uri::{self, decimal_u16};
-use super::{list, trim};
+use super::{list, trim, via};
 
 /// Pieces of values, legal, odd and hostile.
 const PIECES: [&str; 44] = [
@@ -55,6 +55,30 @@ const PIECES: [&str; 44] = [
     "?method=x",
     "<sip:",
     ">;tag=",
+];
+
+/// Pieces of a Via row.
+const VIA_PIECES: [&str; 20] = [
+    "SIP/2.0/UDP p1.example.com",
+    "SIP / 2.0 / TCP [2001:db8::1]:5060",
+    ";",
+    ",",
+    "=",
+    "\"",
+    "\\",
+    "<",
+    ">",
+    " ",
+    "\r\n ",
+    "\t",
+    "1",
+    ";branch=z9hG4bK1",
+    ";Branch=2",
+    ";branch",
+    ";branch=",
+    "; branch =3",
+    ";brancher=4",
+    ";rport",
 ];
 
 fn hostile() -> impl Strategy<Value = String> {
@@ -169,5 +193,17 @@ proptest! {
             prop_assert!(memchr3(b'\r', b'\n', 0, value).is_none());
             prop_assert_eq!(trim(value), value);
         }
+    }
+
+    #[test]
+    fn a_plain_branch_is_the_branch(row in prop::collection::vec(select(&VIA_PIECES[..]), 0..8)) {
+        let row = row.concat();
+        let row = trim(row.as_bytes());
+        if let Some(branch) = via::plain_branch(row) {
+            prop_assert_eq!(&*via::any_branch(row), branch);
+        }
+        prop_assert_eq!(via::branch(row), via::any_branch(row));
+        let usual = [b"SIP/2.0/UDP [2001:db8::1]:5060;rport;branch=z9hG4bK1,", row].concat();
+        prop_assert_eq!(via::plain_branch(&usual), Some(&b"z9hG4bK1"[..]));
     }
 }

@@ -204,7 +204,7 @@ impl<'m> Reader<'m> {
             let tags = pair(&captured.call_id, captured.from_tag(), captured.to_tag());
             self.appeared.entry(tags).or_insert(number);
         }
-        if self.branches.admit(&message.bytes, &captured) { self.place(number) } else { Ok(()) }
+        if self.branches.admit(&captured) { self.place(number) } else { Ok(()) }
     }
 
     fn reject(&mut self, number: usize, Refused { fault, offset }: Refused) {
