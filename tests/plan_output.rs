@@ -170,7 +170,11 @@ fn kinds_of_legs_that_cannot_be_built() {
     assert_eq!(called["dialogs"][0]["state"], "confirmed");
     let calling = with("Contact: <sip:[5555::aaa:bbb:ccc:ddd]:1357;comp=sigcomp>\r\n", "");
     assert_eq!(kinds(&calling), (Value::Null, json!("bad-contact")));
-    assert_eq!(kinds(&with("129 UPDATE", "2147483647 UPDATE")), (json!("cseq-overflow"), Value::Null));
+    for last in [2_147_483_647_u32, 2_147_483_648, 4_294_967_295] {
+        let report = with("129 UPDATE", &format!("{last} UPDATE"));
+        assert_eq!(kinds(&report), (json!("cseq-overflow"), Value::Null), "{last}");
+        assert_eq!(report["rejected"], json!([]));
+    }
     let bad_route = || json!("bad-route");
     let list = "<sip:mo@scscf1.home1.net;lr;did=7a1.3>, <sip:pcscf1.visited1.net:7531;lr>";
     for (from, to, expected) in [

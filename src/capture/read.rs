@@ -138,10 +138,12 @@ impl Fault {
             Self::Header(Field::CallId, Problem::Unreadable) => "Call-ID: empty, or holds a blank or control character",
             Self::Header(Field::From, Problem::Missing) => "From: missing",
             Self::Header(Field::From, Problem::Doubled) => "From: given twice",
-            Self::Header(Field::From, Problem::Unreadable) => "From: not one name-addr or addr-spec",
+            Self::Header(Field::From, Problem::Unreadable) => {
+                "From: not one name-addr or addr-spec, or its tag is no word"
+            }
             Self::Header(Field::To, Problem::Missing) => "To: missing",
             Self::Header(Field::To, Problem::Doubled) => "To: given twice",
-            Self::Header(Field::To, Problem::Unreadable) => "To: not one name-addr or addr-spec",
+            Self::Header(Field::To, Problem::Unreadable) => "To: not one name-addr or addr-spec, or its tag is no word",
             Self::Header(Field::CSeq, Problem::Missing) => "CSeq: missing",
             Self::Header(Field::CSeq, Problem::Doubled) => "CSeq: given twice",
             Self::Header(Field::CSeq, Problem::Unreadable) => "CSeq: not a number up to 4294967295 and a method",
@@ -310,13 +312,20 @@ impl<'a> Singles<'a> {
     }
 }
 
-/// Where the tag of a From or To value is; an empty range without one; `None` when the value cannot be read.
+/// Where the tag of a From or To value is; an empty range without one; `None` when the value cannot be read, or its tag
+/// is no word: no dialog can be told by it. `;tag` without `=` is some parameter and no tag.
 fn tag_at(value: &[u8]) -> Option<(usize, usize)> {
     if let Some(tag) = name_addr::plain_tag(value) {
         return Some((tag.start, tag.end));
     }
     let cut = name_addr::parse(value)?;
-    Some(name_addr::tag(value, &cut).map_or((0, 0), |tag| (tag.start, tag.end)))
+    match name_addr::tag(value, &cut) {
+        Some(tag) => name_addr::is_word(&value[tag.start..tag.end]).then_some((tag.start, tag.end)),
+        None => {
+            let empty = |p: name_addr::Param<'_>| p.value.is_some() && p.name.eq_ignore_ascii_case(b"tag");
+            (!cut.params().flatten().any(empty)).then_some((0, 0))
+        }
+    }
 }
 
 fn read_cseq(value: &[u8]) -> Option<cseq::CSeq<'_>> {
@@ -406,6 +415,37 @@ mod tests {
         }
         let twice = with("CSeq: 1 UPDATE\r\nCSeq: 1 UPDATE\r\n");
         assert_eq!(fault(&twice), Fault::Header(Field::CSeq, Problem::Doubled));
+    }
+
+    #[test]
+    fn a_tag_is_one_word() {
+        let to = |params: &str| with("CSeq: 1 UPDATE\r\n").replace(";tag=2", params);
+        for (params, tag) in [
+            ("", ""),
+            (";tag", ""),
+            (";tag;x=tag", ""),
+            (";tag=2@x:/=", "2@x:/="),
+            (";tag=\"2;x, y\"", "\"2;x, y\""),
+            (" ; TAG\r\n = 2 ", "2"),
+            (";tag=2;tag=", "2"),
+        ] {
+            assert_eq!(read(to(params).as_bytes()).unwrap().to_tag(), tag.as_bytes(), "{params}");
+        }
+        for params in [
+            ";tag=",
+            ";tag= ;x",
+            ";x;TAG=",
+            ";tag=;tag=2",
+            ";tag=2 3",
+            ";tag=2<3",
+            ";tag=2\"3\"",
+            ";tag=\"2\"3",
+            ";tag=2,3",
+            ";tag=2,<sip:e@f>;tag=3",
+            ";tag=2, <sip:e@f>",
+        ] {
+            assert_eq!(fault(&to(params)), Fault::Header(Field::To, Problem::Unreadable), "{params}");
+        }
     }
 
     #[test]

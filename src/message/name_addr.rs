@@ -17,8 +17,12 @@ pub struct NameAddr<'a> {
     pub bracketed: bool,
 }
 
-/// Cuts a value. `None` when a quote or bracket is not closed, the URI is empty, or something follows the URI
-/// that is not a parameter.
+/// Cuts a value. `None` when a quote or bracket is not closed, the URI is empty, something follows the URI that is not
+/// a parameter, or a comma shows that there are several values.
+///
+/// What RFC 3261 does not allow and nobody misreads is taken as it stands, as RFC 4475 3.1.2.13 and 3.1.2.15 let an
+/// element do: any character in an unquoted display name, commas included, and in a URI without brackets `?` and a
+/// comma in the user. Both users took the INVITE with it: they can take it in a BYE, and their call can be ended.
 pub fn parse(value: &[u8]) -> Option<NameAddr<'_>> {
     let value = trim(value);
     let open = match value.first()? {
@@ -54,8 +58,22 @@ pub fn parse(value: &[u8]) -> Option<NameAddr<'_>> {
     }
     let cut = NameAddr { uri, params, bracketed };
     // An open quote in a parameter would swallow whatever is written after the value.
-    let closed = memchr(b'"', params).is_none() || cut.params().all(|p| p.is_some());
-    closed.then_some(cut)
+    let sound = memchr2(b'"', b',', params).is_none() || cut.params().all(|p| p.is_some()) && !lists(params);
+    // Without brackets, behind the user.
+    let host = if bracketed { b"" } else { &uri[memchr(b'@', uri).unwrap_or(0)..] };
+    (sound && memchr(b',', host).is_none()).then_some(cut)
+}
+
+/// Whether a comma stands outside quotes, which are closed.
+fn lists(params: &[u8]) -> bool {
+    let mut rest = params;
+    while let Some(found) = memchr2(b',', b'"', rest) {
+        match quoted_end(rest, found) {
+            Some(end) if rest[found] == b'"' => rest = &rest[end..],
+            _ => return true,
+        }
+    }
+    false
 }
 
 impl<'a> NameAddr<'a> {
@@ -75,13 +93,14 @@ pub(crate) fn only_uri(value: &[u8]) -> Option<&[u8]> {
     }
 }
 
-/// The tag of a value `<plain URI>;tag=plain`, as most From and To values are; else `None`. Where it is `Some`, [`parse`]
-/// and [`tag`] find the same.
+/// The tag of a value `<plain URI>;tag=plain`, as most From and To values are; else `None`. Where it is `Some`,
+/// [`parse`] and [`tag`] find the same, and it [is one word](is_word).
 pub(crate) fn plain_tag(value: &[u8]) -> Option<Tag> {
     let close = memchr(b'>', value)?;
     only_uri(&value[..=close])?;
     let text = value[close + 1..].strip_prefix(b";tag=")?;
-    let odd = scan::any(text, |b| (b <= b'"') | (b == b';'));
+    // More than needs be, for two comparisons: up to the comma, and from `;` to `>`.
+    let odd = scan::any(text, |b| (b <= b',') | (b.wrapping_sub(b';') < 4));
     (!text.is_empty() && !odd).then_some(Tag {
         semicolon: close + 1,
         start: value.len() - text.len(),
@@ -162,6 +181,14 @@ pub fn tag(value: &[u8], cut: &NameAddr<'_>) -> Option<Tag> {
     Some(Tag { semicolon: offset(value, tag.from_semicolon), start, end: start + text.len() })
 }
 
+/// Whether a tag is one word, which is what makes it comparable. By RFC 3261 19.3 it is a token; whoever made it of
+/// other characters, or in quotes, knows it again as it is. Nothing, or what holds a blank or an angle bracket, is no
+/// word.
+pub(crate) fn is_word(tag: &[u8]) -> bool {
+    let quoted = tag.first() == Some(&b'"') && quoted_end(tag, 0) == Some(tag.len());
+    quoted || !tag.is_empty() && !tag.iter().any(|b| matches!(b, b' ' | b'\t' | b'<' | b'>' | b'"'))
+}
+
 /// Offset of `part`, which was cut from `whole`.
 fn offset(whole: &[u8], part: &[u8]) -> usize {
     part.as_ptr() as usize - whole.as_ptr() as usize
@@ -193,6 +220,11 @@ mod tests {
         let bare = parse(b"sip:bob@192.0.2.4;transport=tcp").unwrap();
         assert_eq!((bare.uri, bare.bracketed), (&b"sip:bob@192.0.2.4"[..], false));
         assert_eq!(parse(b"A.B <sip:c>").unwrap().uri, b"sip:c");
+        assert_eq!(parse(b"Bell, A. (x) <sip:c>;tag=43").unwrap().uri, b"sip:c");
+        assert_eq!(parse(b"<sip:a,b@c>;x=\"1,2\";y=\",\"").unwrap().params, b";x=\"1,2\";y=\",\"");
+        assert_eq!(parse(b"sip:a,b@c;tag=1").unwrap().uri, b"sip:a,b@c");
+        let headers = parse(b"sip:a@b?x;tag=1").unwrap();
+        assert_eq!((headers.uri, headers.params), (&b"sip:a@b?x"[..], &b";tag=1"[..]));
         for bad in [
             &b"<sip:a"[..],
             b"",
@@ -202,6 +234,13 @@ mod tests {
             br#""a <sip:a>"#,
             br#"<sip:a>;x="y"#,
             b"\"a\"",
+            b"<sip:a>;tag=1, <sip:c>",
+            b"<sip:a>;tag=1,<sip:c>;tag=2",
+            b"<sip:a>;x=\"1\",",
+            b"A <sip:a>, B <sip:b>;tag=1",
+            b"sip:a,sip:b;tag=1",
+            b"sip:a@b,sip:c@d;tag=1",
+            b"sip:a@b;tag=1,2",
         ] {
             assert_eq!(parse(bad), None, "{}", String::from_utf8_lossy(bad));
         }

@@ -190,6 +190,7 @@ proptest! {
             let cut = name_addr::parse(value);
             prop_assert!(cut.is_some());
             prop_assert_eq!(cut.and_then(|cut| name_addr::tag(value, &cut)), Some(tag));
+            prop_assert!(name_addr::is_word(&value[tag.start..tag.end]));
             prop_assert!(memchr3(b'\r', b'\n', 0, value).is_none());
             prop_assert_eq!(trim(value), value);
         }
