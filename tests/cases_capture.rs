@@ -456,3 +456,42 @@ fn t67_every_prefix_and_every_changed_octet_of_base_a() {
     }
     assert!(released > 10_000 && refused > 3_000, "{released} BYEs, {refused} refused");
 }
+
+#[test]
+fn what_the_grammar_does_not_allow_and_nobody_misreads_is_taken_as_it_stands() {
+    let answer = &base_a()[1];
+    let value = |name: &str| answer.lines().find_map(|line| line.strip_prefix(name)).unwrap().to_owned();
+    let (from, to) = (value("From: "), value("To: "));
+    for (from, to, from_tag, to_tag) in [
+        ("Bell, Alexander <sip:a@home1.net>;tag=171828", &*to, "171828", "314159"),
+        ("sip:a@home1.net?x;tag=171828", &to, "171828", "314159"),
+        ("sip:a,b@home1.net;tag=171828", &to, "171828", "314159"),
+        (&from, "<sip:b@home2.net>;tag=\"3 1;4\"", "171828", "\"3 1;4\""),
+        (&from, "<sip:b@home2.net>;tag=3@1:4/1=", "171828", "3@1:4/1="),
+    ] {
+        let odd = answer.replace(&value("From: "), from).replace(&value("To: "), to);
+        let captured = capture::read(odd.as_bytes()).unwrap();
+        let read = [&*captured.from, &*captured.to, captured.from_tag(), captured.to_tag()];
+        assert_eq!(read, [from, to, from_tag, to_tag].map(str::as_bytes), "{odd}");
+    }
+}
+
+#[test]
+fn a_record_route_row_that_would_break_a_line_marks_the_leg_that_needs_it() {
+    for (rows, bad) in [
+        ([&format!("{PCSCF2}\0"), MT, MO, PCSCF1], User::Called),
+        ([PCSCF2, MT, MO, &format!("\r{PCSCF1}\rX: y")], User::Calling),
+    ] {
+        let rows: String = rows.iter().map(|row| format!("Record-Route: {row}\r\n")).collect();
+        let list = [PCSCF2, MT, MO, PCSCF1].join(", ");
+        let mut messages = base_a();
+        messages[1] = messages[1].replace(&format!("Record-Route: {list}\r\n"), &rows);
+        assert!(messages[1].contains(&rows));
+        let proxy = Proxy::alone(HOST);
+        proxy.take(Calling, &messages);
+        let pair = proxy.start(proxy.dialog("cb03a0s09a2sdfglkj490333,171828,314159").id).unwrap();
+        let (marked, other) =
+            if bad == User::Called { (pair.called, pair.calling) } else { (pair.calling, pair.called) };
+        assert_eq!((marked.unwrap_err(), other.is_ok()), (Error::BadRecordRoute, true));
+    }
+}

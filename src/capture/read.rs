@@ -187,7 +187,7 @@ pub fn read(bytes: &[u8]) -> Result<Captured<'_>, Refused> {
                 Ok(())
             }
             Name::RecordRoute => {
-                let row = unfold(header.value);
+                let row = one_line(header.value).unwrap_or(Cow::Borrowed(UNREADABLE));
                 if record_route.is_empty() {
                     record_route = row;
                 } else if !row.is_empty() {
@@ -344,6 +344,10 @@ fn read_cseq(value: &[u8]) -> Option<cseq::CSeq<'_>> {
     let method = &value[method..];
     message::is_token(method).then_some(cseq::CSeq { number, method })
 }
+
+/// An entry that nobody can read, for a Record-Route row that would break the BYE that carries it: it marks the leg that
+/// needs it, and keeps its place.
+const UNREADABLE: &[u8] = b"\"";
 
 /// A value on one line; `None` where it holds a character that no line may.
 fn one_line(value: &[u8]) -> Option<Cow<'_, [u8]>> {

@@ -127,7 +127,10 @@ fn tag_of(value: &[u8], fault: Error) -> Result<Option<Tag>, Error> {
     }
     on_one_line(value, fault)?;
     let cut = name_addr::parse(value).ok_or(fault)?;
-    Ok(name_addr::tag(value, &cut))
+    match name_addr::tag(value, &cut) {
+        Some(tag) if !name_addr::is_word(&value[tag.start..tag.end]) => Err(fault),
+        tag => Ok(tag),
+    }
 }
 
 /// The remote target of a Contact value (RFC 3261 12.1.1, 20.10): the URI alone; `None` when it cannot be used.
