@@ -313,7 +313,7 @@ impl<'a> Singles<'a> {
 }
 
 /// Where the tag of a From or To value is; an empty range without one; `None` when the value cannot be read, or its tag
-/// is no word: no dialog can be told by it. `;tag` without `=` is some parameter and no tag.
+/// is no word: no dialog can be told by it. `;tag` without `=` could be some parameter, but others take it for a tag.
 fn tag_at(value: &[u8]) -> Option<(usize, usize)> {
     if let Some(tag) = name_addr::plain_tag(value) {
         return Some((tag.start, tag.end));
@@ -321,10 +321,7 @@ fn tag_at(value: &[u8]) -> Option<(usize, usize)> {
     let cut = name_addr::parse(value)?;
     match name_addr::tag(value, &cut) {
         Some(tag) => name_addr::is_word(&value[tag.start..tag.end]).then_some((tag.start, tag.end)),
-        None => {
-            let empty = |p: name_addr::Param<'_>| p.value.is_some() && p.name.eq_ignore_ascii_case(b"tag");
-            (!cut.params().flatten().any(empty)).then_some((0, 0))
-        }
+        None => Some((0, 0)),
     }
 }
 
@@ -426,8 +423,7 @@ mod tests {
         let to = |params: &str| with("CSeq: 1 UPDATE\r\n").replace(";tag=2", params);
         for (params, tag) in [
             ("", ""),
-            (";tag", ""),
-            (";tag;x=tag", ""),
+            (";x=tag", ""),
             (";tag=2@x:/=", "2@x:/="),
             (";tag=\"2;x, y\"", "\"2;x, y\""),
             (" ; TAG\r\n = 2 ", "2"),
@@ -436,6 +432,8 @@ mod tests {
             assert_eq!(read(to(params).as_bytes()).unwrap().to_tag(), tag.as_bytes(), "{params}");
         }
         for params in [
+            ";tag",
+            ";tag;x=tag",
             ";tag=",
             ";tag= ;x",
             ";x;TAG=",

@@ -176,7 +176,8 @@ pub struct Tag {
 /// allows one, and what stands behind it is kept in the value all the same.
 pub fn tag(value: &[u8], cut: &NameAddr<'_>) -> Option<Tag> {
     let tag = cut.params().flatten().find(|p| p.name.eq_ignore_ascii_case(b"tag"))?;
-    let text = tag.value.filter(|v| !v.is_empty())?;
+    // Without a value it is there all the same, and no word.
+    let text = tag.value.unwrap_or(&tag.name[tag.name.len()..]);
     let start = offset(value, text);
     Some(Tag { semicolon: offset(value, tag.from_semicolon), start, end: start + text.len() })
 }
