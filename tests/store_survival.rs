@@ -2,7 +2,10 @@
 //! What the shared store promises when processes share it, die, or stand still, and when its file or directory is not
 //! what it should be.
 
-#![allow(unsafe_code)] // fork, kill and wait have no safe face in std
+#![allow(unsafe_code)] // limits and users have no safe face in std
+
+#[path = "support/process.rs"]
+mod process;
 
 use std::fs;
 use std::io::{Read, Write};
@@ -15,13 +18,9 @@ use std::time::{Duration, Instant};
 use ims_release::store::shared::SharedConfig;
 use ims_release::store::{Id, Insert, Key, SharedStore, Store, StoreError, WORDS};
 
-const PATIENCE: Duration = Duration::from_millis(100);
+use process::{Child, alone};
 
-/// A child inherits every open store of this process, so the tests take turns.
-fn alone() -> std::sync::MutexGuard<'static, ()> {
-    static TURN: Mutex<()> = Mutex::new(());
-    TURN.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-}
+const PATIENCE: Duration = Duration::from_millis(100);
 
 fn open(directory: &Path) -> Result<SharedStore, StoreError> {
     open_with(directory, None, &|_| ())
@@ -45,52 +44,6 @@ fn new(store: &dyn Store, number: u32, round: u32) -> Id {
     match store.insert(key(number), &record(number, round), &[u64::from(round); WORDS]).unwrap() {
         Insert::New(id) => id,
         Insert::Exists(id) => panic!("{id:?} exists"),
-    }
-}
-
-/// A child that runs `work` on what it inherited, and is killed when this is dropped.
-struct Child(libc::pid_t);
-
-impl Child {
-    fn start(work: impl FnOnce()) -> Self {
-        // SAFETY: the child touches nothing that another thread of this process may hold; it leaves by _exit.
-        match unsafe { libc::fork() } {
-            0 => {
-                let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).is_ok();
-                // SAFETY: ends the child without running the test harness's own clean-up.
-                unsafe { libc::_exit(if done { 0 } else { 1 }) }
-            }
-            child => {
-                assert!(child > 0, "fork failed");
-                Self(child)
-            }
-        }
-    }
-
-    fn signal(&self, signal: i32) {
-        // SAFETY: the process is a child of ours that was not waited for yet.
-        assert_eq!(unsafe { libc::kill(self.0, signal) }, 0);
-    }
-
-    /// Waits for its end; whether it left by itself and well.
-    fn wait(self) -> bool {
-        let mut status = 0;
-        // SAFETY: `status` is writable.
-        assert_eq!(unsafe { libc::waitpid(self.0, &raw mut status, 0) }, self.0);
-        let child = self.0;
-        core::mem::forget(self);
-        let _ = child;
-        libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 0
-    }
-}
-
-impl Drop for Child {
-    fn drop(&mut self) {
-        // SAFETY: the child was not waited for yet.
-        unsafe {
-            libc::kill(self.0, libc::SIGKILL);
-            libc::waitpid(self.0, core::ptr::null_mut(), 0);
-        }
     }
 }
 
