@@ -9,11 +9,16 @@
 
 use core::ffi::c_int;
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicU32, AtomicU64};
 use core::time::Duration;
 use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
+
+#[cfg(not(feature = "kill-points"))]
+pub(super) use core::sync::atomic::{AtomicU32 as Half, AtomicU64 as Word};
+
+#[cfg(feature = "kill-points")]
+pub(super) use super::kill_points::{Half, Word};
 
 unsafe extern "C" {
     // POSIX 2024, glibc 2.30; the libc crate does not have it yet.
@@ -77,15 +82,15 @@ impl Mapping {
     }
 
     /// A word of 64 bits.
-    pub(super) fn word(&self, offset: usize) -> Option<&AtomicU64> {
+    pub(super) fn word(&self, offset: usize) -> Option<&Word> {
         // SAFETY: within the mapping, aligned, alive as long as the mapping, and only used as an atomic.
-        self.at::<AtomicU64>(offset, 1).map(|word| unsafe { &*word })
+        self.at::<Word>(offset, 1).map(|word| unsafe { &*word })
     }
 
     /// A word of 32 bits.
-    pub(super) fn half(&self, offset: usize) -> Option<&AtomicU32> {
+    pub(super) fn half(&self, offset: usize) -> Option<&Half> {
         // SAFETY: as in `word`.
-        self.at::<AtomicU32>(offset, 1).map(|half| unsafe { &*half })
+        self.at::<Half>(offset, 1).map(|half| unsafe { &*half })
     }
 
     /// Appends `length` bytes to `bytes`; `false` when they are not all there.
@@ -108,6 +113,12 @@ impl Mapping {
         let Some(start) = self.at::<u8>(offset, bytes.len()) else {
             return false;
         };
+        #[cfg(feature = "kill-points")]
+        if bytes.len() > 8 {
+            return bytes.chunks(8).enumerate().all(|(word, part)| self.copy_in(offset + 8 * word, part));
+        } else {
+            super::kill_points::step();
+        }
         // SAFETY: the target is within the mapping; the caller holds the lock of the stripe, so nobody else writes it.
         unsafe { core::ptr::copy_nonoverlapping(bytes.as_ptr(), start, bytes.len()) };
         true
@@ -157,6 +168,8 @@ impl Mapping {
     /// Says that what the lock at `offset` guards was repaired. The caller holds it.
     pub(super) fn mark_sound(&self, offset: usize) {
         if let Ok(mutex) = self.mutex(offset) {
+            #[cfg(feature = "kill-points")]
+            super::kill_points::step();
             // SAFETY: the caller holds this mutex.
             unsafe { libc::pthread_mutex_consistent(mutex) };
         }
@@ -165,6 +178,8 @@ impl Mapping {
     /// Gives the lock at `offset` back. The caller holds it.
     pub(super) fn unlock(&self, offset: usize) {
         if let Ok(mutex) = self.mutex(offset) {
+            #[cfg(feature = "kill-points")]
+            super::kill_points::step();
             // SAFETY: the caller holds this mutex.
             unsafe { libc::pthread_mutex_unlock(mutex) };
         }
@@ -208,6 +223,13 @@ pub(super) fn lock_file(file: &File) -> io::Result<()> {
         0 => Ok(()),
         _ => Err(io::Error::last_os_error()),
     }
+}
+
+/// Ends this process, or all of its group, as a crash or the kernel would: nothing is cleaned up.
+#[cfg(feature = "kill-points")]
+pub(super) fn kill(group: bool) {
+    // SAFETY: has no memory to get wrong. The signal is delivered before the call returns.
+    unsafe { libc::kill(if group { 0 } else { libc::getpid() }, libc::SIGKILL) };
 }
 
 /// The user this process acts as.

@@ -11,6 +11,8 @@
 mod cell;
 mod file;
 mod header;
+#[cfg(feature = "kill-points")]
+pub mod kill_points;
 mod layout;
 mod map;
 mod repair;

@@ -8,6 +8,7 @@ use core::sync::atomic::Ordering;
 use super::super::{Id, WORDS};
 use super::cell::{self, Use};
 use super::layout::{CHAINS, CLASSES, Number, SLOTS};
+use super::map::Word;
 use super::stripe::{Counter, Locked, Maps, SlotHead, cell_in_stripe, generation_of, stripe_of};
 
 /// Repairs a stripe whose lock the caller holds. A process that dies in here leaves work for the next: nothing is marked
@@ -117,7 +118,7 @@ fn mend_cell(maps: &Maps, stripe: usize, cell: usize, id: Id) {
 }
 
 /// Sets a damaged word to 0 and counts it. Whoever changed it meanwhile has mended it.
-pub(super) fn mend_word(maps: &Maps, stored: &core::sync::atomic::AtomicU64, cell: u32, generation: u32, word: usize) {
+pub(super) fn mend_word(maps: &Maps, stored: &Word, cell: u32, generation: u32, word: usize) {
     let found = stored.load(Ordering::Acquire);
     if cell::decode(found, cell, generation, word).is_none() {
         let mended = cell::encode(0, cell, generation, word);

@@ -5,12 +5,12 @@
 //! one store of its seal; only then the old one's seal goes to 0. Whoever dies in between leaves two valid versions, of
 //! which the higher seal wins, or one.
 
-use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::Ordering;
 
 use super::super::{Entry, Id, Key, StoreError, WORDS};
 use super::cell::{self, Use};
 use super::layout::{self, CHAINS, CLASSES, Number, SLOT_HEAD, SLOTS};
-use super::map::Mapping;
+use super::map::{Half, Mapping, Word};
 
 /// Both mappings.
 #[derive(Debug)]
@@ -80,7 +80,7 @@ impl SlotHead {
 }
 
 impl Maps {
-    pub(super) fn counter(&self, counter: Counter) -> Option<&AtomicU64> {
+    pub(super) fn counter(&self, counter: Counter) -> Option<&Word> {
         self.index.word(8 * counter as usize)
     }
 
@@ -90,7 +90,7 @@ impl Maps {
         }
     }
 
-    pub(super) fn number(&self, stripe: usize, number: Number) -> Option<&AtomicU32> {
+    pub(super) fn number(&self, stripe: usize, number: Number) -> Option<&Half> {
         self.index.half(layout::number(stripe, number))
     }
 
@@ -105,7 +105,7 @@ impl Maps {
     }
 
     /// The seal of a slot.
-    pub(super) fn seal(&self, stripe: usize, slot: usize) -> Option<&AtomicU64> {
+    pub(super) fn seal(&self, stripe: usize, slot: usize) -> Option<&Word> {
         self.file.word(layout::slot(stripe, slot))
     }
 
@@ -123,11 +123,11 @@ impl Maps {
     }
 
     /// Cell `index` of the whole store: its use, and where its words are.
-    pub(super) fn cell_use(&self, stripe: usize, cell: usize) -> Option<&AtomicU64> {
+    pub(super) fn cell_use(&self, stripe: usize, cell: usize) -> Option<&Word> {
         self.file.word(layout::cell(stripe, cell))
     }
 
-    pub(super) fn cell_word(&self, stripe: usize, cell: usize, word: usize) -> Option<&AtomicU64> {
+    pub(super) fn cell_word(&self, stripe: usize, cell: usize, word: usize) -> Option<&Word> {
         self.file.word(layout::cell(stripe, cell) + 8 * (1 + word))
     }
 }
@@ -295,6 +295,12 @@ impl<'s> Locked<'s> {
             return Ok(Some(false));
         }
         let new = self.take_slot(record.len(), 0).ok_or(StoreError::Full)?;
+        #[cfg(feature = "kill-points")]
+        if super::kill_points::BROKEN_ORDER.load(Ordering::Relaxed) {
+            if let Some(seal) = self.maps.seal(self.stripe, old) {
+                seal.store(0, Ordering::Release);
+            }
+        }
         self.publish(new, SlotHead { seal: version + 1, ..head }, record)?;
         self.unlink(old, head.key);
         self.link(new, head.key, cell);
