@@ -179,6 +179,28 @@ fn threads_claim_once() {
     });
 }
 
+#[test]
+fn of_two_threads_one_sees_the_word_of_the_other() {
+    both(|store| {
+        const ROUNDS: u64 = 2000;
+        let id = new(store, key(1, 1), b"x");
+        let start = std::sync::Barrier::new(2);
+        let thread = |own: usize, other: usize| {
+            let one = |round| {
+                start.wait();
+                assert!(store.compare_exchange(id, own, round, round + 1).unwrap());
+                store.word(id, other).unwrap() == Some(round + 1)
+            };
+            (0..ROUNDS).map(one).collect::<Vec<_>>()
+        };
+        let (a, b) = std::thread::scope(|scope| {
+            let other = scope.spawn(|| thread(1, 0));
+            (thread(0, 1), other.join().unwrap())
+        });
+        assert!(a.iter().zip(&b).all(|(a, b)| *a || *b));
+    });
+}
+
 #[derive(Clone, Debug)]
 enum Operation {
     Insert(u8, u8, usize),

@@ -146,7 +146,7 @@ impl Store for MemoryStore {
             return Ok(None);
         };
         record.extend_from_slice(&kept.record);
-        let words = core::array::from_fn(|word| kept.cell[word].load(Ordering::Acquire));
+        let words = core::array::from_fn(|word| kept.cell[word].load(Ordering::SeqCst));
         Ok(Some(Entry { key: kept.key, version: kept.version, words }))
     }
 
@@ -184,13 +184,13 @@ impl Store for MemoryStore {
     }
 
     fn word(&self, id: Id, word: usize) -> Result<Option<u64>, StoreError> {
-        Ok(self.tables.read().kept(id).map(|kept| kept.cell[word].load(Ordering::Acquire)))
+        Ok(self.tables.read().kept(id).map(|kept| kept.cell[word].load(Ordering::SeqCst)))
     }
 
     fn compare_exchange(&self, id: Id, word: usize, current: u64, new: u64) -> Result<bool, StoreError> {
         let tables = self.tables.read();
         let cell = &tables.kept(id).ok_or(StoreError::NotFound)?.cell;
-        Ok(cell[word].compare_exchange(current, new, Ordering::AcqRel, Ordering::Acquire).is_ok())
+        Ok(cell[word].compare_exchange(current, new, Ordering::SeqCst, Ordering::SeqCst).is_ok())
     }
 
     fn scan(&self, cursor: u64, limit: usize, visit: &mut dyn FnMut(Id)) -> Result<u64, StoreError> {

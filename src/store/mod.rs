@@ -133,6 +133,9 @@ pub trait Store: Send + Sync {
     fn remove(&self, id: Id) -> Result<bool, StoreError>;
 
     /// One word of the cell; `None` when the record is gone. Takes no lock.
+    ///
+    /// All callers see the changes of all words in one order. So of two that each change a word and then read the one
+    /// that the other changes, one at least sees what the other did.
     fn word(&self, id: Id, word: usize) -> Result<Option<u64>, StoreError>;
 
     /// Changes one word from `current` to `new`. `false`: it was not `current`. Takes no lock.

@@ -156,7 +156,7 @@ impl SharedStore {
         let (index, generation) = (id.0 as u32, generation_of(id));
         let stored = self.maps.cell_word(stripe_of(id), cell_in_stripe(id), word)?;
         for _ in 0..2 {
-            if let Some(value) = cell::decode(stored.load(Ordering::Acquire), index, generation, word) {
+            if let Some(value) = cell::decode(stored.load(Ordering::SeqCst), index, generation, word) {
                 return Some(value);
             }
             // Killed by a removal, or damaged: only the use of the cell can tell.
@@ -251,7 +251,7 @@ impl Store for SharedStore {
         // The check bits hold the generation: a cell that was given out anew meanwhile differs in them.
         let (current, new) =
             (cell::encode(current, index, generation, word), cell::encode(new, index, generation, word));
-        if stored.compare_exchange(current, new, Ordering::AcqRel, Ordering::Acquire).is_ok() {
+        if stored.compare_exchange(current, new, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
             return Ok(true);
         }
         if self.is_live(id) { Ok(false) } else { Err(StoreError::NotFound) }
