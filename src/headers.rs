@@ -5,7 +5,7 @@
 use memchr::memchr;
 
 use crate::error::Error;
-use crate::message::{is_token, trim};
+use crate::message::{is_token, trim, trim_end};
 use crate::scan;
 
 /// Written by the library, or by the host's transaction layer.
@@ -60,14 +60,17 @@ const COMPACT: [(u8, &[u8]); 20] = [
 
 /// Checks one header, `Name: value`.
 ///
-/// Errors: [`Error::BadHeader`] for what is not that on one line (CR, LF and NUL are refused),
+/// Errors: [`Error::BadHeader`] for what is not that on one line (control characters are refused),
 /// [`Error::ForbiddenHeader`] for a name, long or compact, that the library writes itself or that may not stand in a
 /// BYE.
 pub fn check(header: &[u8]) -> Result<(), Error> {
     let colon = memchr(b':', header).ok_or(Error::BadHeader)?;
-    let written = trim(&header[..colon]);
+    // A blank may stand before the colon (RFC 3261 25.1, HCOLON), but before the name it would fold the line into the
+    // one above.
+    let written = trim_end(&header[..colon]);
     let name = long_form(written);
-    if !is_token(written) || scan::breaks_line(header) || trim(&header[colon + 1..]).is_empty() {
+    let control = |b| ((b < b' ') & (b != b'\t')) | (b == 0x7f);
+    if !is_token(written) || scan::any(header, control) || trim(&header[colon + 1..]).is_empty() {
         return Err(Error::BadHeader);
     }
     if OURS.iter().chain(&NOT_IN_A_BYE).any(|n| n.eq_ignore_ascii_case(name)) {
@@ -98,7 +101,7 @@ pub(crate) fn check_distinct_from(header: &[u8], lines: &[u8]) -> Result<(), Err
 
 /// The name of a header that was checked, in its long form.
 fn name_of(header: &[u8]) -> &[u8] {
-    long_form(trim(&header[..memchr(b':', header).unwrap_or(header.len())]))
+    long_form(trim_end(&header[..memchr(b':', header).unwrap_or(header.len())]))
 }
 
 fn long_form(written: &[u8]) -> &[u8] {

@@ -479,8 +479,10 @@ fn what_the_grammar_does_not_allow_and_nobody_misreads_is_taken_as_it_stands() {
 #[test]
 fn a_record_route_row_that_would_break_a_line_marks_the_leg_that_needs_it() {
     for (rows, bad) in [
-        ([&format!("{PCSCF2}\0"), MT, MO, PCSCF1], User::Called),
-        ([PCSCF2, MT, MO, &format!("\r{PCSCF1}\rX: y")], User::Calling),
+        ([&*format!("{PCSCF2}\0"), MT, MO, PCSCF1].map(String::from).to_vec(), User::Called),
+        ([PCSCF2, MT, MO, &*format!("\r{PCSCF1}\rX: y")].map(String::from).to_vec(), User::Calling),
+        (vec![format!("{PCSCF2}, {MT}, {MO}, <sip:pcscf1\r;lr>")], User::Calling),
+        (vec![format!("<sip:\0>, {MT}, {MO}"), PCSCF1.into()], User::Called),
     ] {
         let rows: String = rows.iter().map(|row| format!("Record-Route: {row}\r\n")).collect();
         let list = [PCSCF2, MT, MO, PCSCF1].join(", ");

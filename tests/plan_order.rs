@@ -104,6 +104,33 @@ fn a_session_that_a_user_has_ended_stays_over() {
 }
 
 #[test]
+fn a_reply_waits_for_the_invite_that_it_answers() {
+    // A challenge: the second INVITE has another Contact, and its replies overtake it.
+    let first = BASE.invite().replace("5555::aaa:bbb:ccc:ddd", "5555::2").replace("127 INVITE", "126 INVITE");
+    let first = first.replace(";tag=314159", "").replace("z9hG4bKa127", "z9hG4bKa126");
+    let challenge = BASE.reply(407, "INVITE", 126, "").replace(";tag=314159", ";tag=proxy");
+    let told = |messages: [String; 5]| {
+        let report = plan_calling(messages.concat().as_bytes());
+        assert_eq!(report["dialogs"].as_array().map(Vec::len), Some(1), "{report:#}");
+        report["dialogs"][0]["calling"]["request_uri"].clone()
+    };
+    let contact = "sip:[5555::aaa:bbb:ccc:ddd]:1357;comp=sigcomp";
+    let [ringing, answer, invite] = [BASE.ringing(), BASE.answer(), BASE.invite()];
+    for rest in [[&invite, &ringing, &answer], [&ringing, &invite, &answer], [&answer, &ringing, &invite]] {
+        let [one, two, three] = rest.map(String::clone);
+        assert_eq!(told([first.clone(), challenge.clone(), one, two, three]), contact);
+    }
+    // A re-INVITE that was refused, before the 2xx to the first one.
+    let again = BASE.request("INVITE", 128, MOVED);
+    let refused =
+        [BASE.reply(183, "INVITE", 128, ""), BASE.reply(488, "INVITE", 128, ""), BASE.request("ACK", 128, "")];
+    let [trying, refusal, ack] = refused;
+    let report = plan_calling([invite, again, trying, refusal, ack, answer].concat().as_bytes());
+    let dialog = &report["dialogs"][0];
+    assert_eq!((&dialog["state"], &dialog["called"]["cseq"]), (&json!("confirmed"), &json!(129)));
+}
+
+#[test]
 fn a_capture_that_begins_in_the_middle_of_a_call() {
     let update = BASE.request("UPDATE", 129, MOVED);
     let updated = BASE.reply(200, "UPDATE", 129, "");
@@ -123,6 +150,19 @@ fn a_capture_that_begins_in_the_middle_of_a_call() {
         let (before, number) = told.rsplit_once(" | ").expect("three parts");
         let number = number.split_once(' ').map_or(number.to_string(), |(_, routes)| format!("1 {routes}"));
         assert_eq!(format!("{before} | {number}"), expected, "{what}");
+    }
+    // The 18x alone makes the dialog, and what is behind the 2xx waits for that.
+    let moved = Call::back(&BASE.request("UPDATE", 5, MOVED));
+    let moved_ok = Call::back(&BASE.reply(200, "UPDATE", 5, ""));
+    let rest = [BASE.answer(), BASE.ack(), moved, moved_ok];
+    for messages in [
+        [&[BASE.ringing()], &rest[..]].concat(),
+        [&[BASE.ringing()], &rest[..], &[BASE.invite()]].concat(),
+        [&rest[..], &[BASE.invite()]].concat(),
+    ] {
+        let report = plan_calling(messages.concat().as_bytes());
+        let called = &report["dialogs"][0]["called"];
+        assert_eq!((&called["request_uri"], &called["cseq"]), (&json!("sip:[5555::1]:9"), &json!(128)));
     }
     // Neither the routes nor who called whom can be known from what comes later.
     let text = [again, again_answered].concat() + &Call { call_id: "refused", ..BASE }.reply(486, "INVITE", 127, "");

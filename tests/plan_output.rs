@@ -257,7 +257,7 @@ fn reason_headers_and_form() {
 #[test]
 fn a_bad_command_line_is_status_2_and_one_line_that_names_the_option() {
     let good = ["plan", "--serves", "calling"];
-    let wrong: [(&[&str], &str); 25] = [
+    let wrong: [(&[&str], &str); 28] = [
         (&["--cause", "99", "-"], "--cause"),
         (&["--cause", "0480", "-"], "--cause"),
         (&["--cause", "700", "-"], "--cause"),
@@ -275,6 +275,9 @@ fn a_bad_command_line_is_status_2_and_one_line_that_names_the_option() {
         (&["--header", "m: <sip:x>", "-"], "--header"),
         (&["--header", "X: a\r\nRoute: <sip:evil>", "-"], "--header"),
         (&["--header", "X: a\nb", "-"], "--header"),
+        (&["--header", " X: a", "-"], "--header"),
+        (&["--header", "\tX: a", "-"], "--header"),
+        (&["--header", "X: a\u{1}b", "-"], "--header"),
         (&["--header", "X", "-"], "--header"),
         (&["--header", "X: 1", "--header", "x: 2", "-"], "--header"),
         (&["--header", "s: a", "--header", "Subject: b", "-"], "--header"),

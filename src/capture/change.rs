@@ -232,7 +232,7 @@ fn refresh_wanted<'a>(dialog: &Record<'a>, sender: User, message: &'a Captured<'
     let known = *own.refreshes(message.method);
     let overtaken = Pending { cseq: message.cseq, contact: b"" };
     if known.committed == Some(message.cseq) && known.pending == Some(overtaken) {
-        // Its 2xx was seen before it.
+        // What commits it was seen before it.
         own.refreshes(message.method).pending = None;
         if target_of == Some(message.cseq) {
             own.contact = contact;
@@ -254,22 +254,25 @@ fn refreshed<'a>(dialog: &Record<'a>, sender: User, message: &'a Captured<'_>, f
     let (mut own, mut other) = dialog.parties(sender);
     let newest = own.target_of() < Some(message.cseq);
     let Refreshes { committed, pending } = own.refreshes(message.method);
-    if *committed >= Some(message.cseq) {
+    let by_provisional = *committed == Some(message.cseq)
+        && pending.is_some_and(|pending| pending.cseq == message.cseq && !pending.contact.is_empty());
+    // The first copy counts: of a provisional reply until the 2xx, and of that for good.
+    if *committed > Some(message.cseq) || (*committed == Some(message.cseq) && !(finally && by_provisional)) {
         return None;
     }
-    if finally {
-        *committed = Some(message.cseq);
-    }
+    *committed = Some(message.cseq);
     match *pending {
         Some(Pending { cseq, contact }) if cseq == message.cseq => {
-            *pending = None;
+            // Left there, it says that the 2xx is still to come.
+            if finally {
+                *pending = None;
+            }
             if newest {
                 own.contact = contact;
             }
         }
         Some(Pending { cseq, .. }) if cseq > message.cseq => {}
-        _ if finally => *pending = Some(Pending { cseq: message.cseq, contact: b"" }),
-        _ => {}
+        _ => *pending = Some(Pending { cseq: message.cseq, contact: b"" }),
     }
     if let Some(contact) = message.contact.as_deref() {
         other.contact = contact;

@@ -187,7 +187,7 @@ pub fn read(bytes: &[u8]) -> Result<Captured<'_>, Refused> {
                 Ok(())
             }
             Name::RecordRoute => {
-                let row = one_line(header.value).unwrap_or(Cow::Borrowed(UNREADABLE));
+                let row = one_line(header.value).unwrap_or_else(|| marked(header.value));
                 if record_route.is_empty() {
                     record_route = row;
                 } else if !row.is_empty() {
@@ -342,9 +342,14 @@ fn read_cseq(value: &[u8]) -> Option<cseq::CSeq<'_>> {
     message::is_token(method).then_some(cseq::CSeq { number, method })
 }
 
-/// An entry that nobody can read, for a Record-Route row that would break the BYE that carries it: it marks the leg that
-/// needs it, and keeps its place.
-const UNREADABLE: &[u8] = b"\"";
+/// A Record-Route row that would break the BYE that carries it: brackets stand for what would, so that the entry that
+/// holds it cannot be read, keeps its place, and marks the leg that needs it.
+#[cold]
+fn marked(row: &[u8]) -> Cow<'_, [u8]> {
+    let mut row = unfold(row).into_owned();
+    row.iter_mut().filter(|b| matches!(**b, b'\r' | b'\n' | 0)).for_each(|b| *b = b'<');
+    row.into()
+}
 
 /// A value on one line; `None` where it holds a character that no line may.
 fn one_line(value: &[u8]) -> Option<Cow<'_, [u8]>> {

@@ -18,13 +18,19 @@ pub struct Unplaced {
 impl Unplaced {
     /// Keeps the number of a message. The reply to an INVITE waits for that INVITE, all else for its dialog.
     pub fn put(&mut self, number: usize, message: &Captured<'_>) {
-        let list = match message.start {
+        match message.start {
             StartLine::Reply { .. } if message.method == b"INVITE" => {
-                self.of_invites.entry(invite(&message.call_id, message.from_tag())).or_default()
+                let key = invite(&message.call_id, message.from_tag());
+                self.of_invites.entry(key).or_default().push(number);
             }
-            _ => self.of_dialogs.entry(dialog(&message.call_id, message.from_tag(), message.to_tag())).or_default(),
-        };
-        list.push(number);
+            _ => self.put_of_dialog(number, message),
+        }
+    }
+
+    /// Keeps the number of a message that waits for its dialog, whatever it is.
+    pub fn put_of_dialog(&mut self, number: usize, message: &Captured<'_>) {
+        let key = dialog(&message.call_id, message.from_tag(), message.to_tag());
+        self.of_dialogs.entry(key).or_default().push(number);
     }
 
     /// Gives up what waits for an INVITE.

@@ -278,6 +278,15 @@ pub fn trim(text: &[u8]) -> &[u8] {
     text
 }
 
+/// Without blanks and tabs at the end.
+pub(crate) fn trim_end(text: &[u8]) -> &[u8] {
+    let mut text = text;
+    while let [rest @ .., b' ' | b'\t'] = text {
+        text = rest;
+    }
+    text
+}
+
 /// Without blanks, tabs and line ends at both ends. A CR alone ends no line, and stays.
 pub(crate) fn trim_folded(text: &[u8]) -> &[u8] {
     let mut text = trim(text);

@@ -117,7 +117,7 @@ fn parts_of(uri: &[u8]) -> Option<Parts<'_>> {
         [b's' | b'S', b'i' | b'I', b'p' | b'P', b's' | b'S', b':', rest @ ..] => (true, rest),
         _ => return None,
     };
-    if rest.iter().any(|b| b" \t<>\"".contains(b)) {
+    if rest.iter().any(|b| b"<>\"\x7f".contains(b) || *b <= b' ') {
         return None;
     }
     let (user, rest) = match memchr(b'@', rest) {

@@ -20,10 +20,11 @@ pub struct Uri<'a> {
     pub(crate) rest: &'a [u8],
 }
 
-/// Cuts a SIP or SIPS URI. `None` for any other scheme, no host, a bad port, or a blank, quote or bracket, which would
-/// break the line or value that carries the URI (line ends and NUL are refused for a dialog as a whole).
+/// Cuts a SIP or SIPS URI. `None` for any other scheme, no host, a bad port, or a control character, blank, quote or
+/// bracket, which would break the line or value that carries the URI (line ends and NUL are refused for a dialog as a
+/// whole).
 pub fn parse(uri: &[u8]) -> Option<Uri<'_>> {
-    if !is_plain(uri) && uri.iter().any(|b| matches!(b, b' ' | b'\t' | b'"' | b'<' | b'>')) {
+    if !is_plain(uri) && uri.iter().any(|b| matches!(b, 0..=b' ' | b'"' | b'<' | b'>' | 0x7f)) {
         return None;
     }
     cut(uri)

@@ -153,12 +153,31 @@ impl<S: Store> Registry<S> {
         let Some(id) = self.store.find(self.keys.invite(&message.call_id, message.from_tag()))? else {
             return Ok(UNKNOWN);
         };
+        if self.is_within(message)? {
+            return self.observe_within(message, now);
+        }
         for _ in 0..TRIES {
             if self.invite_again(id, message, Roles::default(), now)?.is_some() {
                 return Ok(seen(What::Counted, id));
             }
         }
         Err(StoreError::Busy.into())
+    }
+
+    /// Whether an INVITE without a To tag is one inside a dialog: of a called user who has none (RFC 2543), after the 2xx.
+    pub(super) fn is_within(&self, invite: &Captured<'_>) -> Result<bool, RegistryError> {
+        let mut bytes = Vec::new();
+        let Some(Member { id, sender: User::Calling }) = self.member(invite)? else { return Ok(false) };
+        let dialog = self.load(id, &mut bytes)?.map(|(_, record)| record);
+        Ok(dialog.is_some_and(|dialog| dialog.stage == Stage::Confirmed && dialog.invite_cseq < invite.cseq))
+    }
+
+    /// Takes it in.
+    pub(super) fn observe_within(&self, invite: &Captured<'_>, now: u64) -> Result<Seen, RegistryError> {
+        match self.member(invite)? {
+            Some(member) => self.in_dialog(&member, invite, now, change::request),
+            None => Ok(UNKNOWN),
+        }
     }
 
     /// A request inside a dialog or the reply to one.
@@ -346,7 +365,11 @@ impl<S: Store> Registry<S> {
                 },
             };
             self.counters.add(&self.store, Counter::Confirmed);
-            self.fade(reply, Some(id), None, now);
+            // With the first of several forks (all of them are walked).
+            let flags = invite.map(|id| self.store.word(id, SEEN)).transpose()?.flatten().map(SeenWord::from_word);
+            if !flags.is_some_and(|flags| flags.has(SeenWord::FINAL)) {
+                self.fade(reply, Some(id), None, now);
+            }
             return Ok(seen(What::Confirmed, id));
         }
         Err(StoreError::Busy.into())

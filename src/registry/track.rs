@@ -50,6 +50,10 @@ impl<S: Store> Registry<S> {
                     return Ok(Tracked::New(id));
                 }
                 Insert::Exists(id) => {
+                    if self.is_within(message)? {
+                        self.observe_within(message, now)?;
+                        return Ok(Tracked::InDialog);
+                    }
                     if let Some(tracked) = self.invite_again(id, message, roles, now)? {
                         return Ok(tracked);
                     }

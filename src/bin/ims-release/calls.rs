@@ -2,7 +2,7 @@
 //! From messages to dialogs and their BYEs. The library keeps the calls, as it does in a proxy; here stands what a
 //! capture adds: which replies belong to it, in which order dialogs appear, what each message was.
 
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use ims_release::Error;
 use ims_release::capture::branches::Branches;
@@ -27,6 +27,8 @@ pub struct Calls {
     notes: Vec<Note>,
     /// Which messages have a Call-ID.
     calls: HashMap<Vec<u8>, Vec<usize>>,
+    /// Which have a Call-ID and both tags.
+    of_tags: HashMap<Pair, Vec<usize>>,
     /// The dialogs, in the order in which their To tags appeared.
     pub dialogs: Vec<Dialog>,
     /// The served user.
@@ -115,8 +117,8 @@ impl Calls {
         }
         reader.join()?;
         let headless = reader.headless();
-        let Reader { registry, calls, mut dialogs, notes, rejected, appeared, .. } = reader;
-        dialogs.sort_by_key(|dialog| appeared.get(&pair(&dialog.call_id, &dialog.from_tag, &dialog.to_tag)));
+        let Reader { registry, calls, of_tags, mut dialogs, notes, rejected, .. } = reader;
+        dialogs.sort_by_key(|dialog| of_tags.get(&pair(&dialog.call_id, &dialog.from_tag, &dialog.to_tag))?.first());
         input.rejected.extend(rejected);
         input.messages = messages;
         input.rejected.sort_by_key(|rejected| rejected.place);
@@ -129,15 +131,27 @@ impl Calls {
         for dialog in &mut dialogs {
             plan(&registry, dialog, &request, &mut buffers)?;
         }
-        Ok(Self { input, notes, calls, dialogs, serves: options.serves, headless })
+        Ok(Self { input, notes, calls, of_tags, dialogs, serves: options.serves, headless })
     }
 
     /// The messages of a call that could be read, in order, and what each was.
     pub fn messages(&self, call_id: &[u8]) -> impl DoubleEndedIterator<Item = (&Message, Captured<'_>, Note)> {
-        let of_call = self.calls.get(call_id).map(Vec::as_slice).unwrap_or_default();
-        of_call.iter().filter_map(|index| {
-            let message = &self.input.messages[*index];
-            Some((message, capture::read(&message.bytes).ok()?, self.notes[*index]))
+        self.read(self.calls.get(call_id).cloned().unwrap_or_default())
+    }
+
+    /// Those of a dialog, with what stands before its To tag.
+    pub fn messages_of(&self, dialog: &Dialog) -> impl DoubleEndedIterator<Item = (&Message, Captured<'_>, Note)> {
+        let with = |to_tag: &[u8]| self.of_tags.get(&pair(&dialog.call_id, &dialog.from_tag, to_tag));
+        let mut numbers: Vec<usize> = with(b"").into_iter().chain(with(&dialog.to_tag)).flatten().copied().collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        self.read(numbers)
+    }
+
+    fn read(&self, numbers: Vec<usize>) -> impl DoubleEndedIterator<Item = (&Message, Captured<'_>, Note)> {
+        numbers.into_iter().filter_map(|number| {
+            let message = &self.input.messages[number];
+            Some((message, capture::read(&message.bytes).ok()?, self.notes[number]))
         })
     }
 }
@@ -149,13 +163,22 @@ struct Reader<'m> {
     registry: Registry<MemoryStore>,
     branches: Branches,
     unplaced: Unplaced,
+    /// The INVITEs of the capture, and those of them that were handed in.
+    coming: HashSet<Invite>,
+    invites: HashSet<Invite>,
     calls: HashMap<Vec<u8>, Vec<usize>>,
-    /// With which message the tags of a dialog were seen first.
-    appeared: HashMap<Pair, usize>,
+    of_tags: HashMap<Pair, Vec<usize>>,
     dialogs: Vec<Dialog>,
     known: HashSet<Id>,
     notes: Vec<Note>,
     rejected: Vec<Rejected>,
+}
+
+/// Call-ID, the calling user's tag and CSeq.
+type Invite = (Box<[u8]>, Box<[u8]>, u32);
+
+fn invite(message: &Captured<'_>) -> Invite {
+    (message.call_id.as_ref().into(), message.from_tag().into(), message.cseq)
 }
 
 /// Call-ID and both tags, in one order.
@@ -170,6 +193,8 @@ const SPARE: usize = 16;
 
 impl<'m> Reader<'m> {
     fn new(messages: &'m [Message], options: &Options) -> Result<Self, String> {
+        let read = messages.iter().filter_map(|message| capture::read(&message.bytes).ok());
+        let coming = read.filter(is_initial).map(|captured| invite(&captured)).collect();
         // No message makes more than one record.
         let store = MemoryStore::new(messages.len() + SPARE).map_err(|error| error.to_string())?;
         let settings = Settings { own: &options.own(), keep_ended: true, ..Settings::default() };
@@ -180,8 +205,10 @@ impl<'m> Reader<'m> {
             registry,
             branches: Branches::default(),
             unplaced: Unplaced::default(),
+            coming,
+            invites: HashSet::new(),
             calls: HashMap::new(),
-            appeared: HashMap::new(),
+            of_tags: HashMap::new(),
             dialogs: Vec::new(),
             known: HashSet::new(),
             notes: vec![Note::Nothing; messages.len()],
@@ -200,11 +227,9 @@ impl<'m> Reader<'m> {
             }
         };
         self.calls.entry(captured.call_id.to_vec()).or_default().push(number);
-        if !is_initial(&captured) {
-            let tags = pair(&captured.call_id, captured.from_tag(), captured.to_tag());
-            self.appeared.entry(tags).or_insert(number);
-        }
-        if self.branches.admit(&captured) { self.place(number) } else { Ok(()) }
+        let tags = pair(&captured.call_id, captured.from_tag(), captured.to_tag());
+        self.of_tags.entry(tags).or_default().push(number);
+        if self.branches.admit(&captured) { self.place(BTreeSet::from([number])) } else { Ok(()) }
     }
 
     fn reject(&mut self, number: usize, Refused { fault, offset }: Refused) {
@@ -212,13 +237,10 @@ impl<'m> Reader<'m> {
         self.rejected.push(Rejected { place: self.messages[number].place, kind: kind_of_fault(fault), detail });
     }
 
-    /// Hands a message to the library, and after it those that had come too early and belong to what it has made.
-    fn place(&mut self, number: usize) -> Result<(), String> {
-        let mut numbers = VecDeque::from([number]);
-        while let Some(number) = numbers.pop_front() {
-            for freed in self.hand_in(number)?.into_iter().rev() {
-                numbers.push_front(freed);
-            }
+    /// Hands messages to the library, in order, and with them those that had come too early and belong to what they make.
+    fn place(&mut self, mut numbers: BTreeSet<usize>) -> Result<(), String> {
+        while let Some(number) = numbers.pop_first() {
+            numbers.extend(self.hand_in(number)?);
         }
         Ok(())
     }
@@ -228,19 +250,27 @@ impl<'m> Reader<'m> {
         let message = &self.messages[number];
         let Ok(captured) = capture::read(&message.bytes) else { return Ok(Vec::new()) };
         let now = message.time.unwrap_or_default() / 1_000;
-        let result = if is_initial(&captured) {
-            match self.registry.track(&message.bytes, self.serves, now) {
+        if is_initial(&captured) {
+            let tracked = self.registry.track(&message.bytes, self.serves, now);
+            self.invites.insert(invite(&captured));
+            return match tracked {
                 Ok(Tracked::New(_) | Tracked::Again(_)) => {
                     self.notes[number] = Note::Invite;
-                    return Ok(self.unplaced.take_of_invite(&captured.call_id, captured.from_tag()));
+                    Ok(self.unplaced.take_of_invite(&captured.call_id, captured.from_tag()))
                 }
-                Ok(Tracked::Known(_) | Tracked::InDialog) => return Ok(Vec::new()),
-                Err(error) => Err(error),
-            }
-        } else {
-            self.registry.observe(&message.bytes, now)
-        };
-        match result {
+                Ok(Tracked::Known(_) | Tracked::InDialog) => Ok(Vec::new()),
+                Err(error) => self.refused(number, error),
+            };
+        }
+        if self.is_too_early(&captured) {
+            self.unplaced.put(number, &captured);
+            return Ok(Vec::new());
+        }
+        if self.answers_another(&captured) {
+            self.unplaced.put_of_dialog(number, &captured);
+            return Ok(Vec::new());
+        }
+        match self.registry.observe(&message.bytes, now) {
             Ok(Seen { id: None, .. }) => {
                 self.unplaced.put(number, &captured);
                 Ok(Vec::new())
@@ -248,6 +278,14 @@ impl<'m> Reader<'m> {
             Ok(seen) => Ok(self.seen(number, seen, &captured)),
             Err(error) => self.refused(number, error),
         }
+    }
+
+    /// Whether it answers an INVITE that comes later in the capture: a call may be known by an earlier one already, which
+    /// was challenged.
+    fn is_too_early(&self, message: &Captured<'_>) -> bool {
+        let answers = matches!(message.start, StartLine::Reply { .. }) && message.method == b"INVITE";
+        let invite = invite(message);
+        answers && self.coming.contains(&invite) && !self.invites.contains(&invite)
     }
 
     fn refused(&mut self, number: usize, error: RegistryError) -> Result<Vec<usize>, String> {
@@ -260,28 +298,33 @@ impl<'m> Reader<'m> {
 
     /// Makes dialogs of the replies whose INVITE is not in the capture.
     fn join(&mut self) -> Result<(), String> {
-        let mut within = Vec::new();
-        for number in self.unplaced.take_of_invites() {
+        let replies: BTreeSet<usize> = self.unplaced.take_of_invites().into_iter().collect();
+        let mut numbers = replies.clone();
+        while let Some(number) = numbers.pop_first() {
             let message = &self.messages[number];
             let Ok(captured) = capture::read(&message.bytes) else { continue };
+            if !replies.contains(&number) {
+                numbers.extend(self.hand_in(number)?);
+                continue;
+            }
             if self.answers_another(&captured) {
-                within.push(number);
+                self.unplaced.put_of_dialog(number, &captured);
                 continue;
             }
             let joined = self.registry.join(&message.bytes, self.serves, message.time.unwrap_or_default() / 1_000);
-            let freed = match joined {
+            numbers.extend(match joined {
                 Ok(seen) => self.seen(number, seen, &captured),
                 Err(error) => self.refused(number, error)?,
-            };
-            for number in freed {
-                self.place(number)?;
-            }
+            });
         }
-        within.into_iter().try_for_each(|number| self.place(number))
+        Ok(())
     }
 
-    /// Whether the request that a reply answers is there, and is an INVITE inside the dialog.
+    /// Whether the request that a reply answers is there, and is an INVITE inside a dialog that is not known yet.
     fn answers_another(&self, reply: &Captured<'_>) -> bool {
+        if !matches!(reply.start, StartLine::Reply { .. }) || reply.method != b"INVITE" {
+            return false;
+        }
         let waiting = self.unplaced.of_dialog(&reply.call_id, reply.from_tag(), reply.to_tag());
         waiting.iter().any(|number| {
             capture::read(&self.messages[*number].bytes).is_ok_and(|request| {

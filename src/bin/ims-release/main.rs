@@ -77,6 +77,9 @@ fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> ExitCode {
 }
 
 fn complain(line: &str, status: u8) -> ExitCode {
+    // One line, whatever a file is called.
+    let line: String =
+        line.chars().map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() }).collect();
     // Where even that fails the status tells.
     let _ = writeln!(io::stderr(), "ims-release: {line}");
     ExitCode::from(status)

@@ -37,6 +37,8 @@ struct Run {
     bytes: Vec<u8>,
     /// From which octet on the bytes came in which segment.
     segments: Vec<(usize, Moment)>,
+    /// How many of them are worth a look.
+    enough: usize,
     /// A message ends where the bytes begin.
     in_step: bool,
     /// The last to come of all octets before: who receives the stream sees no octet before those in front of it.
@@ -45,6 +47,8 @@ struct Run {
 
 /// How many octets wait for a segment that is late: more than a window of TCP without scaling.
 const WINDOW: usize = 256 * 1024;
+/// About a message.
+const ENOUGH: usize = 4 * 1024;
 /// Sequence numbers are counted from here, so that there is room below.
 const ORIGIN: u64 = 1 << 40;
 
@@ -123,7 +127,11 @@ impl Stream {
             self.cut_to = Some(at + bytes.len() as u64);
             self.run.segments.push((self.run.bytes.len(), moment));
             self.run.bytes.extend_from_slice(&bytes);
-            self.run.cut(false, self.ends, "", input);
+            // What is not whole yet is looked at anew each time: not with each segment, which may be one octet.
+            if self.run.bytes.len() >= self.run.enough {
+                self.run.cut(false, self.ends, "", input);
+                self.run.enough = (2 * self.run.bytes.len()).max(ENOUGH);
+            }
         }
     }
 

@@ -129,8 +129,8 @@ impl<'a> Origins<'a> {
     }
 
     fn described(&self) -> impl DoubleEndedIterator<Item = (Captured<'_>, Note, String)> {
-        let of_call = self.calls.messages(&self.dialog.call_id);
-        of_call.filter(|(_, captured, _)| self.is_of_dialog(captured)).map(|(message, captured, note)| {
+        let of_dialog = self.calls.messages_of(self.dialog);
+        of_dialog.filter(|(_, captured, _)| self.is_of_dialog(captured)).map(|(message, captured, note)| {
             let text = format!("{} ({})", describe(&captured), self.calls.place(message.place));
             (captured, note, text)
         })
