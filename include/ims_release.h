@@ -192,11 +192,18 @@
 // Dialog: a user's own BYE is under way.
 #define IMS_RELEASE_ENDING 304
 
-// Dialog: no release of it waits for this leg.
+// Dialog: no release of it waits for this leg; or its BYE is not due, or not any more.
 #define IMS_RELEASE_NOT_RELEASING 305
 
 // Selector: its value does not have the form that it asks for.
 #define IMS_RELEASE_BAD_SELECTOR 306
+
+// BYE: not to be sent yet. It waits for the ACK of the calling user, or for its time to be sent again;
+// ims_release_registry_sweep() tells when it is due.
+#define IMS_RELEASE_HELD 307
+
+// Dialog: it was released, and is only still known for what comes late.
+#define IMS_RELEASE_RELEASED 308
 
 // Store: full. Raise its size.
 #define IMS_RELEASE_STORE_FULL 320
@@ -281,6 +288,22 @@
 // `uid`, `gid`: no change of owner.
 #define IMS_RELEASE_OWNER_NONE UINT32_MAX
 
+// `linger_ms`: not at all.
+#define IMS_RELEASE_LINGER_NONE UINT32_MAX
+
+// `policy`: a BYE answered 500 or 503 is not sent once more.
+#define IMS_RELEASE_NO_RETRY 1
+
+// `policy`: a BYE that service control keeps back does not go straight to the far user.
+#define IMS_RELEASE_NO_BYPASS 2
+
+// `policy`: a release before the ACK to the 2xx is refused with IMS_RELEASE_NOT_ACKNOWLEDGED. Else it starts, and its BYE
+// to the calling user waits for the ACK, for 32 seconds at most.
+#define IMS_RELEASE_NO_HOLD 4
+
+// `policy`: requests of the users on a dialog under release are the script's as ever.
+#define IMS_RELEASE_NO_REFUSAL 8
+
 // `seen`: of no call that is tracked.
 #define IMS_RELEASE_SEEN_UNKNOWN 0
 
@@ -350,8 +373,7 @@
 // `state`: answered, the ACK not yet seen.
 #define IMS_RELEASE_STATE_CONFIRMED 2
 
-// `state`: answered and acknowledged. Only such a dialog can be released, or one whose ACK
-// did not come within 32 seconds.
+// `state`: answered and acknowledged.
 #define IMS_RELEASE_STATE_ACKNOWLEDGED 3
 
 // `state`: one of the users has sent BYE.
@@ -360,7 +382,11 @@
 // `state`: a release is under way.
 #define IMS_RELEASE_STATE_RELEASING 5
 
-// `leg_state`: no release is under way.
+// `state`: it was released, and is still known for what comes late: ims_release_registry_find() shows it,
+// ims_release_registry_list() does not.
+#define IMS_RELEASE_STATE_RELEASED 6
+
+// `leg_state`: no release is under way; of one that is, the BYE is not sent yet, or is to be sent again.
 #define IMS_RELEASE_LEG_IDLE 0
 
 // `leg_state`: the BYE is out, no final reply yet.
@@ -385,7 +411,8 @@
 // `leg`: the BYE for the calling user.
 #define IMS_RELEASE_LEG_CALLING 2
 
-// `pass`: no BYE of ours, or a copy that somebody else sent.
+// `pass`: no BYE of ours, or a copy that somebody else sent: the script's as ever. Also ours on its way back from an
+// application server.
 #define IMS_RELEASE_PASS_NOT_OURS 0
 
 // `pass`: our BYE, seen for the first time: run the script.
@@ -393,6 +420,12 @@
 
 // `pass`: our BYE again: do not run the script. `answered` tells the code of a stateless answer, to be sent again.
 #define IMS_RELEASE_PASS_AGAIN 2
+
+// `pass`: a user's request on a dialog under release: answer it 481, do not run the script (TS 24.229 5.4.5.1.3).
+#define IMS_RELEASE_PASS_REFUSED 3
+
+// `pass`: an ACK on such a dialog, other than that to the 2xx of the INVITE: drop it.
+#define IMS_RELEASE_PASS_SWALLOWED 4
 
 // A checked dialog, made by ims_release_dialog_new() from the fields.
 //
@@ -412,8 +445,8 @@ typedef struct ims_release_dialog ims_release_dialog;
 //
 // Time: `now_ms` is Unix time in milliseconds, the host's.
 //
-// Methods: ims_release_registry_open(), _close(), _track(), _observe(), _find(), _start(), _note(), _adopt(),
-// _own_hop(), _recognise(), _answered(), _sweep(), _list(), _stats().
+// Methods: ims_release_registry_open(), _close(), _resume(), _track(), _observe(), _find(), _start(), _note(), _next(),
+// _adopt(), _own_hop(), _recognise(), _answered(), _sent_on(), _sweep(), _list(), _stats().
 typedef struct ims_release_registry ims_release_registry;
 
 // Outcome of a call: IMS_RELEASE_OK or a code that says what was refused.
@@ -633,10 +666,18 @@ typedef struct ims_release_ended {
     struct ims_release_str from_tag;
     // Tag of the called user.
     struct ims_release_str to_tag;
+    // How often the called user's BYE was sent.
+    uint32_t called_attempts;
+    // How often the calling user's BYE was sent.
+    uint32_t calling_attempts;
+    // From the start to the called user's final reply, or where there is none to the end.
+    uint64_t called_duration_ms;
+    // From the start to the calling user's final reply, or where there is none to the end.
+    uint64_t calling_duration_ms;
 } ims_release_ended;
 
 // Takes the end of a release, once for each release, in the process whose call brought it about: during
-// ims_release_registry_note() or _sweep(). No lock is held: it may call the library. It must not unwind.
+// ims_release_registry_note(), _next() or _sweep(). No lock is held: it may call the library. It must not unwind.
 typedef void (*ims_release_ended_fn)(void *env, const struct ims_release_ended *ended);
 
 // How to open a registry. Set all to zero first, then `struct_size`, `engine`, and for the shared engine `directory`,
@@ -659,7 +700,7 @@ typedef struct ims_release_config {
     uint32_t gid;
     // Longest wait for a lock of the store; 0 for 100.
     uint32_t lock_timeout_ms;
-    // After this long a release is over whatever was answered; 0 for 60,000.
+    // After this long a release is over whatever was answered; 0 for 120,000.
     uint32_t deadline_ms;
     // After this long an INVITE without 2xx is forgotten; 0 for 300.
     uint32_t early_lifetime_s;
@@ -673,6 +714,16 @@ typedef struct ims_release_config {
     ims_release_ended_fn ended;
     // Given to `ended`.
     void *env;
+    // How long an ended release stays known for what comes late; 0 for 32,000, IMS_RELEASE_LINGER_NONE to drop its
+    // dialog at once.
+    uint32_t linger_ms;
+    // After this long no reply to a BYE can come any more; 0 for 40,000. More than the host's transactions wait: those
+    // report their time-out themselves.
+    uint32_t attempt_ms;
+    // A dialog of which nothing was seen for so long is forgotten; 0 for 43,200.
+    uint32_t dialog_lifetime_s;
+    // IMS_RELEASE_NO_RETRY, _NO_BYPASS, _NO_HOLD and _NO_REFUSAL, added up.
+    uint32_t policy;
 } ims_release_config;
 
 // One dialog of a registry.
@@ -715,6 +766,18 @@ typedef struct ims_release_entry {
     struct ims_release_str from;
     // To of the 200; of the INVITE before.
     struct ims_release_str to;
+    // How often the called user's BYE was sent.
+    uint32_t called_attempts;
+    // How often the calling user's BYE was sent.
+    uint32_t calling_attempts;
+    // CSeq of the initial INVITE, which whoever wants to cancel it needs.
+    uint32_t invite_cseq;
+    // Of a dialog that was released: IMS_RELEASE_COMPLETED to _EXPIRED; else 0.
+    uint32_t outcome;
+    // 1 where a process died while it told that outcome: nobody knows whether it was heard. Else 0.
+    uint32_t unconfirmed;
+    // Zero.
+    uint32_t reserved;
 } ims_release_entry;
 
 // Takes one dialog. No lock is held: it may call the library. It must not unwind.
@@ -764,6 +827,16 @@ typedef struct ims_release_stats {
     uint64_t refused_full;
     // Records refused because they were too large.
     uint64_t refused_large;
+    // BYEs sent again because of a 500 or 503.
+    uint64_t retried;
+    // BYEs that service control had kept back, sent straight to the far user.
+    uint64_t bypassed;
+    // Requests of users on dialogs under release, to be refused.
+    uint64_t refused_requests;
+    // Outcomes that nobody may have heard: a process died while it told them.
+    uint64_t unconfirmed;
+    // Dialogs dropped because nothing was seen of them for long.
+    uint64_t idle_dropped;
 } ims_release_stats;
 
 #ifdef __cplusplus
@@ -852,8 +925,8 @@ ims_release_status ims_release_message_check(struct ims_release_str message, siz
 
 // Opens a registry for `*registry`, which the caller owns and closes.
 //
-// The shared engine makes its files when they are missing, repairs what a killed process left, and takes dialogs and
-// releases up where they were. A file that it cannot use is renamed aside and reported to the log, never a reason to
+// The shared engine makes its files when they are missing, repairs what a killed process left, and takes dialogs up
+// where they were; ims_release_registry_resume() does the same for releases. A file that it cannot use is renamed aside and reported to the log, never a reason to
 // fail. Reasons to fail, with a line in the log that says what to do: the directory cannot be made or written, the disk
 // is full, another live host uses the store.
 //
@@ -888,14 +961,6 @@ ims_release_status ims_release_registry_observe(const struct ims_release_registr
                                                 uint64_t now_ms,
                                                 uint32_t *seen);
 
-// Ends what time ends: releases past their deadline, INVITEs past their lifetime, what a killed process left. Looks at
-// the next `limit` records, goes on there next time, and begins again at the end. For the host's timer.
-//
-// Errors: 1, 3, 320 to 399. From any thread and process; one process is enough. `ended` may be called.
-ims_release_status ims_release_registry_sweep(const struct ims_release_registry *registry,
-                                              uint64_t now_ms,
-                                              uint32_t limit);
-
 // Calls `found` with each dialog that `value` means by `selector`, one of IMS_RELEASE_SELECT_*. An INVITE counts as
 // an early dialog while there is none of it.
 //
@@ -928,8 +993,9 @@ ims_release_status ims_release_registry_stats(const struct ims_release_registry 
 // release. However many processes try, one gets IMS_RELEASE_OK, the others IMS_RELEASE_ALREADY_RELEASING.
 //
 // After IMS_RELEASE_OK the host sends each BYE whose `status` is IMS_RELEASE_OK, the called user's first, and reports
-// what comes of it with ims_release_registry_note(). One BYE that cannot be built does not stop the other; when
-// neither can, nothing is started.
+// what comes of it with ims_release_registry_note(). IMS_RELEASE_HELD: that one is due later, see
+// ims_release_registry_sweep(). One BYE that cannot be built does not stop the other; when neither can, nothing is
+// started.
 //
 // A buffer that is too small starts nothing: the call returns IMS_RELEASE_BUFFER_TOO_SMALL, and `length` of both,
 // then also written, tells what is needed.
@@ -946,15 +1012,22 @@ ims_release_status ims_release_registry_start(const struct ims_release_registry 
                                               struct ims_release_bye *called,
                                               struct ims_release_bye *calling);
 
-// Notes what came of a BYE: the code of a reply, 408 for a time-out, 0 when it could not be sent. Provisional, late and
-// repeated replies change nothing. With the last final reply the release has ended: `ended` is called, and the dialog
-// is gone.
+// Notes what came of the BYE with this CSeq: the code of a reply, 408 for a time-out, 0 when it could not be sent. `reply`
+// is the reply as received, from which Retry-After is read; empty where there is none. Provisional, late and repeated
+// replies, and those to another CSeq, change nothing.
 //
-// Errors: 1, 3, 320 to 399. From any thread and process. `ended` may be called.
+// A BYE is sent again, when ims_release_registry_sweep() tells: once after 500 or 503, with a higher CSeq; straight to the
+// far user where service control has kept it back, that is answered 408 or 5xx or not at all before
+// ims_release_registry_sent_on() saw it leave. Else the leg is final. With the last final leg the release has ended, and
+// `ended` is called.
+//
+// Consumes nothing. Errors: 1, 3, 320 to 399. From any thread and process. `ended` may be called.
 ims_release_status ims_release_registry_note(const struct ims_release_registry *registry,
                                              uint64_t id,
                                              uint32_t leg,
+                                             uint32_t cseq,
                                              uint32_t code,
+                                             struct ims_release_str reply,
                                              uint64_t now_ms);
 
 // For a host whose transaction layer prints the request itself: writes the message that the host has `printed` with
@@ -998,17 +1071,18 @@ ims_release_status ims_release_registry_own_hop(const struct ims_release_registr
                                                 size_t capacity,
                                                 size_t *length);
 
-// Tells in `*pass` whether a request that came in is our own BYE on its way through service control:
-// IMS_RELEASE_PASS_*. `from_own_socket` is 1 when it came from an address of the proxy itself, else 0. The first pass
-// is given once, to one process; no copy that anybody sends gets it.
+// Tells in `*pass` what a request that came in, of whatever method, is to the releases of this proxy: IMS_RELEASE_PASS_*.
+// `from_own_socket` is 1 when it came from an address of the proxy itself, else 0. The first pass of our own BYE is given
+// once, to one process; no copy that anybody sends gets it. Where nothing is under release nothing is read.
 //
-// `*id` is the dialog, 0 when it is not ours. `*answered` is, of a BYE that came again, the code that
+// `*id` is the dialog, 0 for IMS_RELEASE_PASS_NOT_OURS. `*answered` is, of a BYE that came again, the code that
 // ims_release_registry_answered() noted, 0 for none.
 //
 // Consumes nothing. Errors: 1, 3, 320 to 399. From any thread and process. No callback but the log.
 ims_release_status ims_release_registry_recognise(const struct ims_release_registry *registry,
                                                   struct ims_release_str message,
                                                   uint32_t from_own_socket,
+                                                  uint64_t now_ms,
                                                   uint32_t *pass,
                                                   uint64_t *id,
                                                   uint32_t *answered);

@@ -50,6 +50,8 @@ pub enum Error {
     BufferTooSmall,
     /// The operating system gave no random number.
     NoRandom,
+    /// The BYE is not sent yet, only later.
+    Held,
 }
 
 impl Error {
@@ -77,6 +79,7 @@ impl Error {
             Self::TooLarge => "Dialog: larger than 16384 bytes or more than 128 routes",
             Self::BufferTooSmall => "Buffer: too small for what is to be written",
             Self::NoRandom => "Random number: the operating system gave none",
+            Self::Held => "BYE: not to be sent yet; it is due when the ACK or its time has come",
         }
     }
 }

@@ -2,6 +2,8 @@
 //! The state machine of one release: two legs, their final replies, the outcome. Pure; each state packs into a word of
 //! 48 bits, so that whoever sees a reply changes it with one compare-and-swap.
 
+use crate::dialog::User;
+
 /// What has come of a BYE.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Final {
@@ -20,7 +22,7 @@ pub fn ends_session(code: u16) -> bool {
 /// How far a leg is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum LegState {
-    /// No release is under way.
+    /// No release is under way; of one that is, the BYE is not sent yet, or is to be sent again.
     #[default]
     Idle,
     /// The BYE is out, no final reply yet.
@@ -41,40 +43,109 @@ pub enum LegState {
 pub struct Leg {
     /// How far it is.
     pub state: LegState,
-    /// The final code; 0 without one.
+    /// The final code; 0 without one. Of a BYE that is sent again the code for which it is.
     pub code: u16,
     /// How often the BYE was sent.
     pub attempts: u8,
-    /// CSeq of the BYE, below 2^31.
+    /// CSeq of the BYE sent last, below 2^31.
     pub cseq: u32,
-    /// Whether the BYE goes through the proxy's own socket and is marked there.
-    pub looped: bool,
+    /// Whether it goes past service control, straight to the far user, because it was not sent on there.
+    pub bypass: bool,
 }
+
+/// What is known of a BYE beside its reply.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Around {
+    /// It went to service control, and was not seen leaving for the far user.
+    pub kept_back: bool,
+    /// It was sent again already because of a 500 or 503.
+    pub retried: bool,
+    /// Milliseconds that the receiver wants to be left alone (RFC 3261 20.33).
+    pub retry_after: u64,
+    /// Milliseconds to the deadline of the release.
+    pub left: u64,
+}
+
+/// What a host leaves to the library.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// A BYE answered 500 or 503 is sent once more, with a higher CSeq (RFC 3261 12.2.2, 21.5.4).
+    pub retry: bool,
+    /// A BYE that service control has kept back goes straight to the far user.
+    pub bypass: bool,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self { retry: true, bypass: true }
+    }
+}
+
+/// What a reply makes of a leg.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Nothing: it is provisional, late, or of no release.
+    Nothing,
+    /// The leg is final.
+    Final(Leg),
+    /// The BYE is to be sent again, after so many milliseconds.
+    Again {
+        /// The leg until then.
+        leg: Leg,
+        /// How long.
+        wait: u64,
+    },
+}
+
+/// How often a BYE is sent at most, whatever happens.
+pub const ATTEMPTS: u8 = 7;
 
 impl Leg {
     /// A leg whose BYE is about to be sent.
-    pub fn waiting(cseq: u32, looped: bool) -> Self {
-        Self { state: LegState::Waiting, code: 0, attempts: 1, cseq, looped }
+    pub fn waiting(cseq: u32) -> Self {
+        Self::default().sent(cseq)
+    }
+
+    /// The leg with its BYE sent once more.
+    pub fn sent(self, cseq: u32) -> Self {
+        Self { state: LegState::Waiting, attempts: self.attempts + 1, cseq, ..self }
     }
 
     /// A leg whose BYE could not be built.
-    pub fn not_built() -> Self {
-        Self { state: LegState::NotBuilt, ..Self::default() }
+    pub fn not_built(self) -> Self {
+        Self { state: LegState::NotBuilt, ..self }
     }
 
-    /// The leg after a reply; `None` when the reply changes nothing: provisional, late, or no release.
-    pub fn after(self, reply: Final) -> Option<Self> {
+    /// The leg with its BYE to be sent again.
+    pub fn again(self) -> Self {
+        Self { state: LegState::Idle, ..self }
+    }
+
+    /// The leg after a reply.
+    pub fn after(self, reply: Final, around: &Around, policy: Policy) -> Next {
         if self.state != LegState::Waiting {
-            return None;
+            return Next::Nothing;
         }
-        let (state, code) = match reply {
-            Final::Code(..200) => return None,
-            Final::Code(code @ 200..=299) => (LegState::Done, code),
-            Final::Code(code) if ends_session(code) => (LegState::Gone, code),
-            Final::Code(code) => (LegState::Failed, code.min(CODES)),
-            Final::NotSent => (LegState::Gone, 0),
+        let code = match reply {
+            Final::Code(..200) => return Next::Nothing,
+            Final::Code(code) => code.min(CODES),
+            Final::NotSent => 0,
         };
-        Some(Self { state, code, ..self })
+        let ended = |state| Next::Final(Self { state, code, ..self });
+        let again = |bypass, wait| match (self.attempts < ATTEMPTS, wait < around.left) {
+            (true, true) => Next::Again { leg: Self { code, bypass, ..self.again() }, wait },
+            _ => ended(LegState::Failed),
+        };
+        match code {
+            200..=299 => ended(LegState::Done),
+            // Nobody told the far user. What service control refuses with another code is its decision.
+            0 | 408 | 500..=599 if around.kept_back && policy.bypass => again(true, 0),
+            _ if around.kept_back => ended(LegState::Failed),
+            500 | 503 if policy.retry && !around.retried => again(self.bypass, around.retry_after),
+            0 => ended(LegState::Gone),
+            code if ends_session(code) => ended(LegState::Gone),
+            _ => ended(LegState::Failed),
+        }
     }
 
     /// Nothing more is awaited.
@@ -87,7 +158,7 @@ impl Leg {
         matches!(self.state, LegState::Done | LegState::Gone)
     }
 
-    /// As a word: code 10 bits, state 3, attempts 3, CSeq 31, looped 1.
+    /// As a word: code 10 bits, state 3, attempts 3, CSeq 31, bypass 1.
     pub fn to_word(self) -> u64 {
         let state = match self.state {
             LegState::Idle => 0,
@@ -99,14 +170,15 @@ impl Leg {
         };
         u64::from(self.code.min(CODES))
             | state << 10
-            | u64::from(self.attempts.min(7)) << 13
+            | u64::from(self.attempts.min(ATTEMPTS)) << 13
             | u64::from(self.cseq & (u32::MAX >> 1)) << 16
-            | u64::from(self.looped) << 47
+            | u64::from(self.bypass) << 47
     }
 
     /// From a word; no leg where it holds something else.
     pub fn from_word(word: u64) -> Self {
         let state = match word >> 10 & 7 {
+            0 => LegState::Idle,
             1 => LegState::Waiting,
             2 => LegState::Done,
             3 => LegState::Gone,
@@ -119,7 +191,7 @@ impl Leg {
             code: (word & u64::from(CODES)) as u16,
             attempts: (word >> 13 & 7) as u8,
             cseq: (word >> 16) as u32 & (u32::MAX >> 1),
-            looped: word >> 47 & 1 == 1,
+            bypass: word >> 47 & 1 == 1,
         }
     }
 }
@@ -169,11 +241,17 @@ pub fn outcome(called: Leg, calling: Leg) -> Option<Outcome> {
     })
 }
 
-/// The release itself: claimed by the one process that starts it, and once more by the one that reports its outcome.
+/// The release itself: claimed by the one process that starts it, and once more by the one that tells its outcome.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Release {
     /// How far it is.
     pub phase: Phase,
+    /// The deadline came before both replies.
+    pub expired: bool,
+    /// A process died while it told the outcome: nobody knows whether it was heard.
+    pub unconfirmed: bool,
+    /// The BYE to this user goes to the proxy's own socket, for service control.
+    pub looped: Option<User>,
     /// The SIP status code of its Reason.
     pub cause: u16,
     /// When it started, in seconds.
@@ -186,81 +264,166 @@ pub enum Phase {
     /// None was asked for.
     #[default]
     None,
-    /// The BYEs are out.
+    /// BYEs are out or due.
     UnderWay,
-    /// Its outcome is being reported, or was.
-    Ended,
+    /// Its outcome is being told.
+    Telling,
+    /// It was told. The dialog stays known a while for what comes late.
+    Told,
+}
+
+impl Phase {
+    /// Whether the outcome is settled.
+    pub fn is_over(self) -> bool {
+        matches!(self, Self::Telling | Self::Told)
+    }
 }
 
 impl Release {
-    /// As a word: phase 3 bits, cause 10, start 34.
+    /// As a word: phase 2 bits, expired 1, unconfirmed 1, looped 2, cause 10, start 32.
     pub fn to_word(self) -> u64 {
         let phase = match self.phase {
             Phase::None => 0,
             Phase::UnderWay => 1,
-            Phase::Ended => 2,
+            Phase::Telling => 2,
+            Phase::Told => 3,
         };
-        phase | u64::from(self.cause & CODES) << 3 | (self.started & SECONDS) << 13
+        let looped = match self.looped {
+            None => 0,
+            Some(User::Called) => 1,
+            Some(User::Calling) => 2,
+        };
+        phase
+            | u64::from(self.expired) << 2
+            | u64::from(self.unconfirmed) << 3
+            | looped << 4
+            | u64::from(self.cause & CODES) << 6
+            | (self.started & SECONDS) << 16
     }
 
     /// From a word.
     pub fn from_word(word: u64) -> Self {
-        let phase = match word & 7 {
+        let phase = match word & 3 {
+            0 => Phase::None,
             1 => Phase::UnderWay,
-            2 => Phase::Ended,
-            _ => Phase::None,
+            2 => Phase::Telling,
+            _ => Phase::Told,
         };
-        Self { phase, cause: (word >> 3) as u16 & CODES, started: word >> 13 & SECONDS }
+        Self {
+            phase,
+            expired: word >> 2 & 1 == 1,
+            unconfirmed: word >> 3 & 1 == 1,
+            looped: match word >> 4 & 3 {
+                1 => Some(User::Called),
+                2 => Some(User::Calling),
+                _ => None,
+            },
+            cause: (word >> 6) as u16 & CODES,
+            started: word >> 16 & SECONDS,
+        }
     }
 }
 
-const SECONDS: u64 = (1 << 34) - 1;
+const SECONDS: u64 = (1 << 32) - 1;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn after(code: u16) -> LegState {
-        Leg::waiting(1, false).after(Final::Code(code)).map_or(LegState::Waiting, |leg| leg.state)
+    const LEFT: Around = Around { kept_back: false, retried: false, retry_after: 0, left: 60_000 };
+
+    fn ended(leg: Leg, reply: Final) -> Leg {
+        match leg.after(reply, &Around { retried: true, ..LEFT }, Policy::default()) {
+            Next::Final(leg) => leg,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// What a reply to the first BYE makes of it, in a word.
+    fn after(reply: Final, around: &Around, policy: Policy) -> String {
+        match Leg::waiting(1).after(reply, around, policy) {
+            Next::Nothing => "nothing".into(),
+            Next::Final(leg) => format!("{:?}", leg.state),
+            Next::Again { leg, wait } => {
+                assert_eq!((leg.state, leg.attempts, leg.cseq), (LegState::Idle, 1, 1));
+                format!("{} after {wait}", if leg.bypass { "bypass" } else { "again" })
+            }
+        }
     }
 
     #[test]
-    fn t58_t59_t60_each_code() {
-        for code in 100..200 {
-            assert_eq!(after(code), LegState::Waiting);
+    fn t58_t59_t60_t61_each_code() {
+        let kept_back = Around { kept_back: true, ..LEFT };
+        for code in 100..700 {
+            let (direct, in_service_control) = match code {
+                100..=199 => ("nothing", "nothing"),
+                200..=299 => ("Done", "Done"),
+                404 | 405 | 410 | 416 | 480..=485 | 489 => ("Gone", "Failed"),
+                408 | 501 | 502 => ("Gone", "bypass after 0"),
+                500 | 503 => ("again after 0", "bypass after 0"),
+                504..=599 => ("Failed", "bypass after 0"),
+                604 => ("Gone", "Failed"),
+                _ => ("Failed", "Failed"),
+            };
+            assert_eq!(after(Final::Code(code), &LEFT, Policy::default()), direct, "{code}");
+            assert_eq!(after(Final::Code(code), &kept_back, Policy::default()), in_service_control, "{code}");
         }
-        for code in [200, 202, 299] {
-            assert_eq!(after(code), LegState::Done);
+        assert_eq!(after(Final::NotSent, &LEFT, Policy::default()), "Gone");
+        assert_eq!(after(Final::NotSent, &kept_back, Policy::default()), "bypass after 0");
+    }
+
+    #[test]
+    fn t61_once_more_and_only_in_time() {
+        let all = Policy::default();
+        let (no_retry, no_bypass) = (Policy { retry: false, ..all }, Policy { bypass: false, ..all });
+        let later = Around { retry_after: 10_000, ..LEFT };
+        let kept_back = Around { kept_back: true, ..LEFT };
+        for (code, around, policy, expected) in [
+            (500, LEFT, all, "again after 0"),
+            (503, later, all, "again after 10000"),
+            (500, Around { retried: true, ..LEFT }, all, "Failed"),
+            (503, Around { left: 10_000, ..later }, all, "Failed"),
+            (503, Around { left: 10_001, ..later }, all, "again after 10000"),
+            (500, LEFT, no_retry, "Failed"),
+            // The BYE that goes past service control is another one: it has its own second try.
+            (500, kept_back, all, "bypass after 0"),
+            (408, kept_back, no_bypass, "Failed"),
+            (481, kept_back, no_bypass, "Failed"),
+            (408, Around { left: 0, ..kept_back }, all, "Failed"),
+        ] {
+            assert_eq!(after(Final::Code(code), &around, policy), expected, "{code} {around:?} {policy:?}");
         }
-        for code in [404, 405, 408, 410, 416, 480, 481, 482, 483, 484, 485, 489, 501, 502, 604] {
-            assert_eq!(after(code), LegState::Gone);
+        let mut leg = Leg::default();
+        for attempt in 1..=ATTEMPTS {
+            leg = leg.sent(attempt.into());
+            match leg.after(Final::Code(500), &LEFT, all) {
+                Next::Again { leg: again, .. } => leg = again,
+                Next::Final(last) => assert_eq!((last.state, attempt), (LegState::Failed, ATTEMPTS)),
+                Next::Nothing => panic!("a final reply"),
+            }
         }
-        for code in [300, 302, 401, 403, 407, 409, 415, 486, 488, 491, 500, 503, 603, 699] {
-            assert_eq!(after(code), LegState::Failed);
-        }
-        assert_eq!(Leg::waiting(1, false).after(Final::NotSent).unwrap().state, LegState::Gone);
     }
 
     #[test]
     fn t58_later_replies_change_nothing() {
         for first in [200, 481, 403] {
-            let leg = Leg::waiting(1, false).after(Final::Code(first)).unwrap();
+            let leg = ended(Leg::waiting(1), Final::Code(first));
             for second in [Final::Code(200), Final::Code(500), Final::NotSent] {
-                assert_eq!(leg.after(second), None);
+                assert_eq!(leg.after(second, &LEFT, Policy::default()), Next::Nothing);
             }
         }
-        assert_eq!(Leg::default().after(Final::Code(200)), None);
-        assert_eq!(Leg::not_built().after(Final::Code(200)), None);
+        assert_eq!(Leg::default().after(Final::Code(200), &LEFT, Policy::default()), Next::Nothing);
+        assert_eq!(Leg::default().not_built().after(Final::Code(200), &LEFT, Policy::default()), Next::Nothing);
     }
 
     #[test]
     fn outcomes_of_every_pair() {
         use Outcome::{Completed, Failed, Gone, Partial};
         let leg = |text: &str| match text {
-            "not built" => Leg::not_built(),
-            "not sent" => Leg::waiting(1, false).after(Final::NotSent).unwrap(),
-            "waiting" => Leg::waiting(1, false),
-            code => Leg::waiting(1, false).after(Final::Code(code.parse().unwrap())).unwrap(),
+            "not built" => Leg::default().not_built(),
+            "not sent" => ended(Leg::waiting(1), Final::NotSent),
+            "waiting" => Leg::waiting(1),
+            code => ended(Leg::waiting(1), Final::Code(code.parse().unwrap())),
         };
         for (called, calling, expected) in [
             ("200", "200", Some(Completed)),
@@ -286,17 +449,22 @@ mod tests {
 
     #[test]
     fn words_and_back() {
-        for state in [LegState::Waiting, LegState::Done, LegState::Gone, LegState::Failed, LegState::NotBuilt] {
-            for (code, attempts, cseq, looped) in [(0, 0, 0, false), (699, 7, (1 << 31) - 1, true)] {
-                let leg = Leg { state, code, attempts, cseq, looped };
+        use LegState::{Done, Failed, Gone, Idle, NotBuilt, Waiting};
+        for state in [Idle, Waiting, Done, Gone, Failed, NotBuilt] {
+            for (code, attempts, cseq, bypass) in [(0, 0, 0, false), (699, ATTEMPTS, (1 << 31) - 1, true)] {
+                let leg = Leg { state, code, attempts, cseq, bypass };
                 assert!(leg.to_word() < 1 << 48);
                 assert_eq!(Leg::from_word(leg.to_word()), leg);
             }
         }
-        for phase in [Phase::None, Phase::UnderWay, Phase::Ended] {
-            let release = Release { phase, cause: 699, started: SECONDS };
-            assert!(release.to_word() < 1 << 48);
-            assert_eq!(Release::from_word(release.to_word()), release);
+        for phase in [Phase::None, Phase::UnderWay, Phase::Telling, Phase::Told] {
+            for (expired, unconfirmed, looped) in
+                [(false, false, None), (false, true, Some(User::Called)), (true, false, Some(User::Calling))]
+            {
+                let release = Release { phase, expired, unconfirmed, looped, cause: 699, started: SECONDS };
+                assert!(release.to_word() < 1 << 48);
+                assert_eq!(Release::from_word(release.to_word()), release);
+            }
         }
         assert_eq!((Leg::default().to_word(), Release::default().to_word()), (0, 0));
     }

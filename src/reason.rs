@@ -55,6 +55,16 @@ impl<'a> Reason<'a> {
         self.cause
     }
 
+    /// The text of the SIP value; empty for none.
+    pub fn text(&self) -> &'a [u8] {
+        self.text.text
+    }
+
+    /// The Q.850 cause and its text.
+    pub fn q850(&self) -> Option<(u8, &'a [u8])> {
+        self.q850.map(|(cause, text)| (cause, text.text))
+    }
+
     /// The length of the value.
     #[inline]
     pub(crate) fn encoded_len(&self) -> usize {

@@ -97,7 +97,7 @@ fn a_capture_keeps_what_has_ended() {
     see("over", "> BYE 128");
     assert_eq!(see("over", "< 200 BYE 128").what, What::Ended);
     // Long after, and after the INVITE came late once more.
-    registry.sweep(1 << 40, 100).unwrap();
+    registry.sweep(1 << 40, 100, &mut |_, _| ()).unwrap();
     assert!(matches!(track("over"), Tracked::Known(_)));
     let mut states = Vec::new();
     registry.find(Selector::Id(id), &mut |entry| states.push(entry.state)).unwrap();

@@ -4,13 +4,13 @@
 mod support;
 
 use ims_release::cseq::CSeqs;
-use ims_release::dialog::Serves::Calling;
+use ims_release::dialog::Serves::{Calling, Neither};
 use ims_release::dialog::User;
 use ims_release::pending::Final::{Code, NotSent};
 use ims_release::pending::{LegState, Outcome};
-use ims_release::registry::{Noted, RegistryError, Selector, State, What};
+use ims_release::registry::{Noted, RegistryError, Selector, State, Swept, What};
 use ims_release::store::Id;
-use support::proxy::{Proxy, both, summary};
+use support::proxy::{Proxy, both, both_with, summary};
 use support::request;
 
 /// Tries to start a release, which must be refused and must change nothing.
@@ -23,27 +23,41 @@ fn refused(proxy: &Proxy, id: Id) -> String {
 }
 
 #[test]
-fn t53_a_release_waits_for_the_answer_and_its_ack() {
+fn t53_a_release_waits_for_the_answer() {
     both(|proxy| {
-        for (call, acknowledged) in [("e1", false), ("e2", true)] {
-            let only = || proxy.find(Selector::Call(call.as_bytes()))[0].id;
-            proxy.track(call, Calling, "> INVITE 127 tag=");
-            assert_eq!(refused(proxy, only()), "Early");
-            proxy.see(call, "< 180 INVITE 127");
-            assert_eq!(refused(proxy, only()), "Early");
-            proxy.see(call, "< 200 INVITE 127");
-            assert_eq!(refused(proxy, only()), "NotAcknowledged");
-            proxy.wait(31_999);
-            assert_eq!(refused(proxy, only()), "NotAcknowledged");
-            if acknowledged {
-                proxy.see(call, "> ACK 127");
-            } else {
-                // Seconds are stored: never less than 64*T1, at most a second more.
-                proxy.wait(1_001);
-            }
-            assert_eq!(summary(&proxy.start(only()).unwrap()), "128 b1 | drawn a1");
-        }
+        let only = || proxy.find(Selector::Call(b"e"))[0].id;
+        proxy.track("e", Calling, "> INVITE 127 tag=");
+        assert_eq!(refused(proxy, only()), "Early");
+        proxy.see("e", "< 180 INVITE 127");
+        assert_eq!(refused(proxy, only()), "Early");
+        proxy.see("e", "< 200 INVITE 127");
+        assert_eq!(summary(&proxy.start(only()).unwrap()), "128 b1 | Held");
     });
+}
+
+#[test]
+fn t53b_a_release_may_wait_for_the_ack() {
+    both_with(
+        "s",
+        |settings| settings.hold = false,
+        |proxy| {
+            for (call, acknowledged) in [("e1", false), ("e2", true)] {
+                let only = || proxy.find(Selector::Call(call.as_bytes()))[0].id;
+                proxy.track(call, Calling, "> INVITE 127 tag=");
+                proxy.see(call, "< 200 INVITE 127");
+                assert_eq!(refused(proxy, only()), "NotAcknowledged");
+                proxy.wait(31_999);
+                assert_eq!(refused(proxy, only()), "NotAcknowledged");
+                if acknowledged {
+                    proxy.see(call, "> ACK 127");
+                } else {
+                    // Seconds are stored: never less than 64*T1, at most a second more.
+                    proxy.wait(1_001);
+                }
+                assert_eq!(summary(&proxy.start(only()).unwrap()), "128 b1 | drawn a1");
+            }
+        },
+    );
 }
 
 #[test]
@@ -91,7 +105,7 @@ fn the_outcome_is_that_of_both_replies_and_is_told_once() {
             (NotSent, Code(200), Outcome::Gone),
             (Code(481), NotSent, Outcome::Gone),
             (Code(200), Code(403), Outcome::Partial),
-            (Code(500), Code(408), Outcome::Partial),
+            (Code(486), Code(408), Outcome::Partial),
             (NotSent, Code(302), Outcome::Partial),
             (Code(404), Code(603), Outcome::Partial),
             (Code(403), Code(603), Outcome::Failed),
@@ -99,7 +113,7 @@ fn the_outcome_is_that_of_both_replies_and_is_told_once() {
             for (first, second) in [(User::Called, User::Calling), (User::Calling, User::Called)] {
                 let call = proxy.fresh();
                 // A branch that was not answered belongs to the dialog and goes with it.
-                let id = proxy.call(&call, &[Calling], "< 180 INVITE 127 tag=other; OK");
+                let id = proxy.call(&call, &[Neither], "< 180 INVITE 127 tag=other; OK");
                 assert_eq!(proxy.note(id, first, Code(200)), Noted::Nothing);
                 proxy.start(id).unwrap();
                 for user in [first, second] {
@@ -129,7 +143,7 @@ fn the_outcome_is_that_of_both_replies_and_is_told_once() {
         let counts = proxy.registry.stats().unwrap().counts;
         assert_eq!((counts.started, counts.completed, counts.gone, counts.partial, counts.failed), (20, 2, 8, 8, 2));
         for code in [0, 99, 700] {
-            let result = proxy.registry.note(Id(1 << 32), User::Called, Code(code), proxy.now());
+            let result = proxy.registry.note(Id(1 << 32), User::Called, 1, Code(code), None, proxy.now());
             assert!(matches!(result, Err(RegistryError::Code)));
         }
     });
@@ -200,7 +214,6 @@ fn the_number_of_a_bye_is_taken() {
         let shown = proxy.dialog("n,a,b");
         assert_eq!(shown.cseqs, CSeqs { to_called: Some(130), to_calling: Some(8) });
         assert_eq!((shown.state, shown.called.cseq, shown.calling.cseq), (State::Releasing, 130, 8));
-        assert_eq!((shown.called.looped, shown.calling.looped), (true, false));
         proxy.see("n", "> INFO 131");
         assert_eq!(proxy.dialog("n,a,b").cseqs, CSeqs { to_called: Some(131), to_calling: Some(8) });
     });
@@ -225,35 +238,49 @@ fn t55_of_many_that_start_a_release_one_does() {
 
 #[test]
 fn what_time_ends() {
-    both(|proxy| {
-        let id = proxy.plain("deadline");
-        let quiet = proxy.plain("quiet");
-        proxy.start(id).unwrap();
-        proxy.note(id, User::Called, Code(200));
-        proxy.wait(59_999);
-        assert_eq!(proxy.sweep().ended, 0);
-        proxy.wait(1);
-        assert_eq!(proxy.sweep().ended, 1);
-        assert_eq!(proxy.told(), [(id, "expired 503 200 0 deadline,a,b 60000 ms".into())]);
-        assert_eq!(proxy.note(id, User::Calling, Code(200)), Noted::Nothing);
-        assert_eq!((proxy.sweep().ended, proxy.told()), (0, vec![]));
-        assert_eq!(refused(proxy, id), "NotFound");
-
-        // An INVITE or early dialog lives as long as something comes; one that was refused for the longest a 2xx may take.
-        for (call, lines, lifetime) in [
-            ("invite", &[][..], 300_000),
-            ("early", &["< 180 INVITE 127"], 300_000),
-            ("refused", &["< 180 INVITE 127", "< 486 INVITE 127"], 32_000),
-        ] {
-            let before = proxy.records();
-            proxy.track(call, Calling, "> INVITE 127 tag=");
-            lines.iter().for_each(|line| _ = proxy.see(call, line));
-            proxy.wait(lifetime - 1);
-            assert_eq!(proxy.sweep().dropped, 0, "{call}");
+    // No BYE is given up before the deadline here.
+    both_with(
+        "s",
+        |settings| settings.attempt = 1_000_000,
+        |proxy| {
+            let id = proxy.plain("deadline");
+            let quiet = proxy.plain("quiet");
+            proxy.start(id).unwrap();
+            proxy.note(id, User::Called, Code(200));
+            proxy.wait(119_999);
+            assert_eq!(proxy.sweep().ended, 0);
             proxy.wait(1);
-            proxy.sweep();
-            assert_eq!(proxy.records(), before, "{call}");
-        }
-        assert_eq!(summary(&proxy.start(quiet).unwrap()), "128 b1 | drawn a1");
-    });
+            assert_eq!(proxy.sweep().ended, 1);
+            assert_eq!(proxy.told(), [(id, "expired 503 200 0 deadline,a,b 120000 ms".into())]);
+            assert_eq!(proxy.note(id, User::Calling, Code(200)), Noted::Nothing);
+            assert_eq!((proxy.sweep().ended, proxy.told()), (0, vec![]));
+            assert_eq!(refused(proxy, id), "NotFound");
+
+            // An INVITE or early dialog lives as long as something comes; one that was refused for the longest a 2xx may take.
+            for (call, lines, lifetime) in [
+                ("invite", &[][..], 300_000),
+                ("early", &["< 180 INVITE 127"], 300_000),
+                ("refused", &["< 180 INVITE 127", "< 486 INVITE 127"], 32_000),
+            ] {
+                let before = proxy.records();
+                proxy.track(call, Calling, "> INVITE 127 tag=");
+                lines.iter().for_each(|line| _ = proxy.see(call, line));
+                proxy.wait(lifetime - 1);
+                assert_eq!(proxy.sweep().dropped, 0, "{call}");
+                proxy.wait(1);
+                proxy.sweep();
+                assert_eq!(proxy.records(), before, "{call}");
+            }
+
+            // T64: nothing is kept for ever, and nobody is sent a BYE for that (RFC 4028 8.3). Each message begins it anew.
+            proxy.wait(11 * 60 * 60 * 1_000);
+            proxy.see("quiet", "> UPDATE 129");
+            proxy.wait(12 * 60 * 60 * 1_000 - 1);
+            assert_eq!((proxy.sweep().dropped, proxy.find(Selector::Id(quiet)).len()), (0, 1));
+            proxy.wait(1);
+            assert_eq!(proxy.sweep_due(), (Swept { finished: true, dropped: 1, ..Swept::default() }, vec![]));
+            assert_eq!((proxy.records(), proxy.told()), (0, vec![]));
+            assert_eq!(proxy.registry.stats().unwrap().counts.idle_dropped, 1);
+        },
+    );
 }

@@ -10,7 +10,7 @@ use crate::message::StartLine;
 use crate::pending;
 
 use super::read::Captured;
-use super::record::{Party, Pending, Record, Refreshes, Roles, Stage};
+use super::record::{Party, Pending, ReasonTexts, Record, Refreshes, Roles, Stage};
 
 /// What a request inside a dialog, or the reply to one, does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -60,6 +60,7 @@ pub fn invite<'a>(message: &'a Captured<'_>, roles: Roles) -> Record<'a> {
         },
         called: Party::default(),
         record_route: b"",
+        reason: ReasonTexts::default(),
         branch: &message.branch,
     }
 }

@@ -95,6 +95,15 @@ pub struct Pending<'a> {
     pub contact: &'a [u8],
 }
 
+/// The texts of a Reason header.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ReasonTexts<'a> {
+    /// Of the SIP value.
+    pub text: &'a [u8],
+    /// The Q.850 cause in one octet, and its text behind it; empty for none.
+    pub q850: &'a [u8],
+}
+
 /// The stored information, borrowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Record<'a> {
@@ -120,13 +129,15 @@ pub struct Record<'a> {
     pub called: Party<'a>,
     /// The Record-Route rows of the 2xx, divided by line feeds; empty before it.
     pub record_route: &'a [u8],
+    /// What the Reason of its release says beside the cause. Empty before one, and where it was too much to keep.
+    pub reason: ReasonTexts<'a>,
     /// The branch of the topmost Via: of the INVITE as it was seen first, of an early dialog that of its reply. Empty
     /// where there is none.
     pub branch: &'a [u8],
 }
 
-const VERSION: u8 = 2;
-const TEXTS: usize = 13;
+const VERSION: u8 = 3;
+const TEXTS: usize = 15;
 const NUMBERS: usize = 16;
 const LENGTHS: usize = NUMBERS + 4 * 2 * REFRESHES;
 const HEAD: usize = LENGTHS + 2 * (TEXTS + 4);
@@ -184,6 +195,8 @@ impl<'a> Record<'a> {
             self.calling.by_other.pending.map_or(b"", |p| p.contact),
             self.called.by_invite.pending.map_or(b"", |p| p.contact),
             self.called.by_other.pending.map_or(b"", |p| p.contact),
+            self.reason.text,
+            self.reason.q850,
         ]
     }
 
@@ -259,8 +272,14 @@ impl<'a> Record<'a> {
             calling_id,
             called_id,
             branch,
-            pending @ ..,
+            calling_by_invite,
+            calling_by_other,
+            called_by_invite,
+            called_by_other,
+            text,
+            q850,
         ] = texts;
+        let pending = [calling_by_invite, calling_by_other, called_by_invite, called_by_other];
         let tag = |index: usize, value: &[u8]| {
             let (start, end) = (length(index), length(index + 1));
             (start <= end && end <= value.len()).then_some((start, end))
@@ -293,6 +312,7 @@ impl<'a> Record<'a> {
                 by_other: refreshes(3),
             },
             record_route,
+            reason: ReasonTexts { text, q850 },
             branch,
         })
     }
@@ -325,6 +345,7 @@ mod tests {
                 by_other: Refreshes { committed: Some(8), pending: Some(Pending { cseq: 8, contact: b"" }) },
             },
             record_route: b"<sip:p;lr>\n<sip:o;lr>",
+            reason: ReasonTexts { text: b"Gone", q850: b"\x1fNormal" },
             branch: b"z9hG4bK1",
         }
     }

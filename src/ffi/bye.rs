@@ -180,6 +180,38 @@ impl Outputs {
     }
 }
 
+/// Where one BYE of a registry goes.
+pub(super) struct OneOutput(BufferAndBye);
+
+impl OneOutput {
+    /// Checks pointers and size.
+    ///
+    /// # Safety
+    /// As for [`Outputs::new`].
+    pub(super) unsafe fn new(buffer: *mut c_char, capacity: usize, bye: *mut Bye) -> Result<Self, Status> {
+        // SAFETY: this function's own condition.
+        unsafe {
+            let output = Output::new(bye)?;
+            Ok(Self((Buffer::new(buffer, capacity)?, output)))
+        }
+    }
+
+    /// The octets that may be written.
+    pub(super) fn octets(&mut self) -> &mut [u8] {
+        self.0.0.octets()
+    }
+
+    /// Describes what a registry has written into the buffer.
+    pub(super) fn describe(self, bye: &crate::registry::Bye) {
+        describe_written(self.0, bye.delivery, bye.cseq, &bye.encoded);
+    }
+
+    /// Tells how large the buffer must be.
+    pub(super) fn describe_length(self, length: usize) {
+        describe_refused(self.0, IMS_RELEASE_BUFFER_TOO_SMALL, 0, 0, length);
+    }
+}
+
 type BufferAndBye = (Buffer, Output<Bye>);
 
 #[inline]

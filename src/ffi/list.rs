@@ -5,7 +5,7 @@ use core::ffi::c_void;
 
 use super::dialog::IMS_RELEASE_CSEQ_NONE;
 use super::guard::guard;
-use super::registry::{Registry, refused};
+use super::registry::{Registry, outcome, refused};
 use super::sized::{Output, Sized32};
 use super::status::{IMS_RELEASE_ARGUMENT, IMS_RELEASE_BAD_SELECTOR, IMS_RELEASE_NOT_FOUND, IMS_RELEASE_NULL, Status};
 use super::str::Str;
@@ -25,15 +25,17 @@ pub const IMS_RELEASE_SELECT_MESSAGE: u32 = 4;
 pub const IMS_RELEASE_STATE_EARLY: u32 = 1;
 /// `state`: answered, the ACK not yet seen.
 pub const IMS_RELEASE_STATE_CONFIRMED: u32 = 2;
-/// `state`: answered and acknowledged. Only such a dialog can be released, or one whose ACK
-/// did not come within 32 seconds.
+/// `state`: answered and acknowledged.
 pub const IMS_RELEASE_STATE_ACKNOWLEDGED: u32 = 3;
 /// `state`: one of the users has sent BYE.
 pub const IMS_RELEASE_STATE_ENDING: u32 = 4;
 /// `state`: a release is under way.
 pub const IMS_RELEASE_STATE_RELEASING: u32 = 5;
+/// `state`: it was released, and is still known for what comes late: ims_release_registry_find() shows it,
+/// ims_release_registry_list() does not.
+pub const IMS_RELEASE_STATE_RELEASED: u32 = 6;
 
-/// `leg_state`: no release is under way.
+/// `leg_state`: no release is under way; of one that is, the BYE is not sent yet, or is to be sent again.
 pub const IMS_RELEASE_LEG_IDLE: u32 = 0;
 /// `leg_state`: the BYE is out, no final reply yet.
 pub const IMS_RELEASE_LEG_WAITING: u32 = 1;
@@ -89,6 +91,18 @@ pub struct Entry {
     pub from: Str,
     /// To of the 200; of the INVITE before.
     pub to: Str,
+    /// How often the called user's BYE was sent.
+    pub called_attempts: u32,
+    /// How often the calling user's BYE was sent.
+    pub calling_attempts: u32,
+    /// CSeq of the initial INVITE, which whoever wants to cancel it needs.
+    pub invite_cseq: u32,
+    /// Of a dialog that was released: IMS_RELEASE_COMPLETED to _EXPIRED; else 0.
+    pub outcome: u32,
+    /// 1 where a process died while it told that outcome: nobody knows whether it was heard. Else 0.
+    pub unconfirmed: u32,
+    /// Zero.
+    pub reserved: u32,
 }
 
 /// Takes one dialog. No lock is held: it may call the library. It must not unwind.
@@ -140,6 +154,16 @@ pub struct Stats {
     pub refused_full: u64,
     /// Records refused because they were too large.
     pub refused_large: u64,
+    /// BYEs sent again because of a 500 or 503.
+    pub retried: u64,
+    /// BYEs that service control had kept back, sent straight to the far user.
+    pub bypassed: u64,
+    /// Requests of users on dialogs under release, to be refused.
+    pub refused_requests: u64,
+    /// Outcomes that nobody may have heard: a process died while it told them.
+    pub unconfirmed: u64,
+    /// Dialogs dropped because nothing was seen of them for long.
+    pub idle_dropped: u64,
 }
 
 // SAFETY: integers.
@@ -152,6 +176,7 @@ fn state(state: State) -> u32 {
         State::Acknowledged => IMS_RELEASE_STATE_ACKNOWLEDGED,
         State::Ending => IMS_RELEASE_STATE_ENDING,
         State::Releasing => IMS_RELEASE_STATE_RELEASING,
+        State::Released => IMS_RELEASE_STATE_RELEASED,
     }
 }
 
@@ -190,6 +215,12 @@ fn visitor(found: EntryFn, env: *mut c_void) -> Result<impl FnMut(&registry::Ent
             to_tag: Str::of(entry.to_tag),
             from: Str::of(entry.from),
             to: Str::of(entry.to),
+            called_attempts: entry.called.attempts.into(),
+            calling_attempts: entry.calling.attempts.into(),
+            invite_cseq: entry.invite_cseq,
+            outcome: entry.outcome.map_or(0, outcome),
+            unconfirmed: entry.release.unconfirmed.into(),
+            reserved: 0,
         };
         // SAFETY: the header asks for a function that takes an entry and does not unwind.
         unsafe { found(env, &raw const entry) };
@@ -291,6 +322,11 @@ pub unsafe extern "C" fn ims_release_registry_stats(registry: *const Registry, s
                 lock_timeouts: usage.lock_timeouts,
                 refused_full: usage.refused_full,
                 refused_large: usage.refused_large,
+                retried: counts.retried,
+                bypassed: counts.bypassed,
+                refused_requests: counts.refused_requests,
+                unconfirmed: counts.unconfirmed,
+                idle_dropped: counts.idle_dropped,
             });
         });
         Ok(())

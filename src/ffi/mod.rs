@@ -14,6 +14,7 @@ mod sized;
 
 pub mod bye;
 pub mod dialog;
+pub mod due;
 pub mod list;
 pub mod log;
 pub mod message;

@@ -13,7 +13,7 @@ use super::log::{IMS_RELEASE_LOG_ERROR, IMS_RELEASE_LOG_INFO, IMS_RELEASE_LOG_WA
 use super::sized::{Sized32, read};
 use super::status::{self, IMS_RELEASE_ARGUMENT, IMS_RELEASE_NULL, Status};
 use super::str::Str;
-use crate::pending::Outcome;
+use crate::pending::{Outcome, Policy};
 use crate::registry::{self, Settings, What};
 use crate::store::shared::{Level, SharedConfig, SharedStore};
 use crate::store::{MemoryStore, Store, StoreError};
@@ -25,6 +25,21 @@ pub const IMS_RELEASE_ENGINE_MEMORY: u32 = 2;
 
 /// `uid`, `gid`: no change of owner.
 pub const IMS_RELEASE_OWNER_NONE: u32 = u32::MAX;
+
+/// `linger_ms`: not at all.
+pub const IMS_RELEASE_LINGER_NONE: u32 = u32::MAX;
+
+/// `policy`: a BYE answered 500 or 503 is not sent once more.
+pub const IMS_RELEASE_NO_RETRY: u32 = 1;
+/// `policy`: a BYE that service control keeps back does not go straight to the far user.
+pub const IMS_RELEASE_NO_BYPASS: u32 = 2;
+/// `policy`: a release before the ACK to the 2xx is refused with IMS_RELEASE_NOT_ACKNOWLEDGED. Else it starts, and its BYE
+/// to the calling user waits for the ACK, for 32 seconds at most.
+pub const IMS_RELEASE_NO_HOLD: u32 = 4;
+/// `policy`: requests of the users on a dialog under release are the script's as ever.
+pub const IMS_RELEASE_NO_REFUSAL: u32 = 8;
+
+const POLICY: u32 = IMS_RELEASE_NO_RETRY | IMS_RELEASE_NO_BYPASS | IMS_RELEASE_NO_HOLD | IMS_RELEASE_NO_REFUSAL;
 
 /// `seen`: of no call that is tracked.
 pub const IMS_RELEASE_SEEN_UNKNOWN: u32 = 0;
@@ -90,10 +105,18 @@ pub struct Ended {
     pub from_tag: Str,
     /// Tag of the called user.
     pub to_tag: Str,
+    /// How often the called user's BYE was sent.
+    pub called_attempts: u32,
+    /// How often the calling user's BYE was sent.
+    pub calling_attempts: u32,
+    /// From the start to the called user's final reply, or where there is none to the end.
+    pub called_duration_ms: u64,
+    /// From the start to the calling user's final reply, or where there is none to the end.
+    pub calling_duration_ms: u64,
 }
 
 /// Takes the end of a release, once for each release, in the process whose call brought it about: during
-/// ims_release_registry_note() or _sweep(). No lock is held: it may call the library. It must not unwind.
+/// ims_release_registry_note(), _next() or _sweep(). No lock is held: it may call the library. It must not unwind.
 pub type EndedFn = Option<unsafe extern "C" fn(env: *mut c_void, ended: *const Ended)>;
 
 /// How to open a registry. Set all to zero first, then `struct_size`, `engine`, and for the shared engine `directory`,
@@ -118,7 +141,7 @@ pub struct Config {
     pub gid: u32,
     /// Longest wait for a lock of the store; 0 for 100.
     pub lock_timeout_ms: u32,
-    /// After this long a release is over whatever was answered; 0 for 60,000.
+    /// After this long a release is over whatever was answered; 0 for 120,000.
     pub deadline_ms: u32,
     /// After this long an INVITE without 2xx is forgotten; 0 for 300.
     pub early_lifetime_s: u32,
@@ -132,6 +155,16 @@ pub struct Config {
     pub ended: EndedFn,
     /// Given to `ended`.
     pub env: *mut c_void,
+    /// How long an ended release stays known for what comes late; 0 for 32,000, IMS_RELEASE_LINGER_NONE to drop its
+    /// dialog at once.
+    pub linger_ms: u32,
+    /// After this long no reply to a BYE can come any more; 0 for 40,000. More than the host's transactions wait: those
+    /// report their time-out themselves.
+    pub attempt_ms: u32,
+    /// A dialog of which nothing was seen for so long is forgotten; 0 for 43,200.
+    pub dialog_lifetime_s: u32,
+    /// IMS_RELEASE_NO_RETRY, _NO_BYPASS, _NO_HOLD and _NO_REFUSAL, added up.
+    pub policy: u32,
 }
 
 // SAFETY: integers and pointers, and a function that may be absent; zero is "not given".
@@ -145,8 +178,8 @@ unsafe impl Sized32 for Config {}
 ///
 /// Time: `now_ms` is Unix time in milliseconds, the host's.
 ///
-/// Methods: ims_release_registry_open(), _close(), _track(), _observe(), _find(), _start(), _note(), _adopt(),
-/// _own_hop(), _recognise(), _answered(), _sweep(), _list(), _stats().
+/// Methods: ims_release_registry_open(), _close(), _resume(), _track(), _observe(), _find(), _start(), _note(), _next(),
+/// _adopt(), _own_hop(), _recognise(), _answered(), _sent_on(), _sweep(), _list(), _stats().
 pub struct Registry(pub(super) registry::Registry<Box<dyn Store>>);
 
 impl Registry {
@@ -157,6 +190,17 @@ impl Registry {
     pub(super) unsafe fn of<'a>(registry: *const Self) -> Result<&'a registry::Registry<Box<dyn Store>>, Status> {
         // SAFETY: this function's own condition.
         unsafe { registry.as_ref() }.map(|registry| &registry.0).ok_or(IMS_RELEASE_NULL)
+    }
+}
+
+/// The number of an outcome.
+pub(super) fn outcome(outcome: Outcome) -> u32 {
+    match outcome {
+        Outcome::Completed => IMS_RELEASE_COMPLETED,
+        Outcome::Gone => IMS_RELEASE_GONE,
+        Outcome::Partial => IMS_RELEASE_PARTIAL,
+        Outcome::Failed => IMS_RELEASE_FAILED,
+        Outcome::Expired => IMS_RELEASE_EXPIRED,
     }
 }
 
@@ -174,13 +218,7 @@ unsafe impl Sync for Callback {}
 
 impl Callback {
     fn call(self, ended: &registry::Ended<'_>) {
-        let outcome = match ended.outcome {
-            Outcome::Completed => IMS_RELEASE_COMPLETED,
-            Outcome::Gone => IMS_RELEASE_GONE,
-            Outcome::Partial => IMS_RELEASE_PARTIAL,
-            Outcome::Failed => IMS_RELEASE_FAILED,
-            Outcome::Expired => IMS_RELEASE_EXPIRED,
-        };
+        let outcome = outcome(ended.outcome);
         let ended = Ended {
             struct_size: size_of::<Ended>() as u32,
             outcome,
@@ -193,6 +231,10 @@ impl Callback {
             call_id: Str::of(ended.call_id),
             from_tag: Str::of(ended.from_tag),
             to_tag: Str::of(ended.to_tag),
+            called_attempts: ended.called.attempts.into(),
+            calling_attempts: ended.calling.attempts.into(),
+            called_duration_ms: ended.called_duration,
+            calling_duration_ms: ended.calling_duration,
         };
         // SAFETY: the host keeps function and `env` valid until the registry is closed.
         unsafe { (self.ended)(self.env, &raw const ended) }
@@ -238,8 +280,8 @@ fn memory_store(size: u64) -> Result<Box<dyn Store>, StoreError> {
 
 /// Opens a registry for `*registry`, which the caller owns and closes.
 ///
-/// The shared engine makes its files when they are missing, repairs what a killed process left, and takes dialogs and
-/// releases up where they were. A file that it cannot use is renamed aside and reported to the log, never a reason to
+/// The shared engine makes its files when they are missing, repairs what a killed process left, and takes dialogs up
+/// where they were; ims_release_registry_resume() does the same for releases. A file that it cannot use is renamed aside and reported to the log, never a reason to
 /// fail. Reasons to fail, with a line in the log that says what to do: the directory cannot be made or written, the disk
 /// is full, another live host uses the store.
 ///
@@ -253,9 +295,10 @@ pub unsafe extern "C" fn ims_release_registry_open(config: *const Config, regist
         }
         // SAFETY: the header asks the caller for a valid config.
         let c = unsafe { read(config) }?;
-        if c.reserved != 0 {
+        if c.reserved != 0 || c.policy & !POLICY != 0 {
             return Err(IMS_RELEASE_ARGUMENT);
         }
+        let allows = |flag| c.policy & flag == 0;
         // SAFETY: as above.
         let own = unsafe { owns(c.own, c.own_count) }?;
         let store = match c.engine {
@@ -268,7 +311,13 @@ pub unsafe extern "C" fn ims_release_registry_open(config: *const Config, regist
         let or = |given: u32, default: u64| if given == 0 { default } else { given.into() };
         let settings = Settings {
             own: &own,
-            deadline: or(c.deadline_ms, 60_000),
+            deadline: or(c.deadline_ms, 120_000),
+            linger: if c.linger_ms == IMS_RELEASE_LINGER_NONE { 0 } else { or(c.linger_ms, 32_000) },
+            attempt: or(c.attempt_ms, 40_000),
+            dialog_lifetime: or(c.dialog_lifetime_s, 43_200) * 1_000,
+            policy: Policy { retry: allows(IMS_RELEASE_NO_RETRY), bypass: allows(IMS_RELEASE_NO_BYPASS) },
+            hold: allows(IMS_RELEASE_NO_HOLD),
+            refuse_requests: allows(IMS_RELEASE_NO_REFUSAL),
             early_lifetime: or(c.early_lifetime_s, 300) * 1_000,
             ..Settings::default()
         };
@@ -369,23 +418,6 @@ pub unsafe extern "C" fn ims_release_registry_observe(
         };
         // SAFETY: not NULL, and writable as the header asks.
         unsafe { seen.write(what) };
-        Ok(())
-    })
-}
-
-/// Ends what time ends: releases past their deadline, INVITEs past their lifetime, what a killed process left. Looks at
-/// the next `limit` records, goes on there next time, and begins again at the end. For the host's timer.
-///
-/// Errors: 1, 3, 320 to 399. From any thread and process; one process is enough. `ended` may be called.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn ims_release_registry_sweep(registry: *const Registry, now_ms: u64, limit: u32) -> Status {
-    guard("ims_release_registry_sweep", || {
-        // SAFETY: the header asks the caller for an open registry.
-        let registry = unsafe { Registry::of(registry) }?;
-        if limit == 0 {
-            return Err(IMS_RELEASE_ARGUMENT);
-        }
-        registry.sweep(now_ms, limit as usize).map_err(|error| refused(&error))?;
         Ok(())
     })
 }

@@ -12,7 +12,7 @@ use super::status::{IMS_RELEASE_ARGUMENT, IMS_RELEASE_BUFFER_TOO_SMALL, IMS_RELE
 use super::str::Str;
 use crate::dialog::User;
 use crate::pending::Final;
-use crate::registry::{Pass, RegistryError};
+use crate::registry::{Pass, RegistryError, retry_after};
 use crate::store::Id;
 
 /// `leg`: the BYE for the called user.
@@ -20,14 +20,19 @@ pub const IMS_RELEASE_LEG_CALLED: u32 = 1;
 /// `leg`: the BYE for the calling user.
 pub const IMS_RELEASE_LEG_CALLING: u32 = 2;
 
-/// `pass`: no BYE of ours, or a copy that somebody else sent.
+/// `pass`: no BYE of ours, or a copy that somebody else sent: the script's as ever. Also ours on its way back from an
+/// application server.
 pub const IMS_RELEASE_PASS_NOT_OURS: u32 = 0;
 /// `pass`: our BYE, seen for the first time: run the script.
 pub const IMS_RELEASE_PASS_FIRST: u32 = 1;
 /// `pass`: our BYE again: do not run the script. `answered` tells the code of a stateless answer, to be sent again.
 pub const IMS_RELEASE_PASS_AGAIN: u32 = 2;
+/// `pass`: a user's request on a dialog under release: answer it 481, do not run the script (TS 24.229 5.4.5.1.3).
+pub const IMS_RELEASE_PASS_REFUSED: u32 = 3;
+/// `pass`: an ACK on such a dialog, other than that to the 2xx of the INVITE: drop it.
+pub const IMS_RELEASE_PASS_SWALLOWED: u32 = 4;
 
-fn user(leg: u32) -> Result<User, Status> {
+pub(super) fn user(leg: u32) -> Result<User, Status> {
     match leg {
         IMS_RELEASE_LEG_CALLED => Ok(User::Called),
         IMS_RELEASE_LEG_CALLING => Ok(User::Calling),
@@ -44,8 +49,9 @@ fn reply_code(code: u32) -> Result<u16, Status> {
 /// release. However many processes try, one gets IMS_RELEASE_OK, the others IMS_RELEASE_ALREADY_RELEASING.
 ///
 /// After IMS_RELEASE_OK the host sends each BYE whose `status` is IMS_RELEASE_OK, the called user's first, and reports
-/// what comes of it with ims_release_registry_note(). One BYE that cannot be built does not stop the other; when
-/// neither can, nothing is started.
+/// what comes of it with ims_release_registry_note(). IMS_RELEASE_HELD: that one is due later, see
+/// ims_release_registry_sweep(). One BYE that cannot be built does not stop the other; when neither can, nothing is
+/// started.
 ///
 /// A buffer that is too small starts nothing: the call returns IMS_RELEASE_BUFFER_TOO_SMALL, and `length` of both,
 /// then also written, tells what is needed.
@@ -90,24 +96,32 @@ pub unsafe extern "C" fn ims_release_registry_start(
     })
 }
 
-/// Notes what came of a BYE: the code of a reply, 408 for a time-out, 0 when it could not be sent. Provisional, late and
-/// repeated replies change nothing. With the last final reply the release has ended: `ended` is called, and the dialog
-/// is gone.
+/// Notes what came of the BYE with this CSeq: the code of a reply, 408 for a time-out, 0 when it could not be sent. `reply`
+/// is the reply as received, from which Retry-After is read; empty where there is none. Provisional, late and repeated
+/// replies, and those to another CSeq, change nothing.
 ///
-/// Errors: 1, 3, 320 to 399. From any thread and process. `ended` may be called.
+/// A BYE is sent again, when ims_release_registry_sweep() tells: once after 500 or 503, with a higher CSeq; straight to the
+/// far user where service control has kept it back, that is answered 408 or 5xx or not at all before
+/// ims_release_registry_sent_on() saw it leave. Else the leg is final. With the last final leg the release has ended, and
+/// `ended` is called.
+///
+/// Consumes nothing. Errors: 1, 3, 320 to 399. From any thread and process. `ended` may be called.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ims_release_registry_note(
     registry: *const Registry,
     id: u64,
     leg: u32,
+    cseq: u32,
     code: u32,
+    reply: Str,
     now_ms: u64,
 ) -> Status {
     guard("ims_release_registry_note", || {
-        // SAFETY: the header asks the caller for an open registry.
-        let registry = unsafe { Registry::of(registry) }?;
+        // SAFETY: the header asks the caller for an open registry and a valid text.
+        let (registry, reply) = unsafe { (Registry::of(registry)?, reply.bytes(IMS_RELEASE_ARGUMENT)?) };
+        let retry_after = retry_after(reply);
         let reply = if code == 0 { Final::NotSent } else { Final::Code(reply_code(code)?) };
-        registry.note(Id(id), user(leg)?, reply, now_ms).map_err(|error| refused(&error))?;
+        registry.note(Id(id), user(leg)?, cseq, reply, retry_after, now_ms).map_err(|error| refused(&error))?;
         Ok(())
     })
 }
@@ -202,11 +216,11 @@ pub unsafe extern "C" fn ims_release_registry_own_hop(
     })
 }
 
-/// Tells in `*pass` whether a request that came in is our own BYE on its way through service control:
-/// IMS_RELEASE_PASS_*. `from_own_socket` is 1 when it came from an address of the proxy itself, else 0. The first pass
-/// is given once, to one process; no copy that anybody sends gets it.
+/// Tells in `*pass` what a request that came in, of whatever method, is to the releases of this proxy: IMS_RELEASE_PASS_*.
+/// `from_own_socket` is 1 when it came from an address of the proxy itself, else 0. The first pass of our own BYE is given
+/// once, to one process; no copy that anybody sends gets it. Where nothing is under release nothing is read.
 ///
-/// `*id` is the dialog, 0 when it is not ours. `*answered` is, of a BYE that came again, the code that
+/// `*id` is the dialog, 0 for IMS_RELEASE_PASS_NOT_OURS. `*answered` is, of a BYE that came again, the code that
 /// ims_release_registry_answered() noted, 0 for none.
 ///
 /// Consumes nothing. Errors: 1, 3, 320 to 399. From any thread and process. No callback but the log.
@@ -215,6 +229,7 @@ pub unsafe extern "C" fn ims_release_registry_recognise(
     registry: *const Registry,
     message: Str,
     from_own_socket: u32,
+    now_ms: u64,
     pass: *mut u32,
     id: *mut u64,
     answered: *mut u32,
@@ -228,8 +243,11 @@ pub unsafe extern "C" fn ims_release_registry_recognise(
         if from_own_socket > 1 {
             return Err(IMS_RELEASE_ARGUMENT);
         }
-        let found = match registry.recognise(message, from_own_socket == 1).map_err(|error| refused(&error))? {
+        let pass_of = registry.recognise(message, from_own_socket == 1, now_ms).map_err(|error| refused(&error))?;
+        let found = match pass_of {
             Pass::NotOurs => (IMS_RELEASE_PASS_NOT_OURS, 0, 0),
+            Pass::Refused(id) => (IMS_RELEASE_PASS_REFUSED, id.0, 0),
+            Pass::Swallowed(id) => (IMS_RELEASE_PASS_SWALLOWED, id.0, 0),
             Pass::First(id) => (IMS_RELEASE_PASS_FIRST, id.0, 0),
             Pass::Again { id, answered } => (IMS_RELEASE_PASS_AGAIN, id.0, u32::from(answered)),
         };

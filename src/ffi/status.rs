@@ -127,10 +127,15 @@ pub const IMS_RELEASE_NOT_ACKNOWLEDGED: u32 = 302;
 pub const IMS_RELEASE_ALREADY_RELEASING: u32 = 303;
 /// Dialog: a user's own BYE is under way.
 pub const IMS_RELEASE_ENDING: u32 = 304;
-/// Dialog: no release of it waits for this leg.
+/// Dialog: no release of it waits for this leg; or its BYE is not due, or not any more.
 pub const IMS_RELEASE_NOT_RELEASING: u32 = 305;
 /// Selector: its value does not have the form that it asks for.
 pub const IMS_RELEASE_BAD_SELECTOR: u32 = 306;
+/// BYE: not to be sent yet. It waits for the ACK of the calling user, or for its time to be sent again;
+/// ims_release_registry_sweep() tells when it is due.
+pub const IMS_RELEASE_HELD: u32 = 307;
+/// Dialog: it was released, and is only still known for what comes late.
+pub const IMS_RELEASE_RELEASED: u32 = 308;
 /// Store: full. Raise its size.
 pub const IMS_RELEASE_STORE_FULL: u32 = 320;
 /// Store: the record is larger than a store keeps.
@@ -173,6 +178,7 @@ pub(super) const fn of(error: Error) -> Status {
         Error::NoRandom => IMS_RELEASE_NO_RANDOM,
         Error::TooLarge => IMS_RELEASE_TOO_LARGE,
         Error::BufferTooSmall => IMS_RELEASE_BUFFER_TOO_SMALL,
+        Error::Held => IMS_RELEASE_HELD,
     }
 }
 
@@ -211,6 +217,7 @@ pub(super) const fn of_registry(error: &RegistryError) -> Status {
         RegistryError::Early => IMS_RELEASE_EARLY,
         RegistryError::NotAcknowledged => IMS_RELEASE_NOT_ACKNOWLEDGED,
         RegistryError::AlreadyReleasing => IMS_RELEASE_ALREADY_RELEASING,
+        RegistryError::Released => IMS_RELEASE_RELEASED,
         RegistryError::Ending => IMS_RELEASE_ENDING,
         RegistryError::Dialog(error) | RegistryError::Request(error) | RegistryError::Legs { called: error, .. } => {
             of(*error)
@@ -308,6 +315,8 @@ fn text(status: Status) -> &'static CStr {
         IMS_RELEASE_ALREADY_RELEASING => c"Dialog: already releasing",
         IMS_RELEASE_ENDING => c"Dialog: already ending, a user's own BYE is under way",
         IMS_RELEASE_NOT_RELEASING => c"Dialog: no release of it waits for this BYE",
+        IMS_RELEASE_HELD => c_text!(Error::Held.text()),
+        IMS_RELEASE_RELEASED => c"Dialog: already released; it is only still known for what comes late",
         IMS_RELEASE_BAD_SELECTOR => c"Selector: give a Call-ID, or CALL-ID,FROM-TAG,TO-TAG, or the number of a dialog",
         IMS_RELEASE_STORE_FULL => c"Store: full; raise its size",
         IMS_RELEASE_STORE_TOO_LARGE => c"Store: the dialog is larger than a store keeps",
@@ -330,6 +339,7 @@ mod tests {
             RegistryError::Early,
             RegistryError::NotAcknowledged,
             RegistryError::AlreadyReleasing,
+            RegistryError::Released,
             RegistryError::Ending,
             RegistryError::Dialog(Error::NoOwnRoute),
             RegistryError::BufferTooSmall { called: 1, calling: 1 },

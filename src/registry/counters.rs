@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What has happened since the store was made, counted in two records of the store itself: whichever process counts,
-//! every process sees the sum, and a restart keeps it.
+//! What has happened since the store was made, counted in records of the store itself: whichever process counts,
+//! every process sees the sum, and a restart keeps it. Beside the counters stand a few times that all must know.
 
 use crate::store::{Id, Insert, Store, StoreError, WORDS};
 
+use super::TRIES;
 use super::keys::Keys;
 
 /// One counter.
@@ -22,6 +23,21 @@ pub(super) enum Counter {
     RefusedMessages,
     EarlyDropped,
     StoreFailures,
+    Retried,
+    Bypassed,
+    RefusedRequests,
+    Unconfirmed,
+    IdleDropped,
+}
+
+/// A time that all processes must know, in Unix seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(usize)]
+pub(super) enum Moment {
+    /// No dialog is under release, or known for one, after it. 0: nobody knows.
+    ActiveUntil = 22,
+    /// When releases were taken up again after all processes had died. 0: never.
+    Resumed = 23,
 }
 
 /// What has happened since the store was made.
@@ -51,28 +67,42 @@ pub struct Counts {
     pub early_dropped: u64,
     /// Operations that the store refused: full, busy, damaged.
     pub store_failures: u64,
+    /// BYEs sent again because of a 500 or 503.
+    pub retried: u64,
+    /// BYEs that service control had kept back, sent straight to the far user.
+    pub bypassed: u64,
+    /// Requests of users that were to be refused because of a release.
+    pub refused_requests: u64,
+    /// Outcomes that nobody may have heard: a process died while it told them.
+    pub unconfirmed: u64,
+    /// Dialogs dropped because nothing was seen of them for long.
+    pub idle_dropped: u64,
 }
 
-/// The cells that hold the counters.
+/// The cells that hold the counters. One that the store has no room for counts nothing: that is no reason not to start.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Counters {
-    cells: [Id; 2],
+    cells: [Option<Id>; CELLS],
 }
+
+const CELLS: usize = 3;
 
 /// No dialog record begins with this byte, see [`crate::capture::Record::encode`].
 const RECORD: &[u8] = &[0xff];
 
 impl Counters {
     pub fn open<S: Store>(store: &S, keys: &Keys) -> Result<Self, StoreError> {
-        let open = |name: &[u8]| match store.insert(keys.own(name), RECORD, &[0; WORDS])? {
-            Insert::New(id) | Insert::Exists(id) => Ok(id),
+        let open = |name: &[u8]| match store.insert(keys.own(name), RECORD, &[0; WORDS]) {
+            Ok(Insert::New(id) | Insert::Exists(id)) => Ok(Some(id)),
+            Err(StoreError::Full) => Ok(None),
+            Err(error) => Err(error),
         };
-        Ok(Self { cells: [open(b"counters 1")?, open(b"counters 2")?] })
+        Ok(Self { cells: [open(b"counters 1")?, open(b"counters 2")?, open(b"counters 3")?] })
     }
 
     /// Adds one. A counter is never worth waiting for: after a few collisions the count is given up.
     pub fn add<S: Store>(&self, store: &S, counter: Counter) {
-        let (cell, word) = Self::place(counter as usize, &self.cells);
+        let Some((cell, word)) = self.place(counter as usize) else { return };
         for _ in 0..16 {
             match store.word(cell, word) {
                 Ok(Some(count)) => match store.compare_exchange(cell, word, count, (count + 1) & ((1 << 48) - 1)) {
@@ -86,15 +116,15 @@ impl Counters {
 
     /// Whether `id` is no dialog but a cell of counters.
     pub fn holds(&self, id: Id) -> bool {
-        self.cells.contains(&id)
+        self.cells.contains(&Some(id))
     }
 
     /// How many records the counters take.
-    pub const RECORDS: u64 = 2;
+    pub const RECORDS: u64 = CELLS as u64;
 
     pub fn read<S: Store>(&self, store: &S) -> Result<Counts, StoreError> {
         let get = |counter: Counter| {
-            let (cell, word) = Self::place(counter as usize, &self.cells);
+            let Some((cell, word)) = self.place(counter as usize) else { return Ok(0) };
             Ok::<_, StoreError>(store.word(cell, word)?.unwrap_or_default())
         };
         Ok(Counts {
@@ -110,10 +140,33 @@ impl Counters {
             refused_messages: get(Counter::RefusedMessages)?,
             early_dropped: get(Counter::EarlyDropped)?,
             store_failures: get(Counter::StoreFailures)?,
+            retried: get(Counter::Retried)?,
+            bypassed: get(Counter::Bypassed)?,
+            refused_requests: get(Counter::RefusedRequests)?,
+            unconfirmed: get(Counter::Unconfirmed)?,
+            idle_dropped: get(Counter::IdleDropped)?,
         })
     }
 
-    fn place(index: usize, cells: &[Id; 2]) -> (Id, usize) {
-        (cells[index / WORDS], index % WORDS)
+    /// A moment; 0 where it cannot be known.
+    pub fn moment<S: Store>(&self, store: &S, moment: Moment) -> Result<u64, StoreError> {
+        let Some((cell, word)) = self.place(moment as usize) else { return Ok(0) };
+        Ok(store.word(cell, word)?.unwrap_or_default())
+    }
+
+    /// Makes it a later one.
+    pub fn put_off<S: Store>(&self, store: &S, moment: Moment, to: u64) -> Result<(), StoreError> {
+        let Some((cell, word)) = self.place(moment as usize) else { return Ok(()) };
+        for _ in 0..TRIES {
+            let known = store.word(cell, word)?.unwrap_or_default();
+            if known >= to || store.compare_exchange(cell, word, known, to)? {
+                return Ok(());
+            }
+        }
+        Err(StoreError::Busy)
+    }
+
+    fn place(&self, index: usize) -> Option<(Id, usize)> {
+        Some((self.cells[index / WORDS]?, index % WORDS))
     }
 }

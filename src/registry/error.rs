@@ -27,6 +27,8 @@ pub enum RegistryError {
     NotAcknowledged,
     /// Its release is under way.
     AlreadyReleasing,
+    /// It was released: its outcome was told, or is just being told.
+    Released,
     /// A user's own BYE is under way.
     Ending,
     /// Neither BYE can be built, for one reason that lies in the stored information.
@@ -47,7 +49,7 @@ pub enum RegistryError {
         /// For the BYE to the calling user.
         calling: usize,
     },
-    /// No release of this dialog waits for that leg.
+    /// No release of this dialog waits for that leg, or, where it is to be sent again, its time has not come.
     NotReleasing,
     /// The message that the host printed lacks Via, From or To, or the BYE lacks From or To, or one of the two is no
     /// message.
@@ -70,6 +72,7 @@ impl RegistryError {
             Self::Early => "Dialog: early, the call is not answered yet; cancel the INVITE instead",
             Self::NotAcknowledged => "Dialog: answered, but a release waits for the ACK, at most 32 seconds; try again",
             Self::AlreadyReleasing => "Dialog: already releasing",
+            Self::Released => "Dialog: already released; it is only still known for what comes late",
             Self::Ending => "Dialog: already ending, a user's own BYE is under way",
             Self::Dialog(error) | Self::Request(error) => error.text(),
             Self::Legs { called, .. } => called.text(),

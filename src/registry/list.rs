@@ -3,7 +3,7 @@
 
 use crate::capture::{Record, Roles, Stage};
 use crate::cseq::CSeqs;
-use crate::pending::{Leg, Phase, Release};
+use crate::pending::{self, Leg, Outcome, Phase, Release};
 use crate::store::{Id, Store, Usage, WORDS};
 
 use super::find::is_shown;
@@ -23,6 +23,8 @@ pub enum State {
     Ending,
     /// Its release is under way.
     Releasing,
+    /// It was released, and is still known for what comes late.
+    Released,
 }
 
 /// One dialog, or an INVITE that has none yet.
@@ -54,13 +56,19 @@ pub struct Entry<'a> {
     pub called: Leg,
     /// The leg to the calling user.
     pub calling: Leg,
+    /// How its release has ended.
+    pub outcome: Option<Outcome>,
+    /// CSeq of the initial INVITE.
+    pub invite_cseq: u32,
 }
 
 impl<'a> Entry<'a> {
     pub(super) fn new(id: Id, record: &Record<'a>, words: &[u64; WORDS]) -> Self {
         let seen = Seen::from_word(words[SEEN]);
         let release = Release::from_word(words[RELEASE]);
+        let (called, calling) = (Leg::from_word(words[LEG_CALLED]), Leg::from_word(words[LEG_CALLING]));
         let state = match record.stage {
+            _ if release.phase.is_over() => State::Released,
             _ if release.phase != Phase::None => State::Releasing,
             Stage::Invite | Stage::Early => State::Early,
             Stage::Confirmed if is_ending(words) => State::Ending,
@@ -79,8 +87,13 @@ impl<'a> Entry<'a> {
             cseqs: cseqs(words),
             seen: seen.at,
             release,
-            called: Leg::from_word(words[LEG_CALLED]),
-            calling: Leg::from_word(words[LEG_CALLING]),
+            called,
+            calling,
+            outcome: release.phase.is_over().then(|| match pending::outcome(called, calling) {
+                Some(outcome) if !release.expired => outcome,
+                _ => Outcome::Expired,
+            }),
+            invite_cseq: record.invite_cseq,
         }
     }
 }
@@ -97,8 +110,9 @@ pub struct Stats {
 }
 
 impl<S: Store> Registry<S> {
-    /// Calls `visit` with the dialogs among the next `limit` records from `cursor` on (0: from the beginning). Returns
-    /// where to go on; 0 at the end. A dialog that is there all the time is visited once.
+    /// Calls `visit` with the dialogs among the next `limit` records from `cursor` on (0: from the beginning), but for
+    /// those that were released. Returns where to go on; 0 at the end. A dialog that is there all the time is visited
+    /// once.
     pub fn list(&self, cursor: u64, limit: usize, visit: &mut dyn FnMut(&Entry<'_>)) -> Result<u64, RegistryError> {
         self.counted(self.list_page(cursor, limit, visit))
     }
@@ -110,6 +124,7 @@ impl<S: Store> Registry<S> {
         for id in ids {
             if let Some((stored, record)) = self.load(id, &mut bytes)?
                 && is_shown(&record, &stored)
+                && !Release::from_word(stored.words[RELEASE]).phase.is_over()
             {
                 visit(&Entry::new(id, &record, &stored.words));
             }

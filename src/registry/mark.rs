@@ -13,21 +13,27 @@ use siphasher::sip::SipHasher24;
 
 use crate::capture;
 use crate::dialog::User;
-use crate::message::{Message, StartLine};
-use crate::pending::{LegState, Phase};
+use crate::message::{Message, Name, StartLine, list, name_addr, uri};
+use crate::pending::{LegState, Phase, Release};
 use crate::store::{Id, Store};
 
-use super::mend::{mended, topmost_via};
-use super::words::{LOOP, Loop};
-use super::{Registry, RegistryError};
+use super::counters::Counter;
+use super::mend::mended;
+use super::observe::Member;
+use super::words::{DETAIL, Detail, Service};
+use super::{Registry, RegistryError, other};
 
 /// What a request is to the proxy's script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pass {
-    /// Not a BYE of this library.
+    /// The script's: no BYE of this library, or one on its way back from an application server.
     NotOurs,
     /// Our BYE, for the first time: the script routes it.
     First(Id),
+    /// A request of a user on a dialog under release: it is to be answered 481 (TS 24.229 5.4.5.1.3).
+    Refused(Id),
+    /// An ACK on such a dialog: it is dropped, because no ACK is answered.
+    Swallowed(Id),
     /// Our BYE again: its transaction or the stateless answer is sent again, the script does not run.
     Again {
         /// The dialog.
@@ -63,7 +69,8 @@ impl<S: Store> Registry<S> {
         if leg.state != LegState::Waiting {
             return Err(RegistryError::NotReleasing);
         }
-        let mark = if leg.looped { self.mark(id, to, leg.cseq) } else { Vec::new() };
+        let looped = self.counted(self.release(id))?.looped == Some(to) && !leg.bypass;
+        let mark = if looped { self.mark(id, to, leg.cseq) } else { Vec::new() };
         let pieces = mended(ours, printed, &mark).ok_or(RegistryError::Incomplete)?;
         let length = pieces.iter().map(|p| p.len()).sum();
         let Some(buffer) = buffer.get_mut(..length) else {
@@ -78,38 +85,121 @@ impl<S: Store> Registry<S> {
         Ok(length)
     }
 
-    /// Whether a request is our BYE on its way through service control. The first pass is given once.
-    pub fn recognise(&self, message: &[u8], from_own_socket: bool) -> Result<Pass, RegistryError> {
-        if !from_own_socket || memmem::find(message, PARAMETER).is_none() {
+    /// What a request is to the releases of this proxy. The first pass of our BYE through service control is given once.
+    /// `now` is in milliseconds.
+    pub fn recognise(&self, message: &[u8], from_own_socket: bool, now: u64) -> Result<Pass, RegistryError> {
+        if memmem::find(message, PARAMETER).is_some()
+            && let Some(pass) = self.counted(self.pass_of_ours(message, from_own_socket))?
+        {
+            return Ok(pass);
+        }
+        // What this proxy has sent itself must not fail on it.
+        if from_own_socket || !self.refuse_requests || !self.counted(self.is_active(now))? {
             return Ok(Pass::NotOurs);
         }
-        let Some((id, digest, cseq)) = read_mark(message) else {
-            return Ok(Pass::NotOurs);
-        };
-        let Some(to) = [User::Called, User::Calling].into_iter().find(|to| same(self.digest(id, *to, cseq), digest))
-        else {
-            return Ok(Pass::NotOurs);
-        };
-        match self.pass(id, to, cseq) {
-            // Ours, but late: the release has ended. The script has had it.
-            Err(RegistryError::NotFound) => Ok(Pass::Again { id, answered: 0 }),
+        match self.refusal(message) {
+            Err(RegistryError::NotFound | RegistryError::Message(_)) => Ok(Pass::NotOurs),
             pass => self.counted(pass),
         }
     }
 
+    /// `None`: no BYE of ours, or not any more.
+    fn pass_of_ours(&self, message: &[u8], from_own_socket: bool) -> Result<Option<Pass>, RegistryError> {
+        let Ok(captured) = capture::read(message) else { return Ok(None) };
+        if !matches!(captured.start, StartLine::Request { method: b"BYE", .. }) {
+            return Ok(None);
+        }
+        let mut marks = marks(message).into_iter();
+        if let Some(Some(mark)) = marks.next()
+            && let Some((id, to)) = self.of_mark(mark, captured.cseq)
+        {
+            if !from_own_socket {
+                return Ok(None);
+            }
+            return match self.pass(id, to, captured.cseq) {
+                // Ours, but late: the release has ended. The script has had it.
+                Err(RegistryError::NotFound) => Ok(Some(Pass::Again { id, answered: 0 })),
+                pass => pass.map(Some),
+            };
+        }
+        // Further down the stack it has come back from an application server, by a branch of that one.
+        for mark in marks.flatten() {
+            if let Some((id, to)) = self.of_mark(mark, captured.cseq)
+                && self.awaits(id, to, captured.cseq)?
+            {
+                return Ok(Some(Pass::NotOurs));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The dialog and the leg, where the digest is right.
+    fn of_mark(&self, (id, digest): (Id, u64), cseq: u32) -> Option<(Id, User)> {
+        let to = [User::Called, User::Calling].into_iter().find(|to| same(self.digest(id, *to, cseq), digest))?;
+        Some((id, to))
+    }
+
+    /// Whether the BYE with this CSeq is out, through service control.
+    fn awaits(&self, id: Id, to: User, cseq: u32) -> Result<bool, RegistryError> {
+        let (release, leg) = match (self.release(id), self.leg(id, to)) {
+            (Ok(release), Ok(leg)) => (release, leg),
+            (Err(RegistryError::NotFound), _) | (_, Err(RegistryError::NotFound)) => return Ok(false),
+            (Err(error), _) | (_, Err(error)) => return Err(error),
+        };
+        let looped = release.looped == Some(to) && !leg.bypass;
+        Ok(release.phase == Phase::UnderWay && looped && leg.state == LegState::Waiting && leg.cseq == cseq)
+    }
+
     fn pass(&self, id: Id, to: User, cseq: u32) -> Result<Pass, RegistryError> {
-        let leg = self.leg(id, to)?;
-        let awaited = self.release(id)?.phase == Phase::UnderWay && leg.looped && leg.cseq == cseq;
-        let first = awaited
-            && self.change(id, LOOP, |word| {
-                let state = Loop::from_word(word);
-                (!state.seen).then(|| Loop { seen: true, ..state }.to_word())
+        let attempt = self.leg(id, to)?.attempts;
+        let first = self.awaits(id, to, cseq)?
+            && self.change(id, DETAIL, |word| {
+                let detail = Detail::from_word(word);
+                let service = Service { attempt, ..Service::default() };
+                (detail.service.attempt != attempt).then(|| Detail { service, ..detail }.to_word())
             })?;
         if first {
             return Ok(Pass::First(id));
         }
-        let word = self.store.word(id, LOOP)?.ok_or(RegistryError::NotFound)?;
-        Ok(Pass::Again { id, answered: Loop::from_word(word).answered })
+        let answered = Detail::from_word(self.word(id, DETAIL)?).service(attempt).answered;
+        Ok(Pass::Again { id, answered })
+    }
+
+    /// A user's request on a dialog under release.
+    fn refusal(&self, message: &[u8]) -> Result<Pass, RegistryError> {
+        let request = capture::read(message).map_err(RegistryError::Message)?;
+        let StartLine::Request { method, .. } = request.start else { return Ok(Pass::NotOurs) };
+        let Some(Member { id, sender }) = self.member(&request)? else { return Ok(Pass::NotOurs) };
+        let release = self.release(id)?;
+        if release.phase == Phase::None {
+            return Ok(Pass::NotOurs);
+        }
+        let pass = match method {
+            b"CANCEL" => Pass::NotOurs,
+            b"ACK" => {
+                let mut bytes = Vec::new();
+                let initial = self.load(id, &mut bytes)?.is_some_and(|(_, r)| r.invite_cseq == request.cseq);
+                if initial { Pass::NotOurs } else { Pass::Swallowed(id) }
+            }
+            // Where ours does not end the session at the other user, this one may.
+            b"BYE" if !self.ends_at(id, other(sender), release)? => Pass::NotOurs,
+            _ => Pass::Refused(id),
+        };
+        if matches!(pass, Pass::Refused(_)) {
+            self.counters.add(&self.store, Counter::RefusedRequests);
+        }
+        Ok(pass)
+    }
+
+    /// Whether the session ends, or has ended, at a user by our BYE.
+    fn ends_at(&self, id: Id, user: User, release: Release) -> Result<bool, RegistryError> {
+        let leg = self.leg(id, user)?;
+        Ok(match leg.state {
+            LegState::Failed | LegState::NotBuilt => false,
+            LegState::Done => true,
+            LegState::Gone => leg.code != 0,
+            LegState::Idle | LegState::Waiting => !release.phase.is_over(),
+        })
     }
 
     /// The script answered our BYE without a transaction: a retransmission gets the same code.
@@ -117,7 +207,45 @@ impl<S: Store> Registry<S> {
         if !(100..700).contains(&code) {
             return Err(RegistryError::Code);
         }
-        self.counted(self.change(id, LOOP, |word| Some(Loop { answered: code, ..Loop::from_word(word) }.to_word())))?;
+        self.counted(self.change_service(id, |service| Service { answered: code, ..service }))
+    }
+
+    /// A request that this proxy has sent: where it is our BYE, with no own entry before it any more, it is on its way to
+    /// the far user, and what comes back is that user's answer.
+    pub fn sent_on(&self, message: &[u8]) -> Result<(), RegistryError> {
+        if memmem::find(message, PARAMETER).is_none() {
+            return Ok(());
+        }
+        let (Ok(captured), Ok(parsed)) = (capture::read(message), Message::parse(message)) else { return Ok(()) };
+        let own = self.own();
+        let is_own = |entry: &[u8]| {
+            let uri = name_addr::parse(entry).and_then(|entry| uri::cut(entry.uri));
+            uri.is_some_and(|uri| own.iter().any(|own| own.matches(&uri)))
+        };
+        let routes =
+            parsed.headers().filter(|header| header.written.eq_ignore_ascii_case(b"Route")).map(|header| header.value);
+        if routes.flat_map(list::elements).flatten().any(is_own) {
+            return Ok(());
+        }
+        for mark in marks(message).into_iter().flatten() {
+            if let Some((id, to)) = self.of_mark(mark, captured.cseq)
+                && self.counted(self.awaits(id, to, captured.cseq))?
+            {
+                self.counted(self.change_service(id, |service| Service { sent_on: true, ..service }))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What is known of the present attempt at service control.
+    fn change_service(&self, id: Id, change: impl Fn(Service) -> Service) -> Result<(), RegistryError> {
+        let Some(to) = self.release(id)?.looped else { return Ok(()) };
+        let attempt = self.leg(id, to)?.attempts;
+        self.change(id, DETAIL, |word| {
+            let detail = Detail::from_word(word);
+            let service = Service { attempt, ..change(detail.service(attempt)) };
+            Some(Detail { service, ..detail }.to_word())
+        })?;
         Ok(())
     }
 
@@ -143,13 +271,15 @@ fn same(a: u64, b: u64) -> bool {
     core::hint::black_box(a ^ b) == 0
 }
 
-/// Number, digest and CSeq of a BYE that is marked in its topmost Via.
-fn read_mark(message: &[u8]) -> Option<(Id, u64, u32)> {
-    let captured = capture::read(message).ok()?;
-    if !matches!(captured.start, StartLine::Request { method: b"BYE", .. }) {
-        return None;
-    }
-    let via = topmost_via(&Message::parse(message).ok()?)?;
+/// The marks in the values of Via, from the topmost on.
+fn marks(message: &[u8]) -> Vec<Option<(Id, u64)>> {
+    let Ok(message) = Message::parse(message) else { return Vec::new() };
+    let rows = message.headers().filter(|header| header.name == Name::Via);
+    rows.flat_map(|row| list::elements(row.value)).flatten().map(read_mark).collect()
+}
+
+/// Number and digest of a value of Via that is marked.
+fn read_mark(via: &[u8]) -> Option<(Id, u64)> {
     let start = memmem::find(via, PARAMETER)? + PARAMETER.len();
     let digits = via.get(start..start + DIGITS)?;
     if !matches!(via.get(start + DIGITS), None | Some(b';' | b' ' | b'\t' | b'\r' | b'\n')) {
@@ -163,5 +293,5 @@ fn read_mark(message: &[u8]) -> Option<(Id, u64, u32)> {
         })
     };
     let (id, digest) = digits.split_at(DIGITS / 2);
-    Some((Id(number(id)?), number(digest)?, captured.cseq))
+    Some((Id(number(id)?), number(digest)?))
 }

@@ -14,9 +14,12 @@ mod keys;
 mod list;
 mod mark;
 mod mend;
+mod next;
 mod observe;
 mod plan;
 mod release;
+mod resume;
+mod retry_after;
 mod sweep;
 mod track;
 mod words;
@@ -26,7 +29,7 @@ use core::sync::atomic::AtomicU64;
 
 use crate::capture::{Captured, Record, Stage, read};
 use crate::dialog::User;
-use crate::pending::{Leg, Outcome, Release};
+use crate::pending::{Leg, Outcome, Policy, Release};
 use crate::route::Own;
 use crate::store::{Entry as Stored, Id, Store, StoreError};
 
@@ -37,6 +40,8 @@ pub use list::{Entry, State, Stats};
 pub use mark::Pass;
 pub use observe::{Seen, What};
 pub use release::{Bye, Noted, Started};
+pub use resume::Resumed;
+pub use retry_after::retry_after;
 pub use sweep::Swept;
 pub use track::Tracked;
 
@@ -49,8 +54,22 @@ use words::{SEEN, cseq_of, cseq_to, cseq_word};
 pub struct Settings<'a> {
     /// The proxy's own Record-Route entries.
     pub own: &'a [Own<'a>],
-    /// A release that has not ended by then is over, in milliseconds.
+    /// A release that has not ended by then is over, in milliseconds. Two attempts of a BYE must fit.
     pub deadline: u64,
+    /// How long an ended release stays known, for what comes late, in milliseconds; 0: its dialog is dropped at once.
+    pub linger: u64,
+    /// When no reply to a BYE can come any more, in milliseconds: longer than the host's transactions wait, which report
+    /// their time-out themselves.
+    pub attempt: u64,
+    /// Whether a release before the ACK to the 2xx starts, and only its BYE to the calling user waits for the ACK, or
+    /// for 64*T1 (RFC 3261 15); else it is refused.
+    pub hold: bool,
+    /// When a BYE is sent again.
+    pub policy: Policy,
+    /// Whether the requests of users are refused on a dialog under release (TS 24.229 5.4.5.1.3).
+    pub refuse_requests: bool,
+    /// A dialog of which nothing was seen for so long is dropped, in milliseconds.
+    pub dialog_lifetime: u64,
     /// An INVITE or early dialog without a 2xx is dropped after this time without a message, in milliseconds.
     pub early_lifetime: u64,
     /// Whether an ended dialog stays, as [`State::Ending`], and is never swept: for reading a capture, where what a
@@ -60,14 +79,25 @@ pub struct Settings<'a> {
 
 impl Default for Settings<'_> {
     fn default() -> Self {
-        Self { own: &[], deadline: 60_000, early_lifetime: 300_000, keep_ended: false }
+        Self {
+            own: &[],
+            deadline: 120_000,
+            linger: 32_000,
+            attempt: 40_000,
+            hold: true,
+            policy: Policy::default(),
+            refuse_requests: true,
+            dialog_lifetime: 12 * 60 * 60 * 1_000,
+            early_lifetime: 300_000,
+            keep_ended: false,
+        }
     }
 }
 
 /// How a release ended, for the host: told at most once for each release, by whichever process saw the last reply.
 #[derive(Clone, Copy, Debug)]
 pub struct Ended<'a> {
-    /// The dialog's number; it is gone when the host has been told.
+    /// The dialog's number.
     pub id: Id,
     /// How it ended.
     pub outcome: Outcome,
@@ -85,6 +115,10 @@ pub struct Ended<'a> {
     pub to_tag: &'a [u8],
     /// From start to end, in milliseconds.
     pub duration: u64,
+    /// From the start to the final reply of the called user, in milliseconds; of that leg where there is none, to the end.
+    pub called_duration: u64,
+    /// The same of the calling user.
+    pub calling_duration: u64,
 }
 
 /// What the host does when a release has ended.
@@ -97,11 +131,19 @@ pub struct Registry<S> {
     counters: Counters,
     own: Vec<OwnEntry>,
     deadline: u64,
+    linger: u64,
+    attempt: u64,
+    hold: bool,
+    policy: Policy,
+    refuse_requests: bool,
+    dialog_lifetime: u64,
     early_lifetime: u64,
     keep_ended: bool,
     ended: OnEnded,
     /// Where the sweep of this process goes on.
     swept_to: AtomicU64,
+    /// What this round of it has found: until when a dialog is under release or known for one, in seconds.
+    active_until: AtomicU64,
 }
 
 impl<S: fmt::Debug> fmt::Debug for Registry<S> {
@@ -153,10 +195,17 @@ impl<S: Store> Registry<S> {
             counters,
             own: settings.own.iter().map(OwnEntry::from).collect(),
             deadline: settings.deadline,
+            linger: settings.linger,
+            attempt: settings.attempt,
+            hold: settings.hold,
+            policy: settings.policy,
+            refuse_requests: settings.refuse_requests,
+            dialog_lifetime: settings.dialog_lifetime,
             early_lifetime: settings.early_lifetime,
             keep_ended: settings.keep_ended,
             ended,
             swept_to: AtomicU64::new(0),
+            active_until: AtomicU64::new(0),
             store,
         })
     }
@@ -268,14 +317,16 @@ impl<S: Store> Registry<S> {
         Ok(self.store.remove(id)?)
     }
 
+    fn word(&self, id: Id, word: usize) -> Result<u64, RegistryError> {
+        self.store.word(id, word)?.ok_or(RegistryError::NotFound)
+    }
+
     fn leg(&self, id: Id, user: User) -> Result<Leg, RegistryError> {
-        let word = self.store.word(id, words::leg_to(user))?.ok_or(RegistryError::NotFound)?;
-        Ok(Leg::from_word(word))
+        Ok(Leg::from_word(self.word(id, words::leg_to(user))?))
     }
 
     fn release(&self, id: Id) -> Result<Release, RegistryError> {
-        let word = self.store.word(id, words::RELEASE)?.ok_or(RegistryError::NotFound)?;
-        Ok(Release::from_word(word))
+        Ok(Release::from_word(self.word(id, words::RELEASE)?))
     }
 }
 

@@ -22,7 +22,7 @@ impl<S: Store> Registry<S> {
     /// configured, no BYE has a Route.
     ///
     /// Errors: [`RegistryError::NotFound`]; [`RegistryError::Early`] before the 2xx; [`RegistryError::Ending`] from a
-    /// user's BYE on, and where the INVITE was refused; [`RegistryError::AlreadyReleasing`];
+    /// user's BYE on, and where the INVITE was refused; [`RegistryError::AlreadyReleasing`]; [`RegistryError::Released`];
     /// [`RegistryError::Request`]; [`RegistryError::BufferTooSmall`] with the lengths needed.
     pub fn plan(
         &self,
@@ -34,7 +34,11 @@ impl<S: Store> Registry<S> {
     ) -> Result<Started, RegistryError> {
         let mut bytes = Vec::new();
         let (stored, record) = self.counted(self.load(id, &mut bytes))?.ok_or(RegistryError::NotFound)?;
-        if Release::from_word(stored.words[RELEASE]).phase != Phase::None {
+        let phase = Release::from_word(stored.words[RELEASE]).phase;
+        if phase.is_over() {
+            return Err(RegistryError::Released);
+        }
+        if phase != Phase::None {
             return Err(RegistryError::AlreadyReleasing);
         }
         if is_ending(&stored.words) || Seen::from_word(stored.words[SEEN]).has(Seen::REFUSED) {

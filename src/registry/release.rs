@@ -3,16 +3,19 @@
 //! told at most once.
 
 use crate::bye::Encoded;
-use crate::capture::{Record, Stage};
+use crate::capture::{ReasonTexts, Record, Stage};
 use crate::cseq::CSeqs;
-use crate::dialog::{Dialog, Scratch, User};
+use crate::dialog::{Dialog, Scratch, Serves, User};
 use crate::error::Error;
-use crate::pending::{self, Final, Leg, Outcome, Phase, Release};
+use crate::pending::{self, Around, Final, Leg, Next, Outcome, Phase, Release};
 use crate::release::{self, Delivery, Form, Plan, Request};
 use crate::store::{Id, Store, StoreError, WORDS};
 
-use super::counters::Counter;
-use super::words::{LOOP, Loop, RELEASE, SEEN, Seen, cseq_of, cseq_to, cseq_word, cseqs, is_ending, leg_to};
+use super::counters::{Counter, Moment};
+use super::track::encode;
+use super::words::{
+    DETAIL, Detail, LEG_CALLED, LEG_CALLING, RELEASE, SEEN, Seen, TIMES, Times, cseqs, is_ending, leg_to,
+};
 use super::{Ended, MILLIS, Registry, RegistryError, TIMER_B, TRIES};
 
 /// A release that was started: both BYEs are in the buffers, none is sent.
@@ -42,7 +45,9 @@ pub enum Noted {
     Nothing,
     /// The leg is final, the other is awaited (or another process has the outcome).
     Leg,
-    /// It was the last one. The host was told, the dialog is gone.
+    /// The BYE is to be sent again, see [`Registry::sweep`].
+    Again,
+    /// It was the last one. The host was told.
     Ended(Outcome),
 }
 
@@ -50,7 +55,8 @@ impl<S: Store> Registry<S> {
     /// Starts the release of a dialog: both BYEs are built into the buffers, and the dialog is under release from then
     /// on. `now` is in milliseconds; `random` gives 64 random bits where a CSeq must be drawn.
     ///
-    /// One BYE that cannot be built does not stop the other. With an error nothing has changed.
+    /// One BYE that cannot be built does not stop the other. The BYE to a calling user who has not acknowledged the 2xx
+    /// is [`Error::Held`]: it is due later, see [`Registry::sweep`]. With an error of the call nothing has changed.
     pub fn start(
         &self,
         id: Id,
@@ -74,91 +80,144 @@ impl<S: Store> Registry<S> {
     ) -> Result<Started, RegistryError> {
         let mut bytes = Vec::new();
         let (stored, record) = self.load(id, &mut bytes)?.ok_or(RegistryError::NotFound)?;
-        may_start(&record, &stored.words, now)?;
+        self.may_start(&record, &stored.words, now)?;
         let own = self.own();
         let mut scratch = Scratch::default();
         let dialog = record.dialog(&own, &mut scratch).map_err(RegistryError::Dialog)?;
-        let capacity = (called.len(), calling.len());
-        let known = cseqs(&stored.words);
-        let plan = plan(&dialog, known, request, random, capacity)?;
+        // What cannot be built, or does not fit, is said before anything changes.
+        buildable(&dialog, cseqs(&stored.words), request, random, (called.len(), calling.len()))?;
 
-        let claim = Release { phase: Phase::UnderWay, cause: request.reason.cause(), started: now / MILLIS }.to_word();
-        if !self.store.compare_exchange(id, RELEASE, 0, claim)? {
+        let until = (now + self.deadline + self.linger).div_ceil(MILLIS) + 1;
+        self.counters.put_off(&self.store, Moment::ActiveUntil, until)?;
+        let looped = looped(record.roles.serves()).filter(|_| request.form == Form::Loop);
+        let claim = Release {
+            phase: Phase::UnderWay,
+            looped,
+            cause: request.reason.cause(),
+            started: now / MILLIS,
+            ..Release::default()
+        };
+        if !self.store.compare_exchange(id, RELEASE, 0, claim.to_word())? {
             return Err(RegistryError::AlreadyReleasing);
         }
-        // From here on this process alone works on the release.
-        let plan = self.take_numbers(id, &dialog, known, plan, request, random, capacity).inspect_err(|_| {
-            let _ = self.store.compare_exchange(id, RELEASE, claim, 0);
-        })?;
-        let begun = Loop { seen: false, answered: 0, millis: (now % MILLIS) as u16 }.to_word();
-        self.change(id, LOOP, |_| Some(begun))?;
-        for (user, planned) in [(User::Called, &plan.called), (User::Calling, &plan.calling)] {
-            let leg = planned.as_ref().map_or(Leg::not_built(), |leg| {
-                let looped = leg.delivery() == Delivery::ServiceControl && request.form == Form::Loop;
-                Leg::waiting(leg.cseq(), looped)
-            });
-            self.change(id, leg_to(user), |_| Some(leg.to_word()))?;
-        }
+        // It is under way, whatever becomes of this process: what is not sent below is found due by the sweep.
         self.counters.add(&self.store, Counter::Started);
-        Ok(Started { called: write(plan.called, called), calling: write(plan.calling, calling) })
+        let millis = Detail { millis: (now % MILLIS) as u16, ..Detail::default() }.to_word();
+        self.change(id, DETAIL, |_| Some(millis))?;
+        let _ = self.counted(self.keep_reason(id, request));
+        let mut send = |to, buffer: &mut [u8]| match self.send(id, to, request, now, random, buffer) {
+            Ok(bye) => Ok(bye),
+            Err(RegistryError::Dialog(error)) => Err(error),
+            // The timer sends it, or another process has done so.
+            Err(_) => Err(Error::Held),
+        };
+        Ok(Started { called: send(User::Called, called), calling: send(User::Calling, calling) })
     }
 
-    /// The numbers of the BYEs become the stored ones. Where a user's request took one in between, the next is taken.
-    #[allow(clippy::too_many_arguments)]
-    fn take_numbers<'d>(
-        &self,
-        id: Id,
-        dialog: &'d Dialog<'d>,
-        mut known: CSeqs,
-        mut planned: Plan<'d>,
-        request: &'d Request<'d>,
-        random: &mut dyn FnMut() -> Result<u64, Error>,
-        capacity: (usize, usize),
-    ) -> Result<Plan<'d>, RegistryError> {
-        let (mut called_taken, mut calling_taken) = (false, false);
+    /// A BYE that is sent again shall say the same. Where that is too much to keep, it says the cause alone.
+    fn keep_reason(&self, id: Id, request: &Request<'_>) -> Result<(), RegistryError> {
+        let mut q850 = Vec::new();
+        if let Some((cause, text)) = request.reason.q850() {
+            q850.push(cause);
+            q850.extend_from_slice(text);
+        }
+        let reason = ReasonTexts { text: request.reason.text(), q850: &q850 };
+        if reason == ReasonTexts::default() {
+            return Ok(());
+        }
+        let (mut bytes, mut next) = (Vec::new(), Vec::new());
         for _ in 0..TRIES {
-            let mut raced = false;
-            for (user, leg, stored, taken) in [
-                (User::Called, &planned.called, &mut known.to_called, &mut called_taken),
-                (User::Calling, &planned.calling, &mut known.to_calling, &mut calling_taken),
-            ] {
-                let Ok(leg) = leg else { continue };
-                if *taken || raced {
-                    continue;
-                }
-                let (current, next) = (cseq_word(*stored), cseq_word(Some(leg.cseq())));
-                if self.store.compare_exchange(id, cseq_to(user), current, next)? {
-                    *taken = true;
-                } else {
-                    *stored = cseq_of(self.store.word(id, cseq_to(user))?.ok_or(RegistryError::NotFound)?);
-                    raced = true;
-                }
+            let (stored, mut record) = self.load(id, &mut bytes)?.ok_or(RegistryError::NotFound)?;
+            record.reason = reason;
+            encode(&record, &mut next)?;
+            if self.store.replace(id, stored.version, &next)? {
+                return Ok(());
             }
-            if !raced {
-                return Ok(planned);
-            }
-            planned = plan(dialog, known, request, random, capacity)?;
         }
         Err(StoreError::Busy.into())
     }
 
-    /// Notes what came of the BYE to `to`. `now` is in milliseconds. The process that notes the last reply tells the
-    /// host, from within this call.
-    pub fn note(&self, id: Id, to: User, reply: Final, now: u64) -> Result<Noted, RegistryError> {
+    /// Notes what came of the BYE to `to` that has this CSeq; what comes late of an earlier one changes nothing.
+    /// `retry_after` is the number of seconds in the reply's Retry-After, `now` is in milliseconds. The process that notes
+    /// the last reply tells the host, from within this call.
+    pub fn note(
+        &self,
+        id: Id,
+        to: User,
+        cseq: u32,
+        reply: Final,
+        retry_after: Option<u32>,
+        now: u64,
+    ) -> Result<Noted, RegistryError> {
         if matches!(reply, Final::Code(code) if !(100..700).contains(&code)) {
             return Err(RegistryError::Code);
         }
-        let noted = self.change(id, leg_to(to), |word| Leg::from_word(word).after(reply).map(Leg::to_word));
-        let result = match noted {
-            Ok(true) => self.settle(id, now).map(|outcome| outcome.map_or(Noted::Leg, Noted::Ended)),
-            Ok(false) => Ok(Noted::Nothing),
-            Err(error) => Err(error),
-        };
-        match result {
+        match self.try_note(id, to, cseq, reply, retry_after, now) {
             // The release has ended, and the dialog is gone with it: later replies change nothing.
             Err(RegistryError::NotFound) => Ok(Noted::Nothing),
             result => self.counted(result),
         }
+    }
+
+    pub(super) fn try_note(
+        &self,
+        id: Id,
+        to: User,
+        cseq: u32,
+        reply: Final,
+        retry_after: Option<u32>,
+        now: u64,
+    ) -> Result<Noted, RegistryError> {
+        for _ in 0..TRIES * 8 {
+            let release = self.release(id)?;
+            let word = self.word(id, leg_to(to))?;
+            let leg = Leg::from_word(word);
+            if release.phase != Phase::UnderWay || leg.cseq != cseq {
+                return Ok(Noted::Nothing);
+            }
+            let detail = Detail::from_word(self.word(id, DETAIL)?);
+            let around = Around {
+                kept_back: release.looped == Some(to) && !leg.bypass && !detail.service(leg.attempts).sent_on,
+                retried: detail.retried(to),
+                retry_after: u64::from(retry_after.unwrap_or(0)) * MILLIS,
+                left: self.deadline_of(release, detail)?.saturating_sub(now),
+            };
+            let elapsed = Times::now(now, release.started);
+            match leg.after(reply, &around, self.policy) {
+                Next::Nothing => return Ok(Noted::Nothing),
+                Next::Final(next) => {
+                    if self.store.compare_exchange(id, leg_to(to), word, next.to_word())? {
+                        self.set_time(id, to, elapsed)?;
+                        return Ok(self.settle(id, now)?.map_or(Noted::Leg, Noted::Ended));
+                    }
+                }
+                Next::Again { leg: next, wait } => {
+                    let due = elapsed + wait;
+                    // The later of two times shows, see `Times`.
+                    let later = due > Times::from_word(self.word(id, TIMES)?).of(to);
+                    if later {
+                        self.set_time(id, to, due)?;
+                    }
+                    if self.store.compare_exchange(id, leg_to(to), word, next.to_word())? {
+                        if !later {
+                            self.set_time(id, to, due)?;
+                        }
+                        if next.bypass == leg.bypass {
+                            self.change(id, DETAIL, |word| Some(Detail::from_word(word).with_retried(to).to_word()))?;
+                        }
+                        let counter = if next.bypass == leg.bypass { Counter::Retried } else { Counter::Bypassed };
+                        self.counters.add(&self.store, counter);
+                        return Ok(Noted::Again);
+                    }
+                }
+            }
+        }
+        Err(StoreError::Busy.into())
+    }
+
+    pub(super) fn set_time(&self, id: Id, of: User, time: u64) -> Result<(), RegistryError> {
+        self.change(id, TIMES, |word| Some(Times::from_word(word).with(of, time).to_word()))?;
+        Ok(())
     }
 
     /// Ends the release if both legs are final and no other process does.
@@ -169,14 +228,17 @@ impl<S: Store> Registry<S> {
         }
     }
 
-    /// Claims the outcome with one step, tells the host, and drops the dialog. `None`: another process was first.
+    /// Claims the outcome with one step and tells the host. `None`: another process was first.
     pub(super) fn end(&self, id: Id, outcome: Outcome, now: u64) -> Result<Option<Outcome>, RegistryError> {
+        // Before the claim: the host is told once, so it must be told all. Where the store is busy the sweep comes again.
+        let mut bytes = Vec::new();
+        let record = self.load(id, &mut bytes)?.map(|(_, record)| record);
         let release = self.release(id)?;
         if release.phase != Phase::UnderWay {
             return Ok(None);
         }
-        let ended = Release { phase: Phase::Ended, ..release };
-        if !self.store.compare_exchange(id, RELEASE, release.to_word(), ended.to_word())? {
+        let telling = Release { phase: Phase::Telling, expired: outcome == Outcome::Expired, ..release };
+        if !self.store.compare_exchange(id, RELEASE, release.to_word(), telling.to_word())? {
             return Ok(None);
         }
         self.counters.add(
@@ -189,69 +251,102 @@ impl<S: Store> Registry<S> {
                 Outcome::Expired => Counter::Expired,
             },
         );
-        let begun = self.begun(id, release)?;
-        let mut bytes = Vec::new();
-        let record = self.load(id, &mut bytes).ok().flatten().map(|(_, record)| record);
+        let (called, calling) = (self.leg(id, User::Called)?, self.leg(id, User::Calling)?);
+        for (user, leg) in [(User::Called, called), (User::Calling, calling)] {
+            if !leg.is_final() {
+                self.set_time(id, user, Times::now(now, release.started))?;
+            }
+        }
+        let times = Times::from_word(self.word(id, TIMES)?);
+        let millis = Detail::from_word(self.word(id, DETAIL)?).millis.into();
+        let begun = release.started * MILLIS + millis;
         (self.ended)(&Ended {
             id,
             outcome,
             cause: release.cause,
-            called: self.leg(id, User::Called)?,
-            calling: self.leg(id, User::Calling)?,
+            called,
+            calling,
             call_id: record.map_or(b"", |r| r.call_id),
             from_tag: record.map_or(b"", |r| r.from_tag()),
             to_tag: record.map_or(b"", |r| r.to_tag()),
             duration: now.saturating_sub(begun),
+            called_duration: times.of(User::Called).saturating_sub(millis),
+            calling_duration: times.of(User::Calling).saturating_sub(millis),
         });
-        // Where the store is busy the sweep removes it.
-        let removed = match record {
-            Some(record) => self.forget(id, record.call_id, record.from_tag()),
-            None => self.store.remove(id).map_err(Into::into),
-        };
-        let _ = self.counted(removed);
+        let told = Release { phase: Phase::Told, ..telling };
+        let _ = self.counted(
+            self.store.compare_exchange(id, RELEASE, telling.to_word(), told.to_word()).map_err(RegistryError::from),
+        );
+        if self.linger == 0 {
+            let removed = match record {
+                Some(record) => self.forget(id, record.call_id, record.from_tag()),
+                None => self.store.remove(id).map_err(Into::into),
+            };
+            let _ = self.counted(removed);
+        }
         Ok(Some(outcome))
     }
 
-    /// When a release began, in milliseconds.
-    pub(super) fn begun(&self, id: Id, release: Release) -> Result<u64, RegistryError> {
-        let millis = self.store.word(id, LOOP)?.map_or(0, |word| Loop::from_word(word).millis.into());
-        Ok(release.started * MILLIS + millis)
+    /// When a release is over whatever was answered, in milliseconds: so long after it began, or was taken up again.
+    pub(super) fn deadline_of(&self, release: Release, detail: Detail) -> Result<u64, RegistryError> {
+        let begun = release.started * MILLIS + u64::from(detail.millis);
+        let resumed = self.counters.moment(&self.store, Moment::Resumed)? * MILLIS;
+        Ok(begun.max(resumed).saturating_add(self.deadline))
+    }
+
+    /// Whether a release may start now.
+    fn may_start(&self, record: &Record<'_>, words: &[u64; WORDS], now: u64) -> Result<(), RegistryError> {
+        let phase = Release::from_word(words[RELEASE]).phase;
+        if phase.is_over() {
+            return Err(RegistryError::Released);
+        }
+        // Without a phase, and yet with a leg: the word of the release was damaged. One pair is enough.
+        let has_leg = |word| Leg::from_word(word) != Leg::default();
+        if phase != Phase::None || has_leg(words[LEG_CALLED]) || has_leg(words[LEG_CALLING]) {
+            return Err(RegistryError::AlreadyReleasing);
+        }
+        if record.stage != Stage::Confirmed {
+            return Err(RegistryError::Early);
+        }
+        if is_ending(words) {
+            return Err(RegistryError::Ending);
+        }
+        if !self.hold && held_until(record, words[SEEN]).is_some_and(|until| now < until) {
+            return Err(RegistryError::NotAcknowledged);
+        }
+        Ok(())
     }
 }
 
-/// Whether a release may start now.
-fn may_start(record: &Record<'_>, words: &[u64; WORDS], now: u64) -> Result<(), RegistryError> {
-    let seen = Seen::from_word(words[SEEN]);
-    if Release::from_word(words[RELEASE]).phase != Phase::None {
-        return Err(RegistryError::AlreadyReleasing);
-    }
-    if record.stage != Stage::Confirmed {
-        return Err(RegistryError::Early);
-    }
-    if is_ending(words) {
-        return Err(RegistryError::Ending);
-    }
-    // RFC 3261 15: no BYE to the calling user before its ACK, or before 64*T1 have gone by without one.
+/// RFC 3261 15: no BYE to the calling user before its ACK, or before 64*T1 have gone by without one. In milliseconds;
+/// `None` where the ACK came.
+pub(super) fn held_until(record: &Record<'_>, seen: u64) -> Option<u64> {
     // The second in which the 2xx came is not over with its beginning.
-    if !seen.has(Seen::ACKNOWLEDGED) && now < ((record.answered + 1) * MILLIS).saturating_add(TIMER_B) {
-        return Err(RegistryError::NotAcknowledged);
-    }
-    Ok(())
+    (!Seen::from_word(seen).has(Seen::ACKNOWLEDGED)).then(|| ((record.answered + 1) * MILLIS).saturating_add(TIMER_B))
 }
 
-/// The plan, if at least one BYE can be built and what can be built fits the buffers.
-fn plan<'d>(
-    dialog: &'d Dialog<'d>,
+/// The user whose BYE goes through service control.
+fn looped(serves: Serves) -> Option<User> {
+    match serves {
+        Serves::Calling => Some(User::Called),
+        Serves::Called => Some(User::Calling),
+        Serves::Neither => None,
+    }
+}
+
+/// Whether at least one BYE can be built, and what can be built fits the buffers.
+fn buildable(
+    dialog: &Dialog<'_>,
     known: CSeqs,
-    request: &'d Request<'d>,
+    request: &Request<'_>,
     random: &mut dyn FnMut() -> Result<u64, Error>,
     capacity: (usize, usize),
-) -> Result<Plan<'d>, RegistryError> {
+) -> Result<(), RegistryError> {
     let plan = fitting(dialog, known, request, random, capacity)?;
-    if let (Err(called), Err(calling)) = (&plan.called, &plan.calling) {
-        return Err(RegistryError::Legs { called: *called, calling: *calling });
+    match (&plan.called, &plan.calling) {
+        (Err(called), Err(calling)) => Err(RegistryError::Legs { called: *called, calling: *calling }),
+        _ => Ok(()),
     }
-    Ok(plan)
 }
 
 /// The plan, if what can be built fits the buffers.

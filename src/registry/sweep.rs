@@ -1,44 +1,52 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What time ends: releases past their deadline, INVITEs and early dialogs past their lifetime, what a killed process
+//! What time brings: BYEs that are due, releases past their deadline, dialogs past their lifetime, what a killed process
 //! left half done. In steps that are bounded, called from the host's timer.
 
 use core::sync::atomic::Ordering;
 
 use crate::capture::Stage;
-use crate::pending::{Outcome, Phase};
+use crate::dialog::User;
+use crate::pending::{Final, LegState, Outcome, Phase, Release};
 use crate::store::{Id, Store};
 
-use super::counters::Counter;
-use super::words::{SEEN, Seen};
-use super::{MILLIS, Registry, RegistryError, TIMER_B};
+use super::counters::{Counter, Moment};
+use super::words::{DETAIL, Detail, RELEASE, SEEN, Seen, TIMES, Times};
+use super::{MILLIS, Noted, Registry, RegistryError, TIMER_B};
 
 /// What a sweep has done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Swept {
     /// Records looked at.
     pub visited: usize,
+    /// BYEs that it found due.
+    pub due: usize,
     /// Releases that it ended.
     pub ended: usize,
-    /// INVITEs, early dialogs and left-overs that it dropped.
+    /// INVITEs and dialogs that it dropped.
     pub dropped: usize,
     /// Whether it came to the end of the store; the next one begins again.
     pub finished: bool,
 }
 
 impl<S: Store> Registry<S> {
-    /// Looks at the next `limit` records. `now` is in milliseconds.
-    pub fn sweep(&self, now: u64, limit: usize) -> Result<Swept, RegistryError> {
-        self.counted(self.sweep_step(now, limit))
+    /// Looks at the next `limit` records, and calls `due` for each BYE that is to be sent now with [`Registry::next`]: one
+    /// that was held for the ACK, one that is sent again, or whose process has died before it sent it. No lock is held:
+    /// `due` may call the registry. `now` is in milliseconds.
+    ///
+    /// From one process, a few times a second while releases are under way ([`Registry::is_active`]): how often a whole
+    /// round is done is how late such a BYE may be.
+    pub fn sweep(&self, now: u64, limit: usize, due: &mut dyn FnMut(Id, User)) -> Result<Swept, RegistryError> {
+        self.counted(self.sweep_step(now, limit, due))
     }
 
-    fn sweep_step(&self, now: u64, limit: usize) -> Result<Swept, RegistryError> {
+    fn sweep_step(&self, now: u64, limit: usize, due: &mut dyn FnMut(Id, User)) -> Result<Swept, RegistryError> {
         let cursor = self.swept_to.load(Ordering::Relaxed);
         let mut ids = Vec::with_capacity(limit.min(4096));
         let next = self.store.scan(cursor, limit, &mut |id| ids.push(id))?;
         self.swept_to.store(next, Ordering::Relaxed);
         let mut swept = Swept { visited: ids.len(), finished: next == 0, ..Swept::default() };
         for id in ids.into_iter().filter(|id| !self.counters.holds(*id)) {
-            match self.sweep_one(id, now, &mut swept) {
+            match self.sweep_one(id, now, due, &mut swept) {
                 // Gone meanwhile; a store that is busy with one dialog is not with the next.
                 Ok(()) | Err(RegistryError::NotFound) => {}
                 Err(error) => {
@@ -46,43 +54,113 @@ impl<S: Store> Registry<S> {
                 }
             }
         }
+        if swept.finished {
+            // Never 0 from here on: that would be "nobody knows".
+            let until = self.active_until.swap(0, Ordering::Relaxed).max(1);
+            self.counters.put_off(&self.store, Moment::ActiveUntil, until)?;
+        }
         Ok(swept)
     }
 
-    fn sweep_one(&self, id: Id, now: u64, swept: &mut Swept) -> Result<(), RegistryError> {
+    /// Whether any dialog is under release, or still known for one.
+    pub fn is_active(&self, now: u64) -> Result<bool, RegistryError> {
+        let until = self.counters.moment(&self.store, Moment::ActiveUntil)?;
+        Ok(until == 0 || now < until * MILLIS)
+    }
+
+    fn sweep_one(
+        &self,
+        id: Id,
+        now: u64,
+        due: &mut dyn FnMut(Id, User),
+        swept: &mut Swept,
+    ) -> Result<(), RegistryError> {
         let release = self.release(id)?;
-        let past_deadline = now >= self.begun(id, release)?.saturating_add(self.deadline);
         match release.phase {
-            Phase::UnderWay => {
-                // Both legs final and nobody reported: the process that noted the last one was killed.
-                let ended = match self.settle(id, now)? {
-                    None if past_deadline => self.end(id, Outcome::Expired, now)?,
-                    settled => settled,
-                };
-                swept.ended += usize::from(ended.is_some());
-                return Ok(());
-            }
-            // Reported, or its reporter was killed: never told twice, only dropped.
-            Phase::Ended if past_deadline => {
-                swept.dropped += usize::from(self.store.remove(id)?);
-                return Ok(());
-            }
-            Phase::Ended => return Ok(()),
-            Phase::None if self.keep_ended => return Ok(()),
-            Phase::None => {}
+            Phase::None if self.keep_ended => Ok(()),
+            Phase::None => self.sweep_dialog(id, now, swept),
+            Phase::UnderWay => self.sweep_release(id, release, now, due, swept),
+            Phase::Telling | Phase::Told => self.sweep_released(id, release, now, swept),
         }
-        let seen = Seen::from_word(self.store.word(id, SEEN)?.ok_or(RegistryError::NotFound)?);
+    }
+
+    fn sweep_release(
+        &self,
+        id: Id,
+        release: Release,
+        now: u64,
+        due: &mut dyn FnMut(Id, User),
+        swept: &mut Swept,
+    ) -> Result<(), RegistryError> {
+        let deadline = self.deadline_of(release, Detail::from_word(self.word(id, DETAIL)?))?;
+        self.active_until.fetch_max((deadline + self.linger).div_ceil(MILLIS) + 1, Ordering::Relaxed);
+        // Both legs final and nobody told it: the process that noted the last reply was killed.
+        let ended = match self.settle(id, now)? {
+            None if now >= deadline => self.end(id, Outcome::Expired, now)?,
+            settled => settled,
+        };
+        swept.ended += usize::from(ended.is_some());
+        if ended.is_some() {
+            return Ok(());
+        }
+        let mut bytes = Vec::new();
+        for to in [User::Called, User::Calling] {
+            let leg = self.leg(id, to)?;
+            let time = Times::from_word(self.word(id, TIMES)?).of(to);
+            if leg.state == LegState::Waiting && Times::now(now, release.started) >= time {
+                // No reply can come any more: the host was to say so, and is not there to do it.
+                let noted = self.try_note(id, to, leg.cseq, Final::Code(TIME_OUT), None, now)?;
+                swept.ended += usize::from(matches!(noted, Noted::Ended(_)));
+            }
+            if let Some((stored, record)) = self.load(id, &mut bytes)?
+                && Release::from_word(stored.words[RELEASE]).phase == Phase::UnderWay
+                && self.is_overdue(&record, &stored, to, now)
+            {
+                due(id, to);
+                swept.due += 1;
+            }
+        }
+        Ok(())
+    }
+
+    fn sweep_released(&self, id: Id, release: Release, now: u64, swept: &mut Swept) -> Result<(), RegistryError> {
+        let times = Times::from_word(self.word(id, TIMES)?);
+        let ended = release.started * MILLIS + times.of(User::Called).max(times.of(User::Calling));
+        let until = ended.saturating_add(self.linger);
+        self.active_until.fetch_max(until.div_ceil(MILLIS) + 1, Ordering::Relaxed);
+        if now < until {
+            return Ok(());
+        }
+        if release.phase == Phase::Telling {
+            self.give_up_telling(id, release)?;
+        }
+        let mut bytes = Vec::new();
+        let dropped = match self.load(id, &mut bytes)? {
+            Some((_, record)) => self.forget(id, record.call_id, record.from_tag())?,
+            None => self.store.remove(id)?,
+        };
+        swept.dropped += usize::from(dropped);
+        Ok(())
+    }
+
+    fn sweep_dialog(&self, id: Id, now: u64, swept: &mut Swept) -> Result<(), RegistryError> {
+        let seen = Seen::from_word(self.word(id, SEEN)?);
         let idle = now.saturating_sub(seen.at * MILLIS);
+        let mut bytes = Vec::new();
         if seen.has(Seen::CONFIRMED) {
             // A user's BYE whose answer was never seen: the session was over with the BYE (RFC 3261 15.1.1).
-            if idle >= 2 * TIMER_B && self.is_ending(id)? {
-                let mut bytes = Vec::new();
-                if let Some((_, record)) = self.load(id, &mut bytes)?
-                    && self.forget(id, record.call_id, record.from_tag())?
-                {
-                    self.counters.add(&self.store, Counter::EndedByUser);
-                    swept.dropped += 1;
-                }
+            let counter = if idle >= self.dialog_lifetime {
+                Counter::IdleDropped
+            } else if idle >= 2 * TIMER_B && self.is_ending(id)? {
+                Counter::EndedByUser
+            } else {
+                return Ok(());
+            };
+            if let Some((_, record)) = self.load(id, &mut bytes)?
+                && self.forget(id, record.call_id, record.from_tag())?
+            {
+                self.counters.add(&self.store, counter);
+                swept.dropped += 1;
             }
             return Ok(());
         }
@@ -90,7 +168,6 @@ impl<S: Store> Registry<S> {
         if idle < lifetime {
             return Ok(());
         }
-        let mut bytes = Vec::new();
         if let Some((_, record)) = self.load(id, &mut bytes)? {
             if record.stage == Stage::Confirmed {
                 // The process that saw the 2xx was killed before it marked the cell.
@@ -106,3 +183,6 @@ impl<S: Store> Registry<S> {
         Ok(())
     }
 }
+
+/// The code of a transaction that got no reply.
+const TIME_OUT: u16 = 408;

@@ -17,10 +17,12 @@ pub(super) const SEEN: usize = 2;
 pub(super) const LEG_CALLED: usize = 3;
 /// The same to the calling user.
 pub(super) const LEG_CALLING: usize = 4;
-/// [`Loop`].
-pub(super) const LOOP: usize = 5;
+/// [`Detail`].
+pub(super) const DETAIL: usize = 5;
 /// [`crate::pending::Release`].
 pub(super) const RELEASE: usize = 6;
+/// [`Times`].
+pub(super) const TIMES: usize = 7;
 
 const PRESENT: u64 = 1 << 32;
 
@@ -140,28 +142,124 @@ impl Seen {
 
 const SECONDS: u64 = (1 << 40) - 1;
 
-/// What became of the looped BYE at the proxy's own socket.
+/// What is known of a release beside its legs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Loop {
-    /// The script has had its first pass.
-    pub seen: bool,
-    /// The code of the script's stateless answer; 0: none.
-    pub answered: u16,
+pub(super) struct Detail {
+    /// What became of the BYE for service control.
+    pub service: Service,
     /// Milliseconds of the second in which the release started.
     pub millis: u16,
+    /// The BYE to the called user was sent again because of a 500 or 503.
+    pub called_retried: bool,
+    /// The same of the BYE to the calling user.
+    pub calling_retried: bool,
 }
 
-impl Loop {
+/// What became of a BYE in service control, at the proxy's own socket. It holds for one attempt alone, so that nothing
+/// has to be cleared before the next.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Service {
+    /// Of which attempt it tells; 0: the script has not had the BYE.
+    pub attempt: u8,
+    /// The code of the script's stateless answer; 0: none.
+    pub answered: u16,
+    /// It was seen leaving for the far user.
+    pub sent_on: bool,
+}
+
+impl Detail {
+    /// What is known of this attempt.
+    pub fn service(self, attempt: u8) -> Service {
+        if self.service.attempt == attempt { self.service } else { Service::default() }
+    }
+
+    /// Whether the BYE to `user` was sent again because of a 500 or 503.
+    pub fn retried(self, user: User) -> bool {
+        match user {
+            User::Called => self.called_retried,
+            User::Calling => self.calling_retried,
+        }
+    }
+
+    /// It was.
+    pub fn with_retried(self, user: User) -> Self {
+        match user {
+            User::Called => Self { called_retried: true, ..self },
+            User::Calling => Self { calling_retried: true, ..self },
+        }
+    }
+
     pub fn to_word(self) -> u64 {
-        u64::from(self.seen) | u64::from(self.answered & CODES) << 1 | u64::from(self.millis & CODES) << 11
+        u64::from(self.service.attempt & 7)
+            | u64::from(self.service.answered & CODES) << 3
+            | u64::from(self.service.sent_on) << 13
+            | u64::from(self.millis & CODES) << 14
+            | u64::from(self.called_retried) << 24
+            | u64::from(self.calling_retried) << 25
     }
 
     pub fn from_word(word: u64) -> Self {
-        Self { seen: word & 1 == 1, answered: (word >> 1) as u16 & CODES, millis: (word >> 11) as u16 & CODES }
+        Self {
+            service: Service {
+                attempt: word as u8 & 7,
+                answered: (word >> 3) as u16 & CODES,
+                sent_on: word >> 13 & 1 == 1,
+            },
+            millis: (word >> 14) as u16 & CODES,
+            called_retried: word >> 24 & 1 == 1,
+            calling_retried: word >> 25 & 1 == 1,
+        }
     }
 }
 
 const CODES: u16 = 1023;
+
+/// A time for each leg, counted from the second in which the release started: when the BYE is due, while one is out when
+/// no reply can come any more, of a leg that is final when it became so. At any instant the later of two times shows:
+/// too late is mended by the next look, too early sends a BYE twice.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Times {
+    called: u32,
+    calling: u32,
+}
+
+impl Times {
+    /// Ten milliseconds: 24 bits of them are 46 hours, and later is as late as that.
+    pub const UNIT: u64 = 10;
+    const MOST: u64 = (1 << 24) - 1;
+
+    /// In milliseconds from the start.
+    pub fn of(self, user: User) -> u64 {
+        Self::UNIT
+            * u64::from(match user {
+                User::Called => self.called,
+                User::Calling => self.calling,
+            })
+    }
+
+    /// With another time, in milliseconds from the start; rounded up, so never too early.
+    pub fn with(self, user: User, time: u64) -> Self {
+        let time = time.div_ceil(Self::UNIT).min(Self::MOST) as u32;
+        match user {
+            User::Called => Self { called: time, ..self },
+            User::Calling => Self { calling: time, ..self },
+        }
+    }
+
+    /// What counts as now: no time is later.
+    pub fn now(now: u64, started: u64) -> u64 {
+        now.saturating_sub(started * super::MILLIS).min(Self::MOST * Self::UNIT)
+    }
+
+    pub fn to_word(self) -> u64 {
+        u64::from(self.called) | u64::from(self.calling) << 24
+    }
+
+    pub fn from_word(word: u64) -> Self {
+        let most = Self::MOST as u32;
+        Self { called: word as u32 & most, calling: (word >> 24) as u32 & most }
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -190,7 +288,7 @@ mod tests {
         ] {
             assert_eq!(after(seen), Some(left), "{seen:?}");
         }
-        let leg = Leg::waiting(7, true).to_word();
+        let leg = Leg::waiting(7).to_word();
         assert_eq!((bye(8).noted(leg), UserBye::from_word(leg)), (None, None));
     }
 
@@ -198,12 +296,22 @@ mod tests {
     fn words_and_back() {
         let seen = Seen { at: 1_800_000_000, flags: 0x7f };
         assert_eq!(Seen::from_word(seen.to_word()), seen);
-        let seen_loop = Loop { seen: true, answered: 699, millis: 999 };
-        assert_eq!(Loop::from_word(seen_loop.to_word()), seen_loop);
+        for service in
+            [Service { attempt: 7, answered: 0, sent_on: true }, Service { attempt: 1, answered: 699, sent_on: false }]
+        {
+            let detail = Detail { service, millis: 999, called_retried: service.sent_on, calling_retried: true };
+            assert_eq!(Detail::from_word(detail.to_word()), detail);
+            assert_eq!((detail.service(service.attempt), detail.service(2)), (service, Service::default()));
+            assert_eq!((detail.retried(User::Called), detail.retried(User::Calling)), (service.sent_on, true));
+        }
+        let times = Times::default().with(User::Called, u64::MAX).with(User::Calling, 11);
+        assert_eq!(Times::from_word(times.to_word()), times);
+        assert_eq!((times.of(User::Called), times.of(User::Calling)), (167_772_150, 20));
+        assert_eq!((Times::now(u64::MAX, 1), Times::now(999, 1)), (167_772_150, 0));
         for cseq in [None, Some(0), Some(u32::MAX)] {
             assert_eq!(cseq_of(cseq_word(cseq)), cseq);
         }
         assert!((Seen { at: u64::MAX, flags: 255 }).to_word() < 1 << 48);
-        assert_eq!((Seen::default().to_word(), Loop::default().to_word(), cseq_word(None)), (0, 0, 0));
+        assert_eq!((Seen::default().to_word(), Detail::default().to_word(), cseq_word(None)), (0, 0, 0));
     }
 }

@@ -19,7 +19,7 @@ pub use shared::SharedStore;
 pub const MAX_RECORD: usize = 24 * 1024;
 
 /// Words in a cell. Each holds 48 bits; all are what [`Store::insert`] was given until somebody changes them.
-pub const WORDS: usize = 7;
+pub const WORDS: usize = 8;
 
 /// The highest value of a word.
 pub const WORD_MAX: u64 = (1 << 48) - 1;

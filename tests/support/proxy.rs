@@ -10,9 +10,11 @@ use ims_release::Error;
 use ims_release::cseq::{CSeqs, draw};
 use ims_release::dialog::{Serves, User};
 use ims_release::pending::{Final, Leg};
+use ims_release::reason::Reason;
 use ims_release::registry::{
     Bye, Entry, Noted, OnEnded, Registry, RegistryError, Selector, Settings, State, Swept, Tracked, What,
 };
+use ims_release::release::Request;
 use ims_release::route::Own;
 use ims_release::store::shared::SharedConfig;
 use ims_release::store::{Id, MemoryStore, SharedStore, Store};
@@ -62,7 +64,12 @@ pub fn both(test: impl Fn(&Proxy)) {
 
 /// The same with a proxy that knows its Record-Route entries by `host`.
 pub fn both_of(host: &str, test: impl Fn(&Proxy)) {
-    test(&Proxy::over(Box::new(MemoryStore::new(900).unwrap()), host));
+    both_with(host, |_| {}, test);
+}
+
+/// The same with other settings. What was released is forgotten at once where they do not say otherwise.
+pub fn both_with(host: &str, change: impl Fn(&mut Settings<'_>), test: impl Fn(&Proxy)) {
+    test(&Proxy::over(Box::new(MemoryStore::new(900).unwrap()), host, &change));
     let directory = tempfile::tempdir().unwrap();
     let config = SharedConfig {
         directory: directory.path(),
@@ -71,20 +78,21 @@ pub fn both_of(host: &str, test: impl Fn(&Proxy)) {
         owner: None,
         log: &|level, text| println!("{level:?}: {text}"),
     };
-    test(&Proxy::over(Box::new(SharedStore::open(&config).unwrap()), host));
+    test(&Proxy::over(Box::new(SharedStore::open(&config).unwrap()), host, &change));
 }
 
 impl Proxy {
     /// A proxy for one call.
     pub fn alone(host: &str) -> Self {
-        Self::over(Box::new(MemoryStore::new(16).unwrap()), host)
+        Self::over(Box::new(MemoryStore::new(16).unwrap()), host, &|_| {})
     }
 
-    fn over(store: Box<dyn Store>, host: &str) -> Self {
+    fn over(store: Box<dyn Store>, host: &str, change: &dyn Fn(&mut Settings<'_>)) -> Self {
         let told = Arc::new(Mutex::new(Vec::new()));
         let tell = Arc::clone(&told);
         let own = [Own::host(host.as_bytes(), b"").unwrap()];
-        let settings = Settings { own: &own, ..Settings::default() };
+        let mut settings = Settings { own: &own, linger: 0, ..Settings::default() };
+        change(&mut settings);
         let ended: OnEnded = Box::new(move |ended| {
             let name = name(ended.call_id, ended.from_tag, ended.to_tag);
             let (called, calling) = (ended.called.code, ended.calling.code);
@@ -221,20 +229,51 @@ impl Proxy {
         byes.into_iter().flatten().collect()
     }
 
+    /// Notes the answer to the BYE that was sent last.
     pub fn note(&self, id: Id, to: User, reply: Final) -> Noted {
-        self.registry.note(id, to, reply, self.now()).unwrap()
+        let leg = self
+            .find(Selector::Id(id))
+            .first()
+            .map(|shown| if to == User::Called { shown.called } else { shown.calling });
+        self.note_of(id, to, leg.map_or(0, |leg| leg.cseq), reply, None)
+    }
+
+    /// Notes the answer to the BYE with a CSeq, and the number in its Retry-After.
+    pub fn note_of(&self, id: Id, to: User, cseq: u32, reply: Final, retry_after: Option<u32>) -> Noted {
+        self.registry.note(id, to, cseq, reply, retry_after, self.now()).unwrap()
     }
 
     /// Sweeps the whole store in small steps.
     pub fn sweep(&self) -> Swept {
-        let mut all = Swept::default();
+        self.sweep_due().0
+    }
+
+    /// The same; tells which BYEs are due.
+    pub fn sweep_due(&self) -> (Swept, Vec<(Id, User)>) {
+        let (mut all, mut due) = (Swept::default(), Vec::new());
         while !all.finished {
-            let step = self.registry.sweep(self.now(), 7).unwrap();
+            let step = self.registry.sweep(self.now(), 7, &mut |id, to| due.push((id, to))).unwrap();
+            all.due += step.due;
             all.ended += step.ended;
             all.dropped += step.dropped;
             all.finished = step.finished;
         }
-        all
+        assert_eq!(all.due, due.len());
+        (all, due)
+    }
+
+    /// Fetches a BYE that is due; it goes to the judge. A refusal leaves the buffer as it is.
+    pub fn next(&self, id: Id, to: User) -> Result<Built, RegistryError> {
+        let shown = self.find(Selector::Id(id)).remove(0);
+        let mut buffer = vec![0xaa; 4096];
+        let other = Request { reason: Reason::sip(699, b"of the start").unwrap(), ..request() };
+        let bye = self.registry.next(id, to, &other, self.now(), &mut || Ok(u64::MAX), &mut buffer);
+        let bye = bye.inspect_err(|_| assert!(buffer.iter().all(|b| *b == 0xaa)))?;
+        buffer.truncate(bye.encoded.length);
+        let mut tags = shown.name.rsplit(',').map(|tag| Some(tag.as_bytes()).filter(|tag| !tag.is_empty()));
+        let (called, calling) = (tags.next().flatten(), tags.next().flatten());
+        let tags = if to == User::Called { (calling, called) } else { (called, calling) };
+        Ok(built(buffer, &bye.encoded, bye.delivery, bye.cseq, tags))
     }
 
     /// How many records the store holds.
