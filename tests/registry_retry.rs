@@ -411,3 +411,21 @@ fn a_damaged_word_makes_no_second_pair() {
         assert!(matches!(proxy.start(id), Err(RegistryError::AlreadyReleasing)));
     });
 }
+
+#[test]
+fn an_operator_may_drop_a_dialog_unless_it_is_being_released() {
+    both_with("s", lingering, |proxy| {
+        let id = proxy.call("x", &[Neither], "< 180 INVITE 127 tag=fork; OK");
+        assert!(proxy.registry.drop_dialog(id).unwrap());
+        assert!(matches!(proxy.registry.drop_dialog(id), Err(RegistryError::NotFound)));
+        assert_eq!((proxy.records(), proxy.told()), (0, vec![]));
+        let id = proxy.call("y", &[Neither], "");
+        proxy.start(id).unwrap();
+        assert!(matches!(proxy.registry.drop_dialog(id), Err(RegistryError::AlreadyReleasing)));
+        for user in [User::Called, User::Calling] {
+            proxy.note(id, user, Code(200));
+        }
+        assert!(proxy.registry.drop_dialog(id).unwrap());
+        assert_eq!((proxy.records(), proxy.told().len()), (0, 1));
+    });
+}

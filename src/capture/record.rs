@@ -33,6 +33,16 @@ impl Roles {
         self.0
     }
 
+    /// Whether the calling user is served.
+    pub fn serves_calling(self) -> bool {
+        self.0 & Self::CALLING != 0
+    }
+
+    /// Whether the called user is.
+    pub fn serves_called(self) -> bool {
+        self.0 & Self::CALLED != 0
+    }
+
     /// With both users served, the release is that of the calling user's side: the BYE to the called user passes the
     /// called user's service control by ordinary routing, and there is one pair (T10).
     pub fn serves(self) -> Serves {

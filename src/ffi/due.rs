@@ -194,6 +194,20 @@ pub unsafe extern "C" fn ims_release_registry_next(
     })
 }
 
+/// Drops a dialog, or what a release has left of it, without any SIP: nobody is told, and the session goes on unless it is
+/// over. For an operator who knows better.
+///
+/// Errors: 1, 300, 303 while its release is under way, 320 to 399. From any thread and process. No callback but the log.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ims_release_registry_drop(registry: *const Registry, id: u64) -> Status {
+    guard("ims_release_registry_drop", || {
+        // SAFETY: the header asks the caller for an open registry.
+        let registry = unsafe { Registry::of(registry) }?;
+        registry.drop_dialog(Id(id)).map_err(|error| refused(&error))?;
+        Ok(())
+    })
+}
+
 /// Takes a request that the host has sent on, whole: our BYE that leaves for the far user, with no own entry before it
 /// any more, is no longer service control's, and what comes back is that user's answer. Any other message is no matter.
 ///

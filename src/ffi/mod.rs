@@ -15,6 +15,7 @@ mod sized;
 pub mod bye;
 pub mod dialog;
 pub mod due;
+pub mod job;
 pub mod list;
 pub mod log;
 pub mod message;

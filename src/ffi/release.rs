@@ -18,6 +18,7 @@ use super::str::{Str, read_texts};
 use crate::cseq::CSeqs;
 use crate::dialog::{Dialog, Scratch};
 use crate::reason::Reason;
+use crate::registry::MAX_JOBS;
 use crate::release::{Form, Request, UDP, Via, plan};
 
 /// `form`: own Record-Route entries on top of the service-control BYE. The host sends it to its own socket, and its
@@ -60,8 +61,8 @@ pub struct Options {
     pub via_transport: Str,
     /// IMS_RELEASE_KEEP_GRUU or 0.
     pub flags: u32,
-    /// Zero.
-    pub reserved: u32,
+    /// The job that ims_release_registry_start() starts the release for; 0: none.
+    pub job: u32,
 }
 
 // SAFETY: integers and pointers; zero is "not given".
@@ -92,7 +93,7 @@ pub(super) unsafe fn with_request<R>(
 unsafe fn request<'a>(options: *const Options, headers: &'a mut Headers<'_>) -> Result<Request<'a>, Status> {
     // SAFETY: this function's own condition, here and in each call below.
     let o = unsafe { read(options) }?;
-    if o.reserved != 0 || o.flags & !IMS_RELEASE_KEEP_GRUU != 0 {
+    if o.job > MAX_JOBS.into() || o.flags & !IMS_RELEASE_KEEP_GRUU != 0 {
         return Err(IMS_RELEASE_ARGUMENT);
     }
     let form = match o.form {
@@ -127,6 +128,15 @@ unsafe fn request<'a>(options: *const Options, headers: &'a mut Headers<'_>) -> 
     };
     let keep_gruu = o.flags & IMS_RELEASE_KEEP_GRUU != 0;
     Ok(Request { reason, headers, form, keep_gruu, via })
+}
+
+/// The job of options that [`with_request`] has found to be sound.
+///
+/// # Safety
+/// `options` must be readable as the header asks.
+pub(super) unsafe fn job_of(options: *const Options) -> Result<u8, Status> {
+    // SAFETY: this function's own condition.
+    Ok(unsafe { read(options) }?.job as u8)
 }
 
 /// Builds both BYEs of a checked dialog into the outputs.

@@ -136,6 +136,8 @@ pub const IMS_RELEASE_BAD_SELECTOR: u32 = 306;
 pub const IMS_RELEASE_HELD: u32 = 307;
 /// Dialog: it was released, and is only still known for what comes late.
 pub const IMS_RELEASE_RELEASED: u32 = 308;
+/// Job: too many are running.
+pub const IMS_RELEASE_TOO_MANY_JOBS: u32 = 309;
 /// Store: full. Raise its size.
 pub const IMS_RELEASE_STORE_FULL: u32 = 320;
 /// Store: the record is larger than a store keeps.
@@ -225,6 +227,7 @@ pub(super) const fn of_registry(error: &RegistryError) -> Status {
         RegistryError::BufferTooSmall { .. } => IMS_RELEASE_BUFFER_TOO_SMALL,
         RegistryError::NotReleasing => IMS_RELEASE_NOT_RELEASING,
         RegistryError::Incomplete => IMS_RELEASE_MESSAGE_INCOMPLETE,
+        RegistryError::TooManyJobs => IMS_RELEASE_TOO_MANY_JOBS,
         RegistryError::Store(StoreError::Full) => IMS_RELEASE_STORE_FULL,
         RegistryError::Store(StoreError::TooLarge) => IMS_RELEASE_STORE_TOO_LARGE,
         RegistryError::Store(StoreError::Busy) => IMS_RELEASE_STORE_BUSY,
@@ -318,6 +321,7 @@ fn text(status: Status) -> &'static CStr {
         IMS_RELEASE_HELD => c_text!(Error::Held.text()),
         IMS_RELEASE_RELEASED => c"Dialog: already released; it is only still known for what comes late",
         IMS_RELEASE_BAD_SELECTOR => c"Selector: give a Call-ID, or CALL-ID,FROM-TAG,TO-TAG, or the number of a dialog",
+        IMS_RELEASE_TOO_MANY_JOBS => c"Job: too many are running; wait for one to finish, or cancel it",
         IMS_RELEASE_STORE_FULL => c"Store: full; raise its size",
         IMS_RELEASE_STORE_TOO_LARGE => c"Store: the dialog is larger than a store keeps",
         IMS_RELEASE_STORE_BUSY => c"Store: busy, another process held a lock too long; try again",
@@ -345,6 +349,7 @@ mod tests {
             RegistryError::BufferTooSmall { called: 1, calling: 1 },
             RegistryError::NotReleasing,
             RegistryError::Incomplete,
+            RegistryError::TooManyJobs,
             RegistryError::Store(StoreError::Full),
             RegistryError::Store(StoreError::TooLarge),
             RegistryError::Store(StoreError::Busy),

@@ -54,6 +54,8 @@ pub enum RegistryError {
     /// The message that the host printed lacks Via, From or To, or the BYE lacks From or To, or one of the two is no
     /// message.
     Incomplete,
+    /// So many jobs are running that there is room for no other.
+    TooManyJobs,
     /// The store refused.
     Store(StoreError),
 }
@@ -79,6 +81,7 @@ impl RegistryError {
             Self::BufferTooSmall { .. } => Error::BufferTooSmall.text(),
             Self::NotReleasing => "Dialog: no release of it waits for this BYE",
             Self::Incomplete => "Message: the printed one lacks Via, From or To, or the BYE lacks From or To",
+            Self::TooManyJobs => "Job: too many are running; wait for one to finish, or cancel it",
             Self::Store(error) => match error {
                 StoreError::Full => "Store: full; raise its size",
                 StoreError::TooLarge => "Store: the dialog is larger than a store keeps",

@@ -40,6 +40,11 @@ impl Keys {
         self.call(call_id).dialog(from_tag, to_tag)
     }
 
+    /// The job of this number.
+    pub fn job(&self, number: u8) -> Key {
+        self.own(&[b'j', number])
+    }
+
     /// A record of the registry's own.
     pub fn own(&self, name: &[u8]) -> Key {
         Key { group: self.digest(b'o', &[]), member: self.digest(b'o', &[name]) }

@@ -10,6 +10,7 @@ mod counters;
 mod error;
 mod find;
 mod hop;
+mod job;
 mod keys;
 mod list;
 mod mark;
@@ -29,13 +30,14 @@ use core::sync::atomic::AtomicU64;
 
 use crate::capture::{Captured, Record, Stage, read};
 use crate::dialog::User;
-use crate::pending::{Leg, Outcome, Policy, Release};
+use crate::pending::{Leg, Outcome, Phase, Policy, Release};
 use crate::route::Own;
 use crate::store::{Entry as Stored, Id, Store, StoreError};
 
 pub use counters::Counts;
 pub use error::RegistryError;
 pub use find::{Selector, parse_id};
+pub use job::{Figures, Job, JobShown, JobState, MAX_JOBS, Many};
 pub use list::{Entry, State, Stats};
 pub use mark::Pass;
 pub use observe::{Seen, What};
@@ -144,6 +146,12 @@ pub struct Registry<S> {
     swept_to: AtomicU64,
     /// What this round of it has found: until when a dialog is under release or known for one, in seconds.
     active_until: AtomicU64,
+    /// Releases under way, as far as this process has counted: those of the last round, and what its jobs have started.
+    under_way: AtomicU64,
+    /// Those of this round.
+    counting: AtomicU64,
+    /// When jobs were taken a step on.
+    stepped: AtomicU64,
 }
 
 impl<S: fmt::Debug> fmt::Debug for Registry<S> {
@@ -206,6 +214,9 @@ impl<S: Store> Registry<S> {
             ended,
             swept_to: AtomicU64::new(0),
             active_until: AtomicU64::new(0),
+            under_way: AtomicU64::new(0),
+            counting: AtomicU64::new(0),
+            stepped: AtomicU64::new(0),
             store,
         })
     }
@@ -301,6 +312,19 @@ impl<S: Store> Registry<S> {
             }
         }
         Ok(confirmed)
+    }
+
+    /// Drops a dialog, or what a release has left of it, without any SIP: nobody is told, and the session goes on unless
+    /// it is over. `false`: another process was first.
+    ///
+    /// Errors: [`RegistryError::NotFound`]; [`RegistryError::AlreadyReleasing`] while its release is under way.
+    pub fn drop_dialog(&self, id: Id) -> Result<bool, RegistryError> {
+        let mut bytes = Vec::new();
+        let (stored, record) = self.counted(self.load(id, &mut bytes))?.ok_or(RegistryError::NotFound)?;
+        match Release::from_word(stored.words[words::RELEASE]).phase {
+            Phase::UnderWay | Phase::Telling => Err(RegistryError::AlreadyReleasing),
+            Phase::None | Phase::Told => self.counted(self.forget(id, record.call_id, record.from_tag())),
+        }
     }
 
     /// Removes an ended dialog, and its INVITE and early siblings unless another dialog of that INVITE lives. `true`

@@ -66,11 +66,28 @@ impl<S: Store> Registry<S> {
         called: &mut [u8],
         calling: &mut [u8],
     ) -> Result<Started, RegistryError> {
-        self.counted(self.try_start(id, request, now, random, called, calling))
+        self.start_for(0, id, request, now, random, called, calling)
     }
 
+    /// The same for a job, see [`Registry::job_step`]; 0: for none.
+    #[allow(clippy::too_many_arguments)]
+    pub fn start_for(
+        &self,
+        job: u8,
+        id: Id,
+        request: &Request<'_>,
+        now: u64,
+        random: &mut dyn FnMut() -> Result<u64, Error>,
+        called: &mut [u8],
+        calling: &mut [u8],
+    ) -> Result<Started, RegistryError> {
+        self.counted(self.try_start(job, id, request, now, random, called, calling))
+    }
+
+    #[allow(clippy::too_many_arguments)]
     fn try_start(
         &self,
+        job: u8,
         id: Id,
         request: &Request<'_>,
         now: u64,
@@ -102,8 +119,8 @@ impl<S: Store> Registry<S> {
         }
         // It is under way, whatever becomes of this process: what is not sent below is found due by the sweep.
         self.counters.add(&self.store, Counter::Started);
-        let millis = Detail { millis: (now % MILLIS) as u16, ..Detail::default() }.to_word();
-        self.change(id, DETAIL, |_| Some(millis))?;
+        let detail = Detail { millis: (now % MILLIS) as u16, job, ..Detail::default() }.to_word();
+        self.change(id, DETAIL, |_| Some(detail))?;
         let _ = self.counted(self.keep_reason(id, request));
         let mut send = |to, buffer: &mut [u8]| match self.send(id, to, request, now, random, buffer) {
             Ok(bye) => Ok(bye),
@@ -258,7 +275,11 @@ impl<S: Store> Registry<S> {
             }
         }
         let times = Times::from_word(self.word(id, TIMES)?);
-        let millis = Detail::from_word(self.word(id, DETAIL)?).millis.into();
+        let detail = Detail::from_word(self.word(id, DETAIL)?);
+        let millis = detail.millis.into();
+        if detail.job != 0 {
+            let _ = self.counted(self.job_outcome(detail.job, outcome));
+        }
         let begun = release.started * MILLIS + millis;
         (self.ended)(&Ended {
             id,

@@ -56,6 +56,7 @@ impl<S: Store> Registry<S> {
         }
         if swept.finished {
             // Never 0 from here on: that would be "nobody knows".
+            self.under_way.store(self.counting.swap(0, Ordering::Relaxed), Ordering::Relaxed);
             let until = self.active_until.swap(0, Ordering::Relaxed).max(1);
             self.counters.put_off(&self.store, Moment::ActiveUntil, until)?;
         }
@@ -92,6 +93,7 @@ impl<S: Store> Registry<S> {
         due: &mut dyn FnMut(Id, User),
         swept: &mut Swept,
     ) -> Result<(), RegistryError> {
+        self.counting.fetch_add(1, Ordering::Relaxed);
         let deadline = self.deadline_of(release, Detail::from_word(self.word(id, DETAIL)?))?;
         self.active_until.fetch_max((deadline + self.linger).div_ceil(MILLIS) + 1, Ordering::Relaxed);
         // Both legs final and nobody told it: the process that noted the last reply was killed.

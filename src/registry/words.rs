@@ -153,6 +153,8 @@ pub(super) struct Detail {
     pub called_retried: bool,
     /// The same of the BYE to the calling user.
     pub calling_retried: bool,
+    /// The job that started it; 0: none.
+    pub job: u8,
 }
 
 /// What became of a BYE in service control, at the proxy's own socket. It holds for one attempt alone, so that nothing
@@ -196,6 +198,7 @@ impl Detail {
             | u64::from(self.millis & CODES) << 14
             | u64::from(self.called_retried) << 24
             | u64::from(self.calling_retried) << 25
+            | u64::from(self.job & 15) << 26
     }
 
     pub fn from_word(word: u64) -> Self {
@@ -208,6 +211,7 @@ impl Detail {
             millis: (word >> 14) as u16 & CODES,
             called_retried: word >> 24 & 1 == 1,
             calling_retried: word >> 25 & 1 == 1,
+            job: (word >> 26) as u8 & 15,
         }
     }
 }
@@ -299,7 +303,8 @@ mod tests {
         for service in
             [Service { attempt: 7, answered: 0, sent_on: true }, Service { attempt: 1, answered: 699, sent_on: false }]
         {
-            let detail = Detail { service, millis: 999, called_retried: service.sent_on, calling_retried: true };
+            let detail =
+                Detail { service, millis: 999, called_retried: service.sent_on, calling_retried: true, job: 8 };
             assert_eq!(Detail::from_word(detail.to_word()), detail);
             assert_eq!((detail.service(service.attempt), detail.service(2)), (service, Service::default()));
             assert_eq!((detail.retried(User::Called), detail.retried(User::Calling)), (service.sent_on, true));

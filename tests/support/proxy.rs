@@ -193,9 +193,16 @@ impl Proxy {
 
     /// Starts a release; both BYEs go to the judge. A refusal leaves the buffers as they are.
     pub fn start(&self, id: Id) -> Result<Pair, RegistryError> {
+        self.start_for(0, id, &request().reason)
+    }
+
+    /// The same for a job.
+    pub fn start_for(&self, job: u8, id: Id, reason: &Reason<'_>) -> Result<Pair, RegistryError> {
         let [mut called, mut calling] = [(); 2].map(|()| vec![0xaa; 4096]);
         let mut random = || Ok(u64::MAX);
-        let started = self.registry.start(id, &request(), self.now(), &mut random, &mut called, &mut calling);
+        let request = Request { reason: *reason, ..request() };
+        let (registry, now) = (&self.registry, self.now());
+        let started = registry.start_for(job, id, &request, now, &mut random, &mut called, &mut calling);
         let Ok(started) = started else {
             assert!(called.iter().chain(&calling).all(|b| *b == 0xaa));
             return Err(started.unwrap_err());
