@@ -87,6 +87,9 @@ pub(super) struct Counters {
 
 const CELLS: usize = 3;
 
+/// A word has 48 bits.
+const MOST: u64 = (1 << 48) - 1;
+
 /// No dialog record begins with this byte, see [`crate::capture::Record::encode`].
 const RECORD: &[u8] = &[0xff];
 
@@ -105,7 +108,7 @@ impl Counters {
         let Some((cell, word)) = self.place(counter as usize) else { return };
         for _ in 0..16 {
             match store.word(cell, word) {
-                Ok(Some(count)) => match store.compare_exchange(cell, word, count, (count + 1) & ((1 << 48) - 1)) {
+                Ok(Some(count)) => match store.compare_exchange(cell, word, count, (count + 1) & MOST) {
                     Ok(false) => {}
                     Ok(true) | Err(_) => return,
                 },
@@ -157,6 +160,7 @@ impl Counters {
     /// Makes it a later one.
     pub fn put_off<S: Store>(&self, store: &S, moment: Moment, to: u64) -> Result<(), StoreError> {
         let Some((cell, word)) = self.place(moment as usize) else { return Ok(()) };
+        let to = to.min(MOST);
         for _ in 0..TRIES {
             let known = store.word(cell, word)?.unwrap_or_default();
             if known >= to || store.compare_exchange(cell, word, known, to)? {

@@ -104,7 +104,7 @@ impl<S: Store> Registry<S> {
         // What cannot be built, or does not fit, is said before anything changes.
         buildable(&dialog, cseqs(&stored.words), request, random, (called.len(), calling.len()))?;
 
-        let until = (now + self.deadline + self.linger).div_ceil(MILLIS) + 1;
+        let until = now.saturating_add(self.deadline + self.linger).div_ceil(MILLIS) + 1;
         self.counters.put_off(&self.store, Moment::ActiveUntil, until)?;
         let looped = looped(record.roles.serves()).filter(|_| request.form == Form::Loop);
         let claim = Release {
@@ -343,7 +343,8 @@ impl<S: Store> Registry<S> {
 /// `None` where the ACK came.
 pub(super) fn held_until(record: &Record<'_>, seen: u64) -> Option<u64> {
     // The second in which the 2xx came is not over with its beginning.
-    (!Seen::from_word(seen).has(Seen::ACKNOWLEDGED)).then(|| ((record.answered + 1) * MILLIS).saturating_add(TIMER_B))
+    (!Seen::from_word(seen).has(Seen::ACKNOWLEDGED))
+        .then(|| (record.answered + 1).saturating_mul(MILLIS).saturating_add(TIMER_B))
 }
 
 /// The user whose BYE goes through service control.
