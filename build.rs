@@ -22,6 +22,7 @@ const INTERFACE: &[&str] = &[
     "registry.rs",
     "list.rs",
     "running.rs",
+    "due.rs",
 ];
 
 fn main() {

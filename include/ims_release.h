@@ -183,7 +183,8 @@
 // Dialog: early; its INVITE is to be cancelled instead (TS 24.229 5.4.5.1.1).
 #define IMS_RELEASE_EARLY 301
 
-// Dialog: answered, but not acknowledged yet; a BYE to the calling user must wait for the ACK (RFC 3261 15).
+// Dialog: answered, but not acknowledged yet; a BYE to the calling user must wait for the ACK (RFC 3261 15). With
+// IMS_RELEASE_NO_HOLD alone.
 #define IMS_RELEASE_NOT_ACKNOWLEDGED 302
 
 // Dialog: its release is under way.
@@ -297,8 +298,8 @@
 // `policy`: a BYE that service control keeps back does not go straight to the far user.
 #define IMS_RELEASE_NO_BYPASS 2
 
-// `policy`: a release before the ACK to the 2xx is refused with IMS_RELEASE_NOT_ACKNOWLEDGED. Else it starts, and its BYE
-// to the calling user waits for the ACK, for 32 seconds at most.
+// `policy`: a release before the ACK to the 2xx is refused with IMS_RELEASE_NOT_ACKNOWLEDGED. Else it starts, and its
+// BYE to the calling user waits for the ACK, for 32 seconds at most.
 #define IMS_RELEASE_NO_HOLD 4
 
 // `policy`: requests of the users on a dialog under release are the script's as ever.
@@ -395,8 +396,8 @@
 // `leg_state`: answered 2xx.
 #define IMS_RELEASE_LEG_DONE 2
 
-// `leg_state`: no session at that end any more: 481, 408, time-out, or not sent (RFC 3261 15.1.1), or another code that
-// ends the dialog or its INVITE usage (RFC 5057 5.1: 404 405 410 416 480 482-485 489 501 502 604).
+// `leg_state`: no session at that end any more: 481, 408, time-out, or not sent (RFC 3261 15.1.1), or another code
+// that ends the dialog or its INVITE usage (RFC 5057 5.1: 404 405 410 416 480 482-485 489 501 502 604).
 #define IMS_RELEASE_LEG_GONE 3
 
 // `leg_state`: any other final reply.
@@ -411,8 +412,7 @@
 // `leg`: the BYE for the calling user.
 #define IMS_RELEASE_LEG_CALLING 2
 
-// `pass`: no BYE of ours, or a copy that somebody else sent: the script's as ever. Also ours on its way back from an
-// application server.
+// `pass`: the script's as ever: no BYE of ours, or ours on its way back from an application server.
 #define IMS_RELEASE_PASS_NOT_OURS 0
 
 // `pass`: our BYE, seen for the first time: run the script.
@@ -421,7 +421,8 @@
 // `pass`: our BYE again: do not run the script. `answered` tells the code of a stateless answer, to be sent again.
 #define IMS_RELEASE_PASS_AGAIN 2
 
-// `pass`: a user's request on a dialog under release: answer it 481, do not run the script (TS 24.229 5.4.5.1.3).
+// `pass`: a user's request on a dialog under release: answer it 481, do not run the script (TS 24.229 5.4.5.1.3). A
+// copy of our BYE that somebody else sent is one.
 #define IMS_RELEASE_PASS_REFUSED 3
 
 // `pass`: an ACK on such a dialog, other than that to the 2xx of the INVITE: drop it.
@@ -445,8 +446,8 @@ typedef struct ims_release_dialog ims_release_dialog;
 //
 // Time: `now_ms` is Unix time in milliseconds, the host's.
 //
-// Methods: ims_release_registry_open(), _close(), _resume(), _track(), _observe(), _find(), _start(), _note(), _next(),
-// _adopt(), _own_hop(), _recognise(), _answered(), _sent_on(), _sweep(), _list(), _stats().
+// Methods: ims_release_registry_open(), _close(), _resume(), _track(), _observe(), _find(), _start(), _note(),
+// _next(), _adopt(), _own_hop(), _recognise(), _answered(), _sent_on(), _sweep(), _list(), _stats().
 typedef struct ims_release_registry ims_release_registry;
 
 // Outcome of a call: IMS_RELEASE_OK or a code that says what was refused.
@@ -560,7 +561,7 @@ typedef struct ims_release_fields {
 //
 // Thread rule: the library only reads it. Lifetime: it and all it points at are read during the call only.
 //
-// Used by: ims_release_build(), ims_release_dialog_build().
+// Used by: ims_release_build(), ims_release_dialog_build(), ims_release_registry_start(), _next().
 typedef struct ims_release_options {
     // sizeof(ims_release_options).
     uint32_t struct_size;
@@ -595,12 +596,12 @@ typedef struct ims_release_options {
 //
 // Thread rule: the caller's own. Lifetime: the slices live as long as the caller's buffer.
 //
-// Filled in by: ims_release_build(), ims_release_dialog_build(), ims_release_registry_start().
+// Filled in by: ims_release_build(), ims_release_dialog_build(), ims_release_registry_start(), _next().
 typedef struct ims_release_bye {
     // sizeof(ims_release_bye), set by the caller.
     uint32_t struct_size;
     // IMS_RELEASE_OK, or why this BYE was not built: IMS_RELEASE_BUFFER_TOO_SMALL, _BAD_CALLING_CONTACT,
-    // _BAD_CALLED_CONTACT, _NO_CSEQ, _CSEQ_OVERFLOW, _NO_RANDOM.
+    // _BAD_CALLED_CONTACT, _NO_CSEQ, _CSEQ_OVERFLOW, _NO_RANDOM. IMS_RELEASE_HELD: it is due later.
     ims_release_status status;
     // IMS_RELEASE_SERVICE_CONTROL or IMS_RELEASE_DIRECT; 0 when `status` tells an error other than the buffer's.
     uint32_t delivery;
@@ -652,9 +653,9 @@ typedef struct ims_release_ended {
     uint64_t id;
     // SIP status code of the Reason.
     uint32_t cause;
-    // Final code of the called user's BYE; 0 without one.
+    // Final code of the called user's BYE, where it was sent again that of the last one; 0 without one.
     uint32_t called_code;
-    // Final code of the calling user's BYE; 0 without one.
+    // Final code of the calling user's BYE, where it was sent again that of the last one; 0 without one.
     uint32_t calling_code;
     // Zero.
     uint32_t reserved;
@@ -744,9 +745,9 @@ typedef struct ims_release_entry {
     uint32_t called_state;
     // IMS_RELEASE_LEG_* of the calling user's BYE.
     uint32_t calling_state;
-    // Final code of the called user's BYE; 0 without one.
+    // Final code of the called user's BYE, where it is sent again that of the last one; 0 without one.
     uint32_t called_code;
-    // Final code of the calling user's BYE; 0 without one.
+    // Final code of the calling user's BYE, where it is sent again that of the last one; 0 without one.
     uint32_t calling_code;
     // Unix time in seconds of the last message.
     uint64_t seen_s;
@@ -839,6 +840,44 @@ typedef struct ims_release_stats {
     uint64_t idle_dropped;
 } ims_release_stats;
 
+// What ims_release_registry_resume() has taken up again. Set `struct_size` before.
+typedef struct ims_release_resumed {
+    // sizeof(ims_release_resumed), set by the caller.
+    uint32_t struct_size;
+    // Zero.
+    uint32_t reserved;
+    // Releases under way.
+    uint64_t releases;
+    // Their BYEs that are due.
+    uint64_t byes;
+    // Releases whose outcome was just being told: it is not told again.
+    uint64_t unconfirmed;
+} ims_release_resumed;
+
+// Takes a BYE that is due: `leg` of dialog `id`, to be fetched with ims_release_registry_next() at once or after the
+// sweep. `env` is what was given to the sweep. No lock is held: it may call the library. It must not unwind.
+typedef void (*ims_release_due_fn)(void *env, uint64_t id, uint32_t leg);
+
+// What ims_release_registry_sweep() has done. Set `struct_size` before.
+typedef struct ims_release_swept {
+    // sizeof(ims_release_swept), set by the caller.
+    uint32_t struct_size;
+    // 1 when it came to the end of the store; the next one begins again. Else 0.
+    uint32_t finished;
+    // 1 while a dialog is under release, or still known for one; else 0.
+    uint32_t active;
+    // Zero.
+    uint32_t reserved;
+    // Records looked at.
+    uint64_t visited;
+    // BYEs that are due.
+    uint64_t due;
+    // Releases that it ended.
+    uint64_t ended;
+    // INVITEs and dialogs that it dropped.
+    uint64_t dropped;
+} ims_release_swept;
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
@@ -926,9 +965,9 @@ ims_release_status ims_release_message_check(struct ims_release_str message, siz
 // Opens a registry for `*registry`, which the caller owns and closes.
 //
 // The shared engine makes its files when they are missing, repairs what a killed process left, and takes dialogs up
-// where they were; ims_release_registry_resume() does the same for releases. A file that it cannot use is renamed aside and reported to the log, never a reason to
-// fail. Reasons to fail, with a line in the log that says what to do: the directory cannot be made or written, the disk
-// is full, another live host uses the store.
+// where they were; ims_release_registry_resume() does the same for releases. A file that it cannot use is renamed
+// aside and reported to the log, never a reason to fail. Reasons to fail, with a line in the log that says what to do:
+// the directory cannot be made or written, the disk is full, another live host uses the store.
 //
 // Consumes nothing. On an error `*registry` is untouched. Errors: 1 to 3, 5, 111, 300 to 399.
 // Before the fork. The log may be called.
@@ -951,8 +990,8 @@ ims_release_status ims_release_registry_track(const struct ims_release_registry 
 
 // Takes in any other message of a call, whole, in both directions: replies to the INVITE, the ACK, requests within the
 // dialog and their replies. Of the refusals of an INVITE that was forked hand in only the one that is sent on: another
-// branch may still answer (RFC 3261 16.7). `*seen` tells what it was: IMS_RELEASE_SEEN_*. A message of no tracked call is fine, and so is
-// one given twice.
+// branch may still answer (RFC 3261 16.7). `*seen` tells what it was: IMS_RELEASE_SEEN_*. A message of no tracked call
+// is fine, and so is one given twice.
 //
 // Consumes nothing. Errors: 1, 3, 200 to 299, 320 to 399; the call itself is never touched by one.
 // From any thread and process. No callback but the log.
@@ -995,7 +1034,7 @@ ims_release_status ims_release_registry_stats(const struct ims_release_registry 
 // After IMS_RELEASE_OK the host sends each BYE whose `status` is IMS_RELEASE_OK, the called user's first, and reports
 // what comes of it with ims_release_registry_note(). IMS_RELEASE_HELD: that one is due later, see
 // ims_release_registry_sweep(). One BYE that cannot be built does not stop the other; when neither can, nothing is
-// started.
+// started. A dialog that was released before, and lingers, gives IMS_RELEASE_RELEASED.
 //
 // A buffer that is too small starts nothing: the call returns IMS_RELEASE_BUFFER_TOO_SMALL, and `length` of both,
 // then also written, tells what is needed.
@@ -1012,14 +1051,14 @@ ims_release_status ims_release_registry_start(const struct ims_release_registry 
                                               struct ims_release_bye *called,
                                               struct ims_release_bye *calling);
 
-// Notes what came of the BYE with this CSeq: the code of a reply, 408 for a time-out, 0 when it could not be sent. `reply`
-// is the reply as received, from which Retry-After is read; empty where there is none. Provisional, late and repeated
-// replies, and those to another CSeq, change nothing.
+// Notes what came of the BYE with this CSeq, which is `cseq` of its ims_release_bye: the code of a reply, 408 for a
+// time-out, 0 when it could not be sent. `reply` is the reply as received, whole, from which Retry-After is read;
+// empty where there is none. Provisional, late and repeated replies, and those to another CSeq, change nothing.
 //
-// A BYE is sent again, when ims_release_registry_sweep() tells: once after 500 or 503, with a higher CSeq; straight to the
-// far user where service control has kept it back, that is answered 408 or 5xx or not at all before
-// ims_release_registry_sent_on() saw it leave. Else the leg is final. With the last final leg the release has ended, and
-// `ended` is called.
+// A BYE is sent again, when ims_release_registry_sweep() tells: once after 500 or 503, with a higher CSeq; straight to
+// the far user where service control has kept it back, that is answered 408 or 5xx or not at all before
+// ims_release_registry_sent_on() saw it leave. Else the leg is final. With the last final leg the release has ended,
+// and `ended` is called.
 //
 // Consumes nothing. Errors: 1, 3, 320 to 399. From any thread and process. `ended` may be called.
 ims_release_status ims_release_registry_note(const struct ims_release_registry *registry,
@@ -1071,9 +1110,10 @@ ims_release_status ims_release_registry_own_hop(const struct ims_release_registr
                                                 size_t capacity,
                                                 size_t *length);
 
-// Tells in `*pass` what a request that came in, of whatever method, is to the releases of this proxy: IMS_RELEASE_PASS_*.
-// `from_own_socket` is 1 when it came from an address of the proxy itself, else 0. The first pass of our own BYE is given
-// once, to one process; no copy that anybody sends gets it. Where nothing is under release nothing is read.
+// Tells in `*pass` what a request that came in, of whatever method, is to the releases of this proxy:
+// IMS_RELEASE_PASS_*. `from_own_socket` is 1 when it came from an address of the proxy itself, else 0. The first pass
+// of our own BYE is given once, to one process; no copy that anybody sends gets it. Where nothing is under release
+// nothing is read.
 //
 // `*id` is the dialog, 0 for IMS_RELEASE_PASS_NOT_OURS. `*answered` is, of a BYE that came again, the code that
 // ims_release_registry_answered() noted, 0 for none.
@@ -1093,6 +1133,62 @@ ims_release_status ims_release_registry_recognise(const struct ims_release_regis
 ims_release_status ims_release_registry_answered(const struct ims_release_registry *registry,
                                                  uint64_t id,
                                                  uint32_t code);
+
+// Takes up the releases that an earlier run of the host has left under way: their BYEs are due again, with the next
+// CSeq, and the deadline counts from now. A user who has had the first answers 481, which ends that leg. An outcome
+// that was just being told when its process died is not told again: entries and figures call it unconfirmed.
+//
+// Once after ims_release_registry_open(), before the fork and before any other call. On an error some releases may not
+// have been taken up: those end with their deadline.
+//
+// Consumes nothing. Errors: 1, 2, 320 to 399. No callback but the log.
+ims_release_status ims_release_registry_resume(const struct ims_release_registry *registry,
+                                               uint64_t now_ms,
+                                               struct ims_release_resumed *resumed);
+
+// Looks at the next `limit` records, goes on there next time, and begins again at the end. Ends what time ends:
+// releases past their deadline, BYEs that no reply can come to any more, dialogs past their lifetime, what a killed
+// process left. Calls `due` (NULL for none) with `env` for each BYE that is to be sent now: one that waited for the
+// ACK, one that is sent again, one whose process has died before it sent it. A BYE that is not fetched is told in each
+// round.
+//
+// For the host's timer, in one process and one thread of it: ten times a second while `active`, once a second else.
+// How long a whole round takes is how late such a BYE may be.
+//
+// Consumes nothing. Errors: 1 to 3, 320 to 399. `due` and `ended` may be called.
+ims_release_status ims_release_registry_sweep(const struct ims_release_registry *registry,
+                                              uint64_t now_ms,
+                                              uint32_t limit,
+                                              ims_release_due_fn due,
+                                              void *env,
+                                              struct ims_release_swept *swept);
+
+// Builds a BYE that is due, and takes it to be sent: no other process gets this one. It has the next CSeq, and the
+// Reason with which the release was started; of `options` the form, the headers, the Via and the flags count, and
+// `cause` must be one all the same. After IMS_RELEASE_OK the host sends it and reports what comes of it with
+// ims_release_registry_note(), as after ims_release_registry_start(). Set `struct_size` of `bye` before.
+//
+// IMS_RELEASE_NOT_RELEASING: it is not due yet, or not any more; another process may have it.
+// IMS_RELEASE_BUFFER_TOO_SMALL: `length` of `bye`, then also written, tells what is needed, and the BYE is still due.
+// Codes from 100 to 110: it cannot be built, and the leg has ended. On other errors `bye` is untouched.
+//
+// Consumes nothing. Errors: 1 to 7, 100 to 120, 300 to 399. From any thread and process. `ended` may be called.
+ims_release_status ims_release_registry_next(const struct ims_release_registry *registry,
+                                             uint64_t id,
+                                             uint32_t leg,
+                                             const struct ims_release_options *options,
+                                             uint64_t now_ms,
+                                             char *buffer,
+                                             size_t capacity,
+                                             struct ims_release_bye *bye);
+
+// Takes a request that the host sends on, whole, as its transaction layer has printed it: our BYE that leaves for the
+// far user, with no own entry before it any more, is no longer service control's, and what comes back is that user's
+// answer. Any other message is no matter, not even one that cannot be read.
+//
+// Consumes nothing. Errors: 1, 3, 320 to 399. From any thread and process. No callback but the log.
+ims_release_status ims_release_registry_sent_on(const struct ims_release_registry *registry,
+                                                struct ims_release_str message);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -32,14 +32,14 @@ pub const IMS_RELEASE_NO_TAG: u32 = 2;
 ///
 /// Thread rule: the caller's own. Lifetime: the slices live as long as the caller's buffer.
 ///
-/// Filled in by: ims_release_build(), ims_release_dialog_build(), ims_release_registry_start().
+/// Filled in by: ims_release_build(), ims_release_dialog_build(), ims_release_registry_start(), _next().
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct Bye {
     /// sizeof(ims_release_bye), set by the caller.
     pub struct_size: u32,
     /// IMS_RELEASE_OK, or why this BYE was not built: IMS_RELEASE_BUFFER_TOO_SMALL, _BAD_CALLING_CONTACT,
-    /// _BAD_CALLED_CONTACT, _NO_CSEQ, _CSEQ_OVERFLOW, _NO_RANDOM.
+    /// _BAD_CALLED_CONTACT, _NO_CSEQ, _CSEQ_OVERFLOW, _NO_RANDOM. IMS_RELEASE_HELD: it is due later.
     pub status: Status,
     /// IMS_RELEASE_SERVICE_CONTROL or IMS_RELEASE_DIRECT; 0 when `status` tells an error other than the buffer's.
     pub delivery: u32,

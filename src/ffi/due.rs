@@ -61,14 +61,15 @@ pub struct Swept {
 unsafe impl Sized32 for Swept {}
 
 /// Takes a BYE that is due: `leg` of dialog `id`, to be fetched with ims_release_registry_next() at once or after the
-/// sweep. No lock is held: it may call the library. It must not unwind.
+/// sweep. `env` is what was given to the sweep. No lock is held: it may call the library. It must not unwind.
 pub type DueFn = Option<unsafe extern "C" fn(env: *mut c_void, id: u64, leg: u32)>;
 
 /// Takes up the releases that an earlier run of the host has left under way: their BYEs are due again, with the next
-/// CSeq, and the deadline counts from now. A user who has had the first answers 481, which ends that leg. An outcome that
-/// was just being told when its process died is not told again: entries and figures call it unconfirmed.
+/// CSeq, and the deadline counts from now. A user who has had the first answers 481, which ends that leg. An outcome
+/// that was just being told when its process died is not told again: entries and figures call it unconfirmed.
 ///
-/// Once after ims_release_registry_open(), before the fork and before any other call.
+/// Once after ims_release_registry_open(), before the fork and before any other call. On an error some releases may not
+/// have been taken up: those end with their deadline.
 ///
 /// Consumes nothing. Errors: 1, 2, 320 to 399. No callback but the log.
 #[unsafe(no_mangle)]
@@ -96,13 +97,14 @@ pub unsafe extern "C" fn ims_release_registry_resume(
     })
 }
 
-/// Looks at the next `limit` records, goes on there next time, and begins again at the end. Ends what time ends: releases
-/// past their deadline, dialogs past their lifetime, what a killed process left. Calls `due` (NULL for none) for each BYE
-/// that is to be sent now: one that waited for the ACK, one that is sent again, one whose process has died before it
-/// sent it.
+/// Looks at the next `limit` records, goes on there next time, and begins again at the end. Ends what time ends:
+/// releases past their deadline, BYEs that no reply can come to any more, dialogs past their lifetime, what a killed
+/// process left. Calls `due` (NULL for none) with `env` for each BYE that is to be sent now: one that waited for the
+/// ACK, one that is sent again, one whose process has died before it sent it. A BYE that is not fetched is told in each
+/// round.
 ///
-/// For the host's timer, in one process: ten times a second while `active`, once a second else. How long a whole round
-/// takes is how late such a BYE may be.
+/// For the host's timer, in one process and one thread of it: ten times a second while `active`, once a second else.
+/// How long a whole round takes is how late such a BYE may be.
 ///
 /// Consumes nothing. Errors: 1 to 3, 320 to 399. `due` and `ended` may be called.
 #[unsafe(no_mangle)]
@@ -150,12 +152,14 @@ pub unsafe extern "C" fn ims_release_registry_sweep(
     })
 }
 
-/// Builds a BYE that is due, and takes it to be sent: no other process gets this one. It has the next CSeq, and the Reason
-/// with which the release was started; of `options` the form, the headers, the Via and the flags count, and `cause` must
-/// be one all the same. After IMS_RELEASE_OK the host sends it and reports what comes of it.
+/// Builds a BYE that is due, and takes it to be sent: no other process gets this one. It has the next CSeq, and the
+/// Reason with which the release was started; of `options` the form, the headers, the Via and the flags count, and
+/// `cause` must be one all the same. After IMS_RELEASE_OK the host sends it and reports what comes of it with
+/// ims_release_registry_note(), as after ims_release_registry_start(). Set `struct_size` of `bye` before.
 ///
-/// IMS_RELEASE_NOT_RELEASING: it is not due any more, another process may have it. IMS_RELEASE_BUFFER_TOO_SMALL: `length`
-/// of `bye` tells what is needed, and it is still due. Codes from 100 to 110: it cannot be built, and the leg has ended.
+/// IMS_RELEASE_NOT_RELEASING: it is not due yet, or not any more; another process may have it.
+/// IMS_RELEASE_BUFFER_TOO_SMALL: `length` of `bye`, then also written, tells what is needed, and the BYE is still due.
+/// Codes from 100 to 110: it cannot be built, and the leg has ended. On other errors `bye` is untouched.
 ///
 /// Consumes nothing. Errors: 1 to 7, 100 to 120, 300 to 399. From any thread and process. `ended` may be called.
 #[unsafe(no_mangle)]
@@ -208,8 +212,9 @@ pub unsafe extern "C" fn ims_release_registry_drop(registry: *const Registry, id
     })
 }
 
-/// Takes a request that the host has sent on, whole: our BYE that leaves for the far user, with no own entry before it
-/// any more, is no longer service control's, and what comes back is that user's answer. Any other message is no matter.
+/// Takes a request that the host sends on, whole, as its transaction layer has printed it: our BYE that leaves for the
+/// far user, with no own entry before it any more, is no longer service control's, and what comes back is that user's
+/// answer. Any other message is no matter, not even one that cannot be read.
 ///
 /// Consumes nothing. Errors: 1, 3, 320 to 399. From any thread and process. No callback but the log.
 #[unsafe(no_mangle)]

@@ -41,8 +41,8 @@ pub const IMS_RELEASE_LEG_IDLE: u32 = 0;
 pub const IMS_RELEASE_LEG_WAITING: u32 = 1;
 /// `leg_state`: answered 2xx.
 pub const IMS_RELEASE_LEG_DONE: u32 = 2;
-/// `leg_state`: no session at that end any more: 481, 408, time-out, or not sent (RFC 3261 15.1.1), or another code that
-/// ends the dialog or its INVITE usage (RFC 5057 5.1: 404 405 410 416 480 482-485 489 501 502 604).
+/// `leg_state`: no session at that end any more: 481, 408, time-out, or not sent (RFC 3261 15.1.1), or another code
+/// that ends the dialog or its INVITE usage (RFC 5057 5.1: 404 405 410 416 480 482-485 489 501 502 604).
 pub const IMS_RELEASE_LEG_GONE: u32 = 3;
 /// `leg_state`: any other final reply.
 pub const IMS_RELEASE_LEG_FAILED: u32 = 4;
@@ -69,9 +69,9 @@ pub struct Entry {
     pub called_state: u32,
     /// IMS_RELEASE_LEG_* of the calling user's BYE.
     pub calling_state: u32,
-    /// Final code of the called user's BYE; 0 without one.
+    /// Final code of the called user's BYE, where it is sent again that of the last one; 0 without one.
     pub called_code: u32,
-    /// Final code of the calling user's BYE; 0 without one.
+    /// Final code of the calling user's BYE, where it is sent again that of the last one; 0 without one.
     pub calling_code: u32,
     /// Unix time in seconds of the last message.
     pub seen_s: u64,

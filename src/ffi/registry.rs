@@ -33,8 +33,8 @@ pub const IMS_RELEASE_LINGER_NONE: u32 = u32::MAX;
 pub const IMS_RELEASE_NO_RETRY: u32 = 1;
 /// `policy`: a BYE that service control keeps back does not go straight to the far user.
 pub const IMS_RELEASE_NO_BYPASS: u32 = 2;
-/// `policy`: a release before the ACK to the 2xx is refused with IMS_RELEASE_NOT_ACKNOWLEDGED. Else it starts, and its BYE
-/// to the calling user waits for the ACK, for 32 seconds at most.
+/// `policy`: a release before the ACK to the 2xx is refused with IMS_RELEASE_NOT_ACKNOWLEDGED. Else it starts, and its
+/// BYE to the calling user waits for the ACK, for 32 seconds at most.
 pub const IMS_RELEASE_NO_HOLD: u32 = 4;
 /// `policy`: requests of the users on a dialog under release are the script's as ever.
 pub const IMS_RELEASE_NO_REFUSAL: u32 = 8;
@@ -91,9 +91,9 @@ pub struct Ended {
     pub id: u64,
     /// SIP status code of the Reason.
     pub cause: u32,
-    /// Final code of the called user's BYE; 0 without one.
+    /// Final code of the called user's BYE, where it was sent again that of the last one; 0 without one.
     pub called_code: u32,
-    /// Final code of the calling user's BYE; 0 without one.
+    /// Final code of the calling user's BYE, where it was sent again that of the last one; 0 without one.
     pub calling_code: u32,
     /// Zero.
     pub reserved: u32,
@@ -179,8 +179,8 @@ unsafe impl Sized32 for Config {}
 /// Time: `now_ms` is Unix time in milliseconds, the host's.
 ///
 /// Methods: ims_release_registry_open(), _close(), _resume(), _track(), _observe(), _find(), _start(), _note(), _next(),
-/// _adopt(), _own_hop(), _recognise(), _answered(), _sent_on(), _sweep(), _drop(), _list(), _stats(), _job_make(), _job_step(),
-/// _job_cancel(), _jobs().
+/// _adopt(), _own_hop(), _recognise(), _answered(), _sent_on(), _sweep(), _drop(), _list(), _stats(), _job_make(),
+/// _job_step(), _job_cancel(), _jobs().
 pub struct Registry(pub(super) registry::Registry<Box<dyn Store>>);
 
 impl Registry {
@@ -282,9 +282,9 @@ fn memory_store(size: u64) -> Result<Box<dyn Store>, StoreError> {
 /// Opens a registry for `*registry`, which the caller owns and closes.
 ///
 /// The shared engine makes its files when they are missing, repairs what a killed process left, and takes dialogs up
-/// where they were; ims_release_registry_resume() does the same for releases. A file that it cannot use is renamed aside and reported to the log, never a reason to
-/// fail. Reasons to fail, with a line in the log that says what to do: the directory cannot be made or written, the disk
-/// is full, another live host uses the store.
+/// where they were; ims_release_registry_resume() does the same for releases. A file that it cannot use is renamed
+/// aside and reported to the log, never a reason to fail. Reasons to fail, with a line in the log that says what to do:
+/// the directory cannot be made or written, the disk is full, another live host uses the store.
 ///
 /// Consumes nothing. On an error `*registry` is untouched. Errors: 1 to 3, 5, 111, 300 to 399.
 /// Before the fork. The log may be called.
@@ -385,8 +385,8 @@ pub unsafe extern "C" fn ims_release_registry_track(
 
 /// Takes in any other message of a call, whole, in both directions: replies to the INVITE, the ACK, requests within the
 /// dialog and their replies. Of the refusals of an INVITE that was forked hand in only the one that is sent on: another
-/// branch may still answer (RFC 3261 16.7). `*seen` tells what it was: IMS_RELEASE_SEEN_*. A message of no tracked call is fine, and so is
-/// one given twice.
+/// branch may still answer (RFC 3261 16.7). `*seen` tells what it was: IMS_RELEASE_SEEN_*. A message of no tracked call
+/// is fine, and so is one given twice.
 ///
 /// Consumes nothing. Errors: 1, 3, 200 to 299, 320 to 399; the call itself is never touched by one.
 /// From any thread and process. No callback but the log.

@@ -35,7 +35,7 @@ pub const IMS_RELEASE_KEEP_GRUU: u32 = 1;
 ///
 /// Thread rule: the library only reads it. Lifetime: it and all it points at are read during the call only.
 ///
-/// Used by: ims_release_build(), ims_release_dialog_build().
+/// Used by: ims_release_build(), ims_release_dialog_build(), ims_release_registry_start(), _next().
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct Options {

@@ -20,14 +20,14 @@ pub const IMS_RELEASE_LEG_CALLED: u32 = 1;
 /// `leg`: the BYE for the calling user.
 pub const IMS_RELEASE_LEG_CALLING: u32 = 2;
 
-/// `pass`: no BYE of ours, or a copy that somebody else sent: the script's as ever. Also ours on its way back from an
-/// application server.
+/// `pass`: the script's as ever: no BYE of ours, or ours on its way back from an application server.
 pub const IMS_RELEASE_PASS_NOT_OURS: u32 = 0;
 /// `pass`: our BYE, seen for the first time: run the script.
 pub const IMS_RELEASE_PASS_FIRST: u32 = 1;
 /// `pass`: our BYE again: do not run the script. `answered` tells the code of a stateless answer, to be sent again.
 pub const IMS_RELEASE_PASS_AGAIN: u32 = 2;
-/// `pass`: a user's request on a dialog under release: answer it 481, do not run the script (TS 24.229 5.4.5.1.3).
+/// `pass`: a user's request on a dialog under release: answer it 481, do not run the script (TS 24.229 5.4.5.1.3). A
+/// copy of our BYE that somebody else sent is one.
 pub const IMS_RELEASE_PASS_REFUSED: u32 = 3;
 /// `pass`: an ACK on such a dialog, other than that to the 2xx of the INVITE: drop it.
 pub const IMS_RELEASE_PASS_SWALLOWED: u32 = 4;
@@ -51,7 +51,7 @@ fn reply_code(code: u32) -> Result<u16, Status> {
 /// After IMS_RELEASE_OK the host sends each BYE whose `status` is IMS_RELEASE_OK, the called user's first, and reports
 /// what comes of it with ims_release_registry_note(). IMS_RELEASE_HELD: that one is due later, see
 /// ims_release_registry_sweep(). One BYE that cannot be built does not stop the other; when neither can, nothing is
-/// started.
+/// started. A dialog that was released before, and lingers, gives IMS_RELEASE_RELEASED.
 ///
 /// A buffer that is too small starts nothing: the call returns IMS_RELEASE_BUFFER_TOO_SMALL, and `length` of both,
 /// then also written, tells what is needed.
@@ -97,14 +97,14 @@ pub unsafe extern "C" fn ims_release_registry_start(
     })
 }
 
-/// Notes what came of the BYE with this CSeq: the code of a reply, 408 for a time-out, 0 when it could not be sent. `reply`
-/// is the reply as received, from which Retry-After is read; empty where there is none. Provisional, late and repeated
-/// replies, and those to another CSeq, change nothing.
+/// Notes what came of the BYE with this CSeq, which is `cseq` of its ims_release_bye: the code of a reply, 408 for a
+/// time-out, 0 when it could not be sent. `reply` is the reply as received, whole, from which Retry-After is read;
+/// empty where there is none. Provisional, late and repeated replies, and those to another CSeq, change nothing.
 ///
-/// A BYE is sent again, when ims_release_registry_sweep() tells: once after 500 or 503, with a higher CSeq; straight to the
-/// far user where service control has kept it back, that is answered 408 or 5xx or not at all before
-/// ims_release_registry_sent_on() saw it leave. Else the leg is final. With the last final leg the release has ended, and
-/// `ended` is called.
+/// A BYE is sent again, when ims_release_registry_sweep() tells: once after 500 or 503, with a higher CSeq; straight to
+/// the far user where service control has kept it back, that is answered 408 or 5xx or not at all before
+/// ims_release_registry_sent_on() saw it leave. Else the leg is final. With the last final leg the release has ended,
+/// and `ended` is called.
 ///
 /// Consumes nothing. Errors: 1, 3, 320 to 399. From any thread and process. `ended` may be called.
 #[unsafe(no_mangle)]
@@ -217,9 +217,10 @@ pub unsafe extern "C" fn ims_release_registry_own_hop(
     })
 }
 
-/// Tells in `*pass` what a request that came in, of whatever method, is to the releases of this proxy: IMS_RELEASE_PASS_*.
-/// `from_own_socket` is 1 when it came from an address of the proxy itself, else 0. The first pass of our own BYE is given
-/// once, to one process; no copy that anybody sends gets it. Where nothing is under release nothing is read.
+/// Tells in `*pass` what a request that came in, of whatever method, is to the releases of this proxy:
+/// IMS_RELEASE_PASS_*. `from_own_socket` is 1 when it came from an address of the proxy itself, else 0. The first pass
+/// of our own BYE is given once, to one process; no copy that anybody sends gets it. Where nothing is under release
+/// nothing is read.
 ///
 /// `*id` is the dialog, 0 for IMS_RELEASE_PASS_NOT_OURS. `*answered` is, of a BYE that came again, the code that
 /// ims_release_registry_answered() noted, 0 for none.

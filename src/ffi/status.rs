@@ -121,7 +121,8 @@ pub const IMS_RELEASE_MESSAGE_CSEQ_UNREADABLE: u32 = 219;
 pub const IMS_RELEASE_NOT_FOUND: u32 = 300;
 /// Dialog: early; its INVITE is to be cancelled instead (TS 24.229 5.4.5.1.1).
 pub const IMS_RELEASE_EARLY: u32 = 301;
-/// Dialog: answered, but not acknowledged yet; a BYE to the calling user must wait for the ACK (RFC 3261 15).
+/// Dialog: answered, but not acknowledged yet; a BYE to the calling user must wait for the ACK (RFC 3261 15). With
+/// IMS_RELEASE_NO_HOLD alone.
 pub const IMS_RELEASE_NOT_ACKNOWLEDGED: u32 = 302;
 /// Dialog: its release is under way.
 pub const IMS_RELEASE_ALREADY_RELEASING: u32 = 303;
