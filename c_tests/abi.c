@@ -90,19 +90,24 @@ static void offsets(void **state)
     MEMBER(ims_release_bye, headers, 192);
     MEMBER(ims_release_bye, route, 208);
 
-    assert_int_equal(sizeof(ims_release_ended), 88);
+    assert_int_equal(sizeof(ims_release_ended), 112);
     MEMBER(ims_release_ended, struct_size, 0);
     MEMBER(ims_release_ended, outcome, 4);
     MEMBER(ims_release_ended, id, 8);
     MEMBER(ims_release_ended, cause, 16);
     MEMBER(ims_release_ended, called_code, 20);
     MEMBER(ims_release_ended, calling_code, 24);
+    MEMBER(ims_release_ended, reserved, 28);
     MEMBER(ims_release_ended, duration_ms, 32);
     MEMBER(ims_release_ended, call_id, 40);
     MEMBER(ims_release_ended, from_tag, 56);
     MEMBER(ims_release_ended, to_tag, 72);
+    MEMBER(ims_release_ended, called_attempts, 88);
+    MEMBER(ims_release_ended, calling_attempts, 92);
+    MEMBER(ims_release_ended, called_duration_ms, 96);
+    MEMBER(ims_release_ended, calling_duration_ms, 104);
 
-    assert_int_equal(sizeof(ims_release_config), 88);
+    assert_int_equal(sizeof(ims_release_config), 104);
     MEMBER(ims_release_config, struct_size, 0);
     MEMBER(ims_release_config, engine, 4);
     MEMBER(ims_release_config, directory, 8);
@@ -117,8 +122,12 @@ static void offsets(void **state)
     MEMBER(ims_release_config, own_count, 64);
     MEMBER(ims_release_config, ended, 72);
     MEMBER(ims_release_config, env, 80);
+    MEMBER(ims_release_config, linger_ms, 88);
+    MEMBER(ims_release_config, attempt_ms, 92);
+    MEMBER(ims_release_config, dialog_lifetime_s, 96);
+    MEMBER(ims_release_config, policy, 100);
 
-    assert_int_equal(sizeof(ims_release_entry), 152);
+    assert_int_equal(sizeof(ims_release_entry), 176);
     MEMBER(ims_release_entry, struct_size, 0);
     MEMBER(ims_release_entry, state, 4);
     MEMBER(ims_release_entry, id, 8);
@@ -137,17 +146,45 @@ static void offsets(void **state)
     MEMBER(ims_release_entry, to_tag, 104);
     MEMBER(ims_release_entry, from, 120);
     MEMBER(ims_release_entry, to, 136);
+    MEMBER(ims_release_entry, called_attempts, 152);
+    MEMBER(ims_release_entry, calling_attempts, 156);
+    MEMBER(ims_release_entry, invite_cseq, 160);
+    MEMBER(ims_release_entry, outcome, 164);
+    MEMBER(ims_release_entry, unconfirmed, 168);
+    MEMBER(ims_release_entry, reserved, 172);
 
-    assert_int_equal(sizeof(ims_release_stats), 160);
+    assert_int_equal(sizeof(ims_release_stats), 200);
     MEMBER(ims_release_stats, tracked, 8);
     MEMBER(ims_release_stats, refused_large, 152);
+    MEMBER(ims_release_stats, retried, 160);
+    MEMBER(ims_release_stats, bypassed, 168);
+    MEMBER(ims_release_stats, refused_requests, 176);
+    MEMBER(ims_release_stats, unconfirmed, 184);
+    MEMBER(ims_release_stats, idle_dropped, 192);
+
+    assert_int_equal(sizeof(ims_release_resumed), 32);
+    MEMBER(ims_release_resumed, struct_size, 0);
+    MEMBER(ims_release_resumed, reserved, 4);
+    MEMBER(ims_release_resumed, releases, 8);
+    MEMBER(ims_release_resumed, byes, 16);
+    MEMBER(ims_release_resumed, unconfirmed, 24);
+
+    assert_int_equal(sizeof(ims_release_swept), 48);
+    MEMBER(ims_release_swept, struct_size, 0);
+    MEMBER(ims_release_swept, finished, 4);
+    MEMBER(ims_release_swept, active, 8);
+    MEMBER(ims_release_swept, reserved, 12);
+    MEMBER(ims_release_swept, visited, 16);
+    MEMBER(ims_release_swept, due, 24);
+    MEMBER(ims_release_swept, ended, 32);
+    MEMBER(ims_release_swept, dropped, 40);
 }
 
 static void numbers(void **state)
 {
     (void)state;
     static const struct {
-        long actual, written;
+        int64_t actual, written; /* `long` has 32 bits on some machines */
     } numbers[] = {
         { IMS_RELEASE_OK, 0 },
         { IMS_RELEASE_NULL, 1 },
@@ -205,12 +242,20 @@ static void numbers(void **state)
         { IMS_RELEASE_ENDING, 304 },
         { IMS_RELEASE_NOT_RELEASING, 305 },
         { IMS_RELEASE_BAD_SELECTOR, 306 },
+        { IMS_RELEASE_HELD, 307 },
+        { IMS_RELEASE_RELEASED, 308 },
         { IMS_RELEASE_STORE_FULL, 320 },
         { IMS_RELEASE_STORE_TOO_LARGE, 321 },
         { IMS_RELEASE_STORE_BUSY, 322 },
         { IMS_RELEASE_STORE_IO, 323 },
         { IMS_RELEASE_ENGINE_SHARED, 1 },
         { IMS_RELEASE_ENGINE_MEMORY, 2 },
+        { IMS_RELEASE_OWNER_NONE, UINT32_MAX },
+        { IMS_RELEASE_LINGER_NONE, UINT32_MAX },
+        { IMS_RELEASE_NO_RETRY, 1 },
+        { IMS_RELEASE_NO_BYPASS, 2 },
+        { IMS_RELEASE_NO_HOLD, 4 },
+        { IMS_RELEASE_NO_REFUSAL, 8 },
         { IMS_RELEASE_SEEN_UNKNOWN, 0 },
         { IMS_RELEASE_SEEN_NOTHING, 1 },
         { IMS_RELEASE_SEEN_COUNTED, 2 },
@@ -237,6 +282,7 @@ static void numbers(void **state)
         { IMS_RELEASE_STATE_ACKNOWLEDGED, 3 },
         { IMS_RELEASE_STATE_ENDING, 4 },
         { IMS_RELEASE_STATE_RELEASING, 5 },
+        { IMS_RELEASE_STATE_RELEASED, 6 },
         { IMS_RELEASE_LEG_IDLE, 0 },
         { IMS_RELEASE_LEG_WAITING, 1 },
         { IMS_RELEASE_LEG_DONE, 2 },
@@ -248,6 +294,8 @@ static void numbers(void **state)
         { IMS_RELEASE_PASS_NOT_OURS, 0 },
         { IMS_RELEASE_PASS_FIRST, 1 },
         { IMS_RELEASE_PASS_AGAIN, 2 },
+        { IMS_RELEASE_PASS_REFUSED, 3 },
+        { IMS_RELEASE_PASS_SWALLOWED, 4 },
         { IMS_RELEASE_SERVES_CALLING, 1 },
         { IMS_RELEASE_SERVES_CALLED, 2 },
         { IMS_RELEASE_SERVES_NEITHER, 3 },
@@ -311,6 +359,7 @@ static void texts_tell_an_operator_what_to_do(void **state)
         { IMS_RELEASE_NOT_ACKNOWLEDGED, "waits for the ACK" },
         { IMS_RELEASE_ALREADY_RELEASING, "already releasing" },
         { IMS_RELEASE_ENDING, "a user's own BYE" },
+        { IMS_RELEASE_RELEASED, "already released" },
         { IMS_RELEASE_STORE_FULL, "raise its size" },
         { IMS_RELEASE_STORE_BUSY, "try again" },
         { IMS_RELEASE_STORE_IO, "see the log" },

@@ -320,6 +320,13 @@ static void ignore(void *env, const ims_release_entry *entry)
     (void)entry;
 }
 
+static void ignore_due(void *env, uint64_t id, uint32_t leg)
+{
+    (void)env;
+    (void)id;
+    (void)leg;
+}
+
 static void messages(void **state)
 {
     (void)state;
@@ -354,6 +361,8 @@ static void registry(void **state)
     uint64_t big = 77;
     size_t length = 77;
     ims_release_stats stats = { .struct_size = sizeof stats };
+    ims_release_resumed resumed = { .struct_size = sizeof resumed, .byes = 77 };
+    ims_release_swept swept = { .struct_size = sizeof swept, .visited = 77 };
     called->struct_size = calling->struct_size = sizeof *called;
 
     assert_int_equal(ims_release_registry_open(NULL, &open), IMS_RELEASE_NULL);
@@ -377,9 +386,23 @@ static void registry(void **state)
     assert_int_equal(ims_release_registry_open(&config, &open), IMS_RELEASE_NULL);
     config.own = base_a_own;
     assert_int_equal(ims_release_registry_open(&config, &open), IMS_RELEASE_TOO_LARGE);
-    assert_null(open);
     config.own_count = 1;
+    config.policy = 16;
+    assert_int_equal(ims_release_registry_open(&config, &open), IMS_RELEASE_ARGUMENT);
+    config.policy = UINT32_MAX;
+    assert_int_equal(ims_release_registry_open(&config, &open), IMS_RELEASE_ARGUMENT);
+    assert_null(open);
+    config.policy = 0;
     assert_int_equal(ims_release_registry_open(&config, &open), IMS_RELEASE_OK);
+
+    assert_int_equal(ims_release_registry_resume(NULL, NOW, &resumed), IMS_RELEASE_NULL);
+    assert_int_equal(ims_release_registry_resume(open, NOW, NULL), IMS_RELEASE_NULL);
+    for (uint32_t size = 0; size <= 2 * sizeof resumed; size++) {
+        resumed.struct_size = size;
+        if (size != sizeof resumed)
+            assert_int_equal(ims_release_registry_resume(open, NOW, &resumed), IMS_RELEASE_STRUCT_SIZE);
+    }
+    assert_int_equal(resumed.byes, 77);
 
     assert_int_equal(ims_release_registry_track(NULL, x, 1, NOW), IMS_RELEASE_NULL);
     assert_int_equal(ims_release_registry_track(open, null_some, 1, NOW), IMS_RELEASE_ARGUMENT);
@@ -431,13 +454,45 @@ static void registry(void **state)
                      IMS_RELEASE_NOT_FOUND);
     assert_untouched(pair);
 
-    assert_int_equal(ims_release_registry_note(NULL, 1, 1, 200, NOW), IMS_RELEASE_NULL);
-    assert_int_equal(ims_release_registry_note(open, 1, 0, 200, NOW), IMS_RELEASE_ARGUMENT);
-    assert_int_equal(ims_release_registry_note(open, 1, 3, 200, NOW), IMS_RELEASE_ARGUMENT);
-    assert_int_equal(ims_release_registry_note(open, 1, 1, 99, NOW), IMS_RELEASE_ARGUMENT);
-    assert_int_equal(ims_release_registry_note(open, 1, 1, 700, NOW), IMS_RELEASE_ARGUMENT);
-    assert_int_equal(ims_release_registry_note(open, 1, 1, UINT32_MAX, NOW), IMS_RELEASE_ARGUMENT);
-    assert_int_equal(ims_release_registry_note(open, 1, 1, 200, NOW), IMS_RELEASE_OK); /* a late reply */
+    assert_int_equal(ims_release_registry_note(NULL, 1, 1, 1, 200, null, NOW), IMS_RELEASE_NULL);
+    assert_int_equal(ims_release_registry_note(open, 1, 0, 1, 200, null, NOW), IMS_RELEASE_ARGUMENT);
+    assert_int_equal(ims_release_registry_note(open, 1, 3, 1, 200, null, NOW), IMS_RELEASE_ARGUMENT);
+    assert_int_equal(ims_release_registry_note(open, 1, 1, 1, 99, null, NOW), IMS_RELEASE_ARGUMENT);
+    assert_int_equal(ims_release_registry_note(open, 1, 1, 1, 700, null, NOW), IMS_RELEASE_ARGUMENT);
+    assert_int_equal(ims_release_registry_note(open, 1, 1, 1, UINT32_MAX, null, NOW), IMS_RELEASE_ARGUMENT);
+    assert_int_equal(ims_release_registry_note(open, 1, 1, 1, 200, null_some, NOW), IMS_RELEASE_ARGUMENT);
+    assert_int_equal(ims_release_registry_note(open, 1, 1, 1, 200, minus, NOW), IMS_RELEASE_ARGUMENT);
+    assert_int_equal(ims_release_registry_note(open, 1, 1, 1, 200, null, NOW), IMS_RELEASE_OK); /* a late reply */
+    assert_int_equal(ims_release_registry_note(open, 1, 1, UINT32_MAX, 0, x, UINT64_MAX), IMS_RELEASE_OK);
+
+    assert_int_equal(ims_release_registry_next(NULL, 1, 1, &options, NOW, one, size, called), IMS_RELEASE_NULL);
+    assert_int_equal(ims_release_registry_next(open, 1, 1, NULL, NOW, one, size, called), IMS_RELEASE_NULL);
+    assert_int_equal(ims_release_registry_next(open, 1, 1, &options, NOW, NULL, size, called), IMS_RELEASE_NULL);
+    assert_int_equal(ims_release_registry_next(open, 1, 1, &options, NOW, one, size, NULL), IMS_RELEASE_NULL);
+    assert_int_equal(ims_release_registry_next(open, 1, 1, &options, NOW, one, minus_one, called),
+                     IMS_RELEASE_ARGUMENT);
+    static const uint32_t no_legs[] = { 0, 3, UINT32_MAX };
+    for (size_t i = 0; i < COUNT(no_legs); i++)
+        assert_int_equal(ims_release_registry_next(open, 1, no_legs[i], &options, NOW, one, size, called),
+                         IMS_RELEASE_ARGUMENT);
+    assert_int_equal(ims_release_registry_next(open, 1, 1, &options, NOW, NULL, 0, called), IMS_RELEASE_NOT_FOUND);
+    assert_int_equal(ims_release_registry_next(open, 0, 2, &options, NOW, one, size, called), IMS_RELEASE_NOT_FOUND);
+    ims_release_options no_cause = options;
+    no_cause.cause = 0;
+    assert_int_equal(ims_release_registry_next(open, 1, 1, &no_cause, NOW, one, size, called), IMS_RELEASE_BAD_REASON);
+    no_cause.struct_size = 4;
+    assert_int_equal(ims_release_registry_next(open, 1, 1, &no_cause, NOW, one, size, called),
+                     IMS_RELEASE_STRUCT_SIZE);
+    called->struct_size = 4;
+    assert_int_equal(ims_release_registry_next(open, 1, 1, &options, NOW, one, size, called), IMS_RELEASE_STRUCT_SIZE);
+    called->struct_size = sizeof *called;
+    assert_untouched(pair);
+
+    assert_int_equal(ims_release_registry_sent_on(NULL, x), IMS_RELEASE_NULL);
+    assert_int_equal(ims_release_registry_sent_on(open, null_some), IMS_RELEASE_ARGUMENT);
+    assert_int_equal(ims_release_registry_sent_on(open, minus), IMS_RELEASE_ARGUMENT);
+    assert_int_equal(ims_release_registry_sent_on(open, null), IMS_RELEASE_OK); /* no matter */
+    assert_int_equal(ims_release_registry_sent_on(open, x), IMS_RELEASE_OK);
 
     assert_int_equal(ims_release_registry_adopt(NULL, 1, 1, x, x, one, size, &length), IMS_RELEASE_NULL);
     assert_int_equal(ims_release_registry_adopt(open, 1, 1, x, x, NULL, size, &length), IMS_RELEASE_NULL);
@@ -456,20 +511,29 @@ static void registry(void **state)
     assert_int_equal(ims_release_registry_own_hop(open, 1, 3, one, size, &length), IMS_RELEASE_ARGUMENT);
     assert_int_equal(ims_release_registry_own_hop(open, 1, 1, NULL, 0, &length), IMS_RELEASE_NOT_FOUND);
 
-    assert_int_equal(ims_release_registry_recognise(NULL, x, 1, &number, &big, &other), IMS_RELEASE_NULL);
-    assert_int_equal(ims_release_registry_recognise(open, x, 1, NULL, &big, &other), IMS_RELEASE_NULL);
-    assert_int_equal(ims_release_registry_recognise(open, x, 1, &number, NULL, &other), IMS_RELEASE_NULL);
-    assert_int_equal(ims_release_registry_recognise(open, x, 1, &number, &big, NULL), IMS_RELEASE_NULL);
-    assert_int_equal(ims_release_registry_recognise(open, null_some, 1, &number, &big, &other), IMS_RELEASE_ARGUMENT);
-    assert_int_equal(ims_release_registry_recognise(open, minus, 1, &number, &big, &other), IMS_RELEASE_ARGUMENT);
-    assert_int_equal(ims_release_registry_recognise(open, x, 2, &number, &big, &other), IMS_RELEASE_ARGUMENT);
+    assert_int_equal(ims_release_registry_recognise(NULL, x, 1, NOW, &number, &big, &other), IMS_RELEASE_NULL);
+    assert_int_equal(ims_release_registry_recognise(open, x, 1, NOW, NULL, &big, &other), IMS_RELEASE_NULL);
+    assert_int_equal(ims_release_registry_recognise(open, x, 1, NOW, &number, NULL, &other), IMS_RELEASE_NULL);
+    assert_int_equal(ims_release_registry_recognise(open, x, 1, NOW, &number, &big, NULL), IMS_RELEASE_NULL);
+    assert_int_equal(ims_release_registry_recognise(open, null_some, 1, NOW, &number, &big, &other),
+                     IMS_RELEASE_ARGUMENT);
+    assert_int_equal(ims_release_registry_recognise(open, minus, 1, NOW, &number, &big, &other), IMS_RELEASE_ARGUMENT);
+    assert_int_equal(ims_release_registry_recognise(open, x, 2, NOW, &number, &big, &other), IMS_RELEASE_ARGUMENT);
 
     assert_int_equal(ims_release_registry_answered(NULL, 1, 200), IMS_RELEASE_NULL);
     assert_int_equal(ims_release_registry_answered(open, 1, 0), IMS_RELEASE_ARGUMENT);
     assert_int_equal(ims_release_registry_answered(open, 1, 200), IMS_RELEASE_NOT_FOUND);
 
-    assert_int_equal(ims_release_registry_sweep(NULL, NOW, 1), IMS_RELEASE_NULL);
-    assert_int_equal(ims_release_registry_sweep(open, NOW, 0), IMS_RELEASE_ARGUMENT);
+    assert_int_equal(ims_release_registry_sweep(NULL, NOW, 1, ignore_due, NULL, &swept), IMS_RELEASE_NULL);
+    assert_int_equal(ims_release_registry_sweep(open, NOW, 1, ignore_due, NULL, NULL), IMS_RELEASE_NULL);
+    assert_int_equal(ims_release_registry_sweep(open, NOW, 0, ignore_due, NULL, &swept), IMS_RELEASE_ARGUMENT);
+    for (uint32_t bad = 0; bad <= 2 * sizeof swept; bad++) {
+        swept.struct_size = bad;
+        if (bad != sizeof swept)
+            assert_int_equal(ims_release_registry_sweep(open, NOW, 1, ignore_due, NULL, &swept),
+                             IMS_RELEASE_STRUCT_SIZE);
+    }
+    assert_int_equal(swept.visited, 77);
 
     assert_int_equal(ims_release_registry_list(NULL, 0, 1, ignore, NULL, &big), IMS_RELEASE_NULL);
     assert_int_equal(ims_release_registry_list(open, 0, 1, NULL, NULL, &big), IMS_RELEASE_NULL);
@@ -486,6 +550,14 @@ static void registry(void **state)
     assert_int_equal(other, 77);
     assert_int_equal(big, 77);
     assert_int_equal(length, 77);
+
+    /* Without a callback, and at the end of time. */
+    swept.struct_size = sizeof swept;
+    resumed.struct_size = sizeof resumed;
+    assert_int_equal(ims_release_registry_sweep(open, NOW, UINT32_MAX, NULL, NULL, &swept), IMS_RELEASE_OK);
+    assert_int_equal(ims_release_registry_sweep(open, UINT64_MAX, 1, NULL, NULL, &swept), IMS_RELEASE_OK);
+    assert_int_equal(ims_release_registry_resume(open, UINT64_MAX, &resumed), IMS_RELEASE_OK);
+    assert_int_equal(swept.visited + resumed.releases + resumed.byes + resumed.unconfirmed, 1);
     ims_release_registry_close(open);
     ims_release_registry_close(NULL);
     test_free(pair);

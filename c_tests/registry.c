@@ -5,9 +5,15 @@
 /* What the callbacks were told. */
 struct told {
     int ended, entries;
-    uint32_t outcome, cause, called_code, calling_code, state, roles, called_state;
-    uint64_t id, duration_ms;
+    uint32_t outcome, cause, called_code, calling_code, called_attempts, calling_attempts, state, roles, called_state,
+        calling_state, invite_cseq, unconfirmed;
+    uint64_t id, duration_ms, called_duration_ms, calling_duration_ms;
     int64_t cseq_to_called, cseq_to_calling;
+    struct {
+        uint64_t id;
+        uint32_t leg;
+    } due[4];
+    size_t dues;
     char call_id[64], from_tag[64], to_tag[64];
     ims_release_registry *registry;
 };
@@ -28,6 +34,12 @@ static void found(void *env, const ims_release_entry *entry)
     told->state = entry->state;
     told->roles = entry->roles;
     told->called_state = entry->called_state;
+    told->calling_state = entry->calling_state;
+    told->called_attempts = entry->called_attempts;
+    told->calling_attempts = entry->calling_attempts;
+    told->invite_cseq = entry->invite_cseq;
+    told->outcome = entry->outcome;
+    told->unconfirmed = entry->unconfirmed;
     told->cseq_to_called = entry->cseq_to_called;
     told->cseq_to_calling = entry->cseq_to_calling;
     keep(told->call_id, entry->call_id);
@@ -45,14 +57,26 @@ static void ended(void *env, const ims_release_ended *ended)
     told->cause = ended->cause;
     told->called_code = ended->called_code;
     told->calling_code = ended->calling_code;
+    told->called_attempts = ended->called_attempts;
+    told->calling_attempts = ended->calling_attempts;
     told->duration_ms = ended->duration_ms;
+    told->called_duration_ms = ended->called_duration_ms;
+    told->calling_duration_ms = ended->calling_duration_ms;
     keep(told->call_id, ended->call_id);
     /* The callback may call the library. */
     assert_int_equal(ims_release_registry_stats(told->registry, &stats), IMS_RELEASE_OK);
     assert_int_equal(stats.started, 1);
 }
 
-static int set_up(void **state)
+static void due(void *env, uint64_t id, uint32_t leg)
+{
+    struct told *told = env;
+    assert_in_range(told->dues, 0, COUNT(told->due) - 1);
+    told->due[told->dues].id = id;
+    told->due[told->dues++].leg = leg;
+}
+
+static void set_up_with(void **state, uint32_t policy)
 {
     struct told *told = test_calloc(1, sizeof *told);
     ims_release_config config = { .struct_size = sizeof config,
@@ -60,9 +84,15 @@ static int set_up(void **state)
                                   .own = base_a_own,
                                   .own_count = 1,
                                   .ended = ended,
-                                  .env = told };
+                                  .env = told,
+                                  .policy = policy };
     assert_int_equal(ims_release_registry_open(&config, &told->registry), IMS_RELEASE_OK);
     *state = told;
+}
+
+static int set_up(void **state)
+{
+    set_up_with(state, 0);
     return 0;
 }
 
@@ -81,6 +111,36 @@ static uint32_t observe(struct told *told, const char *message)
     return seen;
 }
 
+static void note(struct told *told, uint32_t leg, uint32_t cseq, uint32_t code, const char *reply, uint64_t now_ms)
+{
+    assert_int_equal(ims_release_registry_note(told->registry, told->id, leg, cseq, code, text_of(reply), now_ms),
+                     IMS_RELEASE_OK);
+}
+
+/* A whole round, as the host's timer makes in steps. */
+static ims_release_swept sweep(struct told *told, uint64_t now_ms)
+{
+    ims_release_swept swept = { .struct_size = sizeof swept };
+    uint64_t ended = 0, dropped = 0;
+    told->dues = 0;
+    do {
+        assert_int_equal(ims_release_registry_sweep(told->registry, now_ms, 2, due, told, &swept), IMS_RELEASE_OK);
+        ended += swept.ended;
+        dropped += swept.dropped;
+    } while (!swept.finished);
+    swept.due = told->dues;
+    swept.ended = ended;
+    swept.dropped = dropped;
+    return swept;
+}
+
+static ims_release_stats stats(struct told *told)
+{
+    ims_release_stats stats = { .struct_size = sizeof stats };
+    assert_int_equal(ims_release_registry_stats(told->registry, &stats), IMS_RELEASE_OK);
+    return stats;
+}
+
 static void find(struct told *told, uint32_t selector, const char *value)
 {
     told->entries = 0;
@@ -96,19 +156,51 @@ static ims_release_status start(struct told *told, struct pair *pair, size_t cap
     ims_release_status status = ims_release_registry_start(told->registry, told->id, &options, NOW, pair->called_buffer,
                                                            capacity, pair->calling_buffer, capacity, &pair->called,
                                                            &pair->calling);
-    /* All but the Call-ID is that of base A. */
+    /* All but the Call-ID is that of base A, and how far the call is. */
     ims_release_fields fields = base_a();
+    fields.cseq_to_called = told->cseq_to_called;
     if (status == IMS_RELEASE_OK)
         judge_pair(&fields, &pair->called, &pair->calling);
     return status;
 }
 
-static void establish(struct told *told)
+/* A BYE that is due, as told->called or calling of the pair; `cseq` is what it must have. */
+static ims_release_status next(struct told *told, uint32_t leg, uint64_t now_ms, size_t capacity, int64_t cseq,
+                               struct pair *pair)
+{
+    /* The Reason is that of the start whatever is asked for here. */
+    ims_release_options options = { .struct_size = sizeof options, .cause = 486, .text = TEXT("no") };
+    const int to_called = leg == IMS_RELEASE_LEG_CALLED;
+    const ims_release_fields fields = base_a();
+    memset(pair, 0, sizeof *pair);
+    pair->called.struct_size = pair->calling.struct_size = sizeof(ims_release_bye);
+    ims_release_bye *bye = to_called ? &pair->called : &pair->calling;
+    ims_release_status status =
+        ims_release_registry_next(told->registry, told->id, leg, &options, now_ms,
+                                  to_called ? pair->called_buffer : pair->calling_buffer, capacity, bye);
+    if (status == IMS_RELEASE_OK) {
+        static const char reason[] = "Reason: SIP;cause=503;text=\"Service Unavailable\"\r\n";
+        assert_int_equal(bye->status, IMS_RELEASE_OK);
+        assert_int_equal(bye->cseq, cseq);
+        judge(bye->message, to_called ? fields.from : fields.to, to_called ? fields.to : fields.from, cseq);
+        /* The buffer was zeroed, and is larger than any message. */
+        assert_non_null(strstr(bye->message.s, reason));
+    }
+    return status;
+}
+
+static void answer(struct told *told)
 {
     assert_int_equal(ims_release_registry_track(told->registry, text_of(MESSAGE_INVITE("c1")),
                                                 IMS_RELEASE_SERVES_CALLING, NOW),
                      IMS_RELEASE_OK);
     assert_int_equal(observe(told, MESSAGE_200("c1")), IMS_RELEASE_SEEN_CONFIRMED);
+    find(told, IMS_RELEASE_SELECT_CALL, "c1");
+}
+
+static void establish(struct told *told)
+{
+    answer(told);
     assert_int_equal(observe(told, MESSAGE_WITHIN("ACK", "127", "c1")), IMS_RELEASE_SEEN_ACKNOWLEDGED);
     assert_int_equal(observe(told, MESSAGE_WITHIN("UPDATE", "129", "c1")), IMS_RELEASE_SEEN_COUNTED);
     find(told, IMS_RELEASE_SELECT_CALL, "c1");
@@ -133,11 +225,11 @@ static void a_call_is_found_as_it_proceeds(void **state)
     assert_int_equal(observe(told, MESSAGE_200("c1")), IMS_RELEASE_SEEN_CONFIRMED);
     find(told, IMS_RELEASE_SELECT_DIALOG, "c1,171828,314159");
     assert_int_equal(told->state, IMS_RELEASE_STATE_CONFIRMED);
-    assert_int_equal(start(told, &pair, sizeof pair.called_buffer), IMS_RELEASE_NOT_ACKNOWLEDGED);
     assert_int_equal(observe(told, MESSAGE_WITHIN("ACK", "127", "c1")), IMS_RELEASE_SEEN_ACKNOWLEDGED);
     find(told, IMS_RELEASE_SELECT_MESSAGE, MESSAGE_WITHIN("INFO", "128", "c1"));
     assert_int_equal(told->state, IMS_RELEASE_STATE_ACKNOWLEDGED);
     assert_int_equal(told->roles, 1);
+    assert_int_equal(told->invite_cseq, 127);
     assert_string_equal(told->call_id, "c1");
     assert_string_equal(told->from_tag, "171828");
     assert_string_equal(told->to_tag, "314159");
@@ -184,22 +276,148 @@ static void a_release_ends_once(void **state)
     assert_int_equal(told->called_state, IMS_RELEASE_LEG_WAITING);
     assert_int_equal(told->cseq_to_called, 130);
 
-    assert_int_equal(ims_release_registry_note(told->registry, told->id, IMS_RELEASE_LEG_CALLED, 100, NOW), IMS_RELEASE_OK);
-    assert_int_equal(ims_release_registry_note(told->registry, told->id, IMS_RELEASE_LEG_CALLED, 200, NOW), IMS_RELEASE_OK);
-    assert_int_equal(ims_release_registry_note(told->registry, told->id, IMS_RELEASE_LEG_CALLED, 481, NOW), IMS_RELEASE_OK);
+    note(told, IMS_RELEASE_LEG_CALLED, 130, 100, "", NOW);
+    note(told, IMS_RELEASE_LEG_CALLED, 129, 481, "", NOW); /* to another request */
+    note(told, IMS_RELEASE_LEG_CALLED, 130, 200, "", NOW + 300);
+    note(told, IMS_RELEASE_LEG_CALLED, 130, 481, "", NOW + 400);
     assert_int_equal(told->ended, 0);
-    assert_int_equal(ims_release_registry_note(told->registry, told->id, IMS_RELEASE_LEG_CALLING, 200, NOW + 1500),
-                     IMS_RELEASE_OK);
+    note(told, IMS_RELEASE_LEG_CALLING, pair.calling.cseq, 200, "", NOW + 1500);
     assert_int_equal(told->ended, 1);
     assert_int_equal(told->outcome, IMS_RELEASE_COMPLETED);
     assert_int_equal(told->cause, 503);
     assert_int_equal(told->called_code, 200);
     assert_int_equal(told->calling_code, 200);
+    assert_int_equal(told->called_attempts, 1);
+    assert_int_equal(told->calling_attempts, 1);
     assert_int_equal(told->duration_ms, 1500);
+    assert_int_equal(told->called_duration_ms, 300);
+    assert_int_equal(told->calling_duration_ms, 1500);
     assert_string_equal(told->call_id, "c1");
-    assert_int_equal(ims_release_registry_note(told->registry, told->id, IMS_RELEASE_LEG_CALLING, 200, NOW), IMS_RELEASE_OK);
+    note(told, IMS_RELEASE_LEG_CALLING, pair.calling.cseq, 200, "", NOW + 1600);
     assert_int_equal(told->ended, 1);
+}
+
+/* An ended release stays known for what comes late: nobody lists it, nobody starts another one. */
+static void what_was_released_lingers(void **state)
+{
+    struct told *told = *state;
+    struct pair pair, again;
+    uint64_t next = 77;
+    assert_int_equal(sweep(told, NOW).active, 0);
+    establish(told);
+    assert_int_equal(sweep(told, NOW).active, 0);
+    assert_int_equal(start(told, &pair, sizeof pair.called_buffer), IMS_RELEASE_OK);
+    assert_int_equal(sweep(told, NOW).active, 1);
+    note(told, IMS_RELEASE_LEG_CALLED, 130, 200, "", NOW);
+    note(told, IMS_RELEASE_LEG_CALLING, pair.calling.cseq, 481, "", NOW + 1500);
+    assert_int_equal(told->ended, 1);
+
+    assert_int_equal(start(told, &again, sizeof again.called_buffer), IMS_RELEASE_RELEASED);
+    assert_int_equal(again.called.length, 0);
+    find(told, IMS_RELEASE_SELECT_CALL, "c1");
+    assert_int_equal(told->state, IMS_RELEASE_STATE_RELEASED);
+    assert_int_equal(told->outcome, IMS_RELEASE_GONE);
+    assert_int_equal(told->unconfirmed, 0);
+    assert_int_equal(told->called_state, IMS_RELEASE_LEG_DONE);
+    assert_int_equal(told->calling_state, IMS_RELEASE_LEG_GONE);
+    told->entries = 0;
+    assert_int_equal(ims_release_registry_list(told->registry, 0, 1000, found, told, &next), IMS_RELEASE_OK);
+    assert_int_equal(told->entries, 0);
+
+    /* Its INVITE is forgotten 64*T1 after the 2xx. */
+    assert_int_equal(sweep(told, NOW + 1500 + 31990).dropped, 1);
+    find(told, IMS_RELEASE_SELECT_CALL, "c1");
+    assert_int_equal(sweep(told, NOW + 1500 + 32010).dropped, 1);
+    assert_int_equal(ims_release_registry_find(told->registry, IMS_RELEASE_SELECT_CALL, text_of("c1"), found, told),
+                     IMS_RELEASE_NOT_FOUND);
     assert_int_equal(start(told, &again, sizeof again.called_buffer), IMS_RELEASE_NOT_FOUND);
+    /* It might have lasted until its deadline, and lingered from there. */
+    assert_int_equal(sweep(told, NOW + 120000 + 32000 + 2000).active, 0);
+    assert_int_equal(stats(told).records, 0);
+}
+
+static void a_bye_to_the_calling_user_waits_for_the_ack(void **state)
+{
+    for (int acknowledged = 0; acknowledged < 2; acknowledged++) {
+        struct pair pair;
+        set_up(state);
+        struct told *told = *state;
+        answer(told);
+        assert_int_equal(start(told, &pair, sizeof pair.called_buffer), IMS_RELEASE_OK);
+        assert_int_equal(pair.called.status, IMS_RELEASE_OK);
+        assert_int_equal(pair.called.cseq, 128);
+        assert_int_equal(pair.calling.status, IMS_RELEASE_HELD);
+        assert_int_equal(pair.calling.length, 0);
+        assert_int_equal(pair.calling.message.len, 0);
+        find(told, IMS_RELEASE_SELECT_CALL, "c1");
+        assert_int_equal(told->called_state, IMS_RELEASE_LEG_WAITING);
+        assert_int_equal(told->calling_state, IMS_RELEASE_LEG_IDLE);
+        note(told, IMS_RELEASE_LEG_CALLED, 128, 200, "", NOW + 100);
+        note(told, IMS_RELEASE_LEG_CALLING, 0, 200, "", NOW + 100); /* there is no such BYE */
+
+        /* The 2xx is sent again for 64*T1 (RFC 3261 13.3.1.4); it was stored to the second. */
+        const uint64_t then = NOW + (acknowledged ? 5000 : 33000);
+        assert_int_equal(sweep(told, then - 10).due, 0);
+        assert_int_equal(next(told, IMS_RELEASE_LEG_CALLING, then - 10, sizeof pair.calling_buffer, 0, &pair),
+                         IMS_RELEASE_NOT_RELEASING);
+        if (acknowledged)
+            assert_int_equal(observe(told, MESSAGE_WITHIN("ACK", "127", "c1")), IMS_RELEASE_SEEN_ACKNOWLEDGED);
+        for (int round = 0; round < 2; round++) {
+            assert_int_equal(sweep(told, then).due, 1);
+            assert_int_equal(told->due[0].id, told->id);
+            assert_int_equal(told->due[0].leg, IMS_RELEASE_LEG_CALLING);
+        }
+
+        /* Too small, and still due. */
+        assert_int_equal(next(told, IMS_RELEASE_LEG_CALLING, then, 100, 0, &pair), IMS_RELEASE_BUFFER_TOO_SMALL);
+        assert_int_equal(pair.calling.status, IMS_RELEASE_BUFFER_TOO_SMALL);
+        assert_int_equal(pair.calling_buffer[0], 0);
+        assert_in_range(pair.calling.length, 300, 1300);
+        find(told, IMS_RELEASE_SELECT_CALL, "c1");
+        assert_int_equal(told->cseq_to_calling, IMS_RELEASE_CSEQ_NONE);
+
+        /* Its first number is drawn: any will do. */
+        ims_release_options options = { .struct_size = sizeof options, .cause = 486 };
+        assert_int_equal(ims_release_registry_next(told->registry, told->id, IMS_RELEASE_LEG_CALLING, &options, then,
+                                                   pair.calling_buffer, sizeof pair.calling_buffer, &pair.calling),
+                         IMS_RELEASE_OK);
+        const ims_release_fields fields = base_a();
+        judge(pair.calling.message, fields.to, fields.from, pair.calling.cseq);
+        assert_int_equal(pair.calling.delivery, IMS_RELEASE_DIRECT);
+        assert_text(pair.calling.route, "Route: <sip:pcscf1.visited1.net:7531;lr>\r\n");
+        const uint32_t cseq = pair.calling.cseq;
+        assert_int_equal(sweep(told, then).due, 0);
+        assert_int_equal(next(told, IMS_RELEASE_LEG_CALLING, then, sizeof pair.calling_buffer, 0, &pair),
+                         IMS_RELEASE_NOT_RELEASING);
+        note(told, IMS_RELEASE_LEG_CALLING, cseq, 200, "", then + 100);
+        assert_int_equal(told->ended, 1);
+        assert_int_equal(told->outcome, IMS_RELEASE_COMPLETED);
+        assert_int_equal(told->called_duration_ms, 100);
+        assert_int_equal(told->calling_duration_ms, then + 100 - NOW);
+        tear_down(state);
+    }
+}
+
+static void policies(void **state)
+{
+    struct pair pair;
+    uint32_t pass, answered;
+    uint64_t id;
+    set_up_with(state, IMS_RELEASE_NO_RETRY + IMS_RELEASE_NO_BYPASS + IMS_RELEASE_NO_HOLD + IMS_RELEASE_NO_REFUSAL);
+    struct told *told = *state;
+    answer(told);
+    assert_int_equal(start(told, &pair, sizeof pair.called_buffer), IMS_RELEASE_NOT_ACKNOWLEDGED);
+    assert_int_equal(observe(told, MESSAGE_WITHIN("ACK", "127", "c1")), IMS_RELEASE_SEEN_ACKNOWLEDGED);
+    assert_int_equal(start(told, &pair, sizeof pair.called_buffer), IMS_RELEASE_OK);
+    assert_int_equal(ims_release_registry_recognise(told->registry, text_of(MESSAGE_WITHIN("UPDATE", "128", "c1")), 0,
+                                                    NOW, &pass, &id, &answered),
+                     IMS_RELEASE_OK);
+    assert_int_equal(pass, IMS_RELEASE_PASS_NOT_OURS);
+    note(told, IMS_RELEASE_LEG_CALLED, 128, 408, "", NOW);
+    note(told, IMS_RELEASE_LEG_CALLING, pair.calling.cseq, 500, "", NOW);
+    assert_int_equal(told->ended, 1);
+    assert_int_equal(told->outcome, IMS_RELEASE_FAILED);
+    tear_down(state);
 }
 
 static void outcomes(void **state)
@@ -207,8 +425,10 @@ static void outcomes(void **state)
     static const struct {
         uint32_t called, calling, outcome;
     } cases[] = {
-        { 200, 481, IMS_RELEASE_GONE },    { 408, 0, IMS_RELEASE_GONE },      { 403, 200, IMS_RELEASE_PARTIAL },
-        { 500, 603, IMS_RELEASE_FAILED },  { 0, 299, IMS_RELEASE_GONE },
+        { 200, 481, IMS_RELEASE_GONE },   { 299, 408, IMS_RELEASE_GONE },    { 403, 200, IMS_RELEASE_PARTIAL },
+        { 403, 603, IMS_RELEASE_FAILED }, { 200, 0, IMS_RELEASE_GONE },
+        /* A 481 of the own service control tells nothing about the far user. */
+        { 481, 200, IMS_RELEASE_PARTIAL },
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct pair pair;
@@ -216,12 +436,8 @@ static void outcomes(void **state)
         struct told *told = *state;
         establish(told);
         assert_int_equal(start(told, &pair, sizeof pair.called_buffer), IMS_RELEASE_OK);
-        assert_int_equal(
-            ims_release_registry_note(told->registry, told->id, IMS_RELEASE_LEG_CALLING, cases[i].calling, NOW),
-            IMS_RELEASE_OK);
-        assert_int_equal(
-            ims_release_registry_note(told->registry, told->id, IMS_RELEASE_LEG_CALLED, cases[i].called, NOW),
-            IMS_RELEASE_OK);
+        note(told, IMS_RELEASE_LEG_CALLING, pair.calling.cseq, cases[i].calling, "", NOW);
+        note(told, IMS_RELEASE_LEG_CALLED, 130, cases[i].called, "", NOW);
         assert_int_equal(told->ended, 1);
         assert_int_equal(told->outcome, cases[i].outcome);
         assert_int_equal(told->called_code, cases[i].called);
@@ -235,13 +451,99 @@ static void a_deadline_ends_a_release(void **state)
     struct pair pair;
     establish(told);
     assert_int_equal(start(told, &pair, sizeof pair.called_buffer), IMS_RELEASE_OK);
-    for (int i = 0; i < 3; i++)
-        assert_int_equal(ims_release_registry_sweep(told->registry, NOW + 58000, 1000), IMS_RELEASE_OK);
+    /* The calling user is given up meanwhile; nobody fetches the BYE that shall go straight to the called one. */
+    for (uint64_t later = 40010; later < 120000; later += 19995) {
+        assert_int_equal(sweep(told, NOW + later).due, 1);
+        assert_int_equal(told->due[0].leg, IMS_RELEASE_LEG_CALLED);
+    }
     assert_int_equal(told->ended, 0);
-    for (int i = 0; i < 3; i++)
-        assert_int_equal(ims_release_registry_sweep(told->registry, NOW + 62000, 1000), IMS_RELEASE_OK);
+    const ims_release_swept swept = sweep(told, NOW + 120000);
+    assert_int_equal(swept.ended, 1);
+    assert_int_equal(swept.due, 0);
     assert_int_equal(told->ended, 1);
     assert_int_equal(told->outcome, IMS_RELEASE_EXPIRED);
+    assert_int_equal(told->calling_code, 408);
+    assert_int_equal(told->duration_ms, 120000);
+    assert_int_equal(next(told, IMS_RELEASE_LEG_CALLED, NOW + 120000, sizeof pair.called_buffer, 0, &pair),
+                     IMS_RELEASE_NOT_RELEASING);
+    find(told, IMS_RELEASE_SELECT_CALL, "c1");
+    assert_int_equal(told->outcome, IMS_RELEASE_EXPIRED);
+}
+
+static void a_leg_that_nobody_answers_is_given_up(void **state)
+{
+    struct told *told = *state;
+    struct pair pair;
+    establish(told);
+    assert_int_equal(start(told, &pair, sizeof pair.called_buffer), IMS_RELEASE_OK);
+    assert_int_equal(sweep(told, NOW + 39990).due, 0);
+    find(told, IMS_RELEASE_SELECT_CALL, "c1");
+    assert_int_equal(told->called_state, IMS_RELEASE_LEG_WAITING);
+    assert_int_equal(told->calling_state, IMS_RELEASE_LEG_WAITING);
+
+    /* Service control has kept the one back: it goes past it. The other went to its user. */
+    assert_int_equal(sweep(told, NOW + 40000).due, 1);
+    find(told, IMS_RELEASE_SELECT_CALL, "c1");
+    assert_int_equal(told->called_state, IMS_RELEASE_LEG_IDLE);
+    assert_int_equal(told->calling_state, IMS_RELEASE_LEG_GONE);
+    assert_int_equal(next(told, IMS_RELEASE_LEG_CALLED, NOW + 40000, sizeof pair.called_buffer, 131, &pair),
+                     IMS_RELEASE_OK);
+    assert_int_equal(sweep(told, NOW + 79990).ended, 0);
+    assert_int_equal(sweep(told, NOW + 80000).ended, 1);
+    assert_int_equal(told->ended, 1);
+    assert_int_equal(told->outcome, IMS_RELEASE_GONE);
+    assert_int_equal(told->called_code, 408);
+    assert_int_equal(told->called_attempts, 2);
+    assert_int_equal(told->calling_attempts, 1);
+    assert_int_equal(told->called_duration_ms, 80000);
+    assert_int_equal(told->calling_duration_ms, 40000);
+}
+
+static void a_bye_that_was_refused_for_now_is_sent_again(void **state)
+{
+    static const struct {
+        uint32_t code;
+        const char *reply;
+        uint32_t wait, further;
+    } cases[] = {
+        /* Answered 500 the receiver knows a higher CSeq, and not how much higher (RFC 3261 12.2.2). */
+        { 500, "", 0, 100 },
+        { 503, "", 0, 1 },
+        { 503, "SIP/2.0 503 Service Unavailable\r\nRetry-After: 10 (soon)\r\nContent-Length: 0\r\n\r\n", 10000, 1 },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct pair pair;
+        set_up(state);
+        struct told *told = *state;
+        establish(told);
+        assert_int_equal(start(told, &pair, sizeof pair.called_buffer), IMS_RELEASE_OK);
+        const uint32_t first = pair.calling.cseq, second = first + cases[i].further;
+        note(told, IMS_RELEASE_LEG_CALLED, 130, 200, "", NOW);
+        note(told, IMS_RELEASE_LEG_CALLING, first, cases[i].code, cases[i].reply, NOW);
+        const uint64_t then = NOW + cases[i].wait;
+        if (cases[i].wait > 0) {
+            assert_int_equal(sweep(told, then - 10).due, 0);
+            assert_int_equal(next(told, IMS_RELEASE_LEG_CALLING, then - 10, sizeof pair.calling_buffer, 0, &pair),
+                             IMS_RELEASE_NOT_RELEASING);
+        }
+        assert_int_equal(sweep(told, then).due, 1);
+        assert_int_equal(told->due[0].leg, IMS_RELEASE_LEG_CALLING);
+        assert_int_equal(next(told, IMS_RELEASE_LEG_CALLING, then, sizeof pair.calling_buffer, second, &pair),
+                         IMS_RELEASE_OK);
+        assert_int_equal(pair.calling.delivery, IMS_RELEASE_DIRECT);
+        note(told, IMS_RELEASE_LEG_CALLING, first, 200, "", then); /* late */
+        assert_int_equal(told->ended, 0);
+        find(told, IMS_RELEASE_SELECT_CALL, "c1");
+        assert_int_equal(told->calling_attempts, 2);
+        assert_int_equal(told->cseq_to_calling, second);
+        /* Once more, and not for ever. */
+        note(told, IMS_RELEASE_LEG_CALLING, second, cases[i].code, "", then);
+        assert_int_equal(told->ended, 1);
+        assert_int_equal(told->outcome, IMS_RELEASE_PARTIAL);
+        assert_int_equal(told->calling_code, cases[i].code);
+        assert_int_equal(stats(told).retried, 1);
+        tear_down(state);
+    }
 }
 
 /* What a transaction layer prints that takes From apart and adds a header: From and To are those of neither leg. */
@@ -286,25 +588,31 @@ static void our_bye_is_known_once(void **state)
     const ims_release_fields fields = base_a();
     const ims_release_str bye = { message, (int)length };
     judge(bye, fields.from, fields.to, 130);
-    assert_int_equal(ims_release_registry_recognise(told->registry, bye, 0, &pass, &id, &answered), IMS_RELEASE_OK);
-    assert_int_equal(pass, IMS_RELEASE_PASS_NOT_OURS); /* from a user agent */
-    assert_int_equal(id, 0);
+    assert_int_equal(ims_release_registry_recognise(told->registry, bye, 0, NOW, &pass, &id, &answered),
+                     IMS_RELEASE_OK);
+    assert_int_equal(pass, IMS_RELEASE_PASS_REFUSED); /* from a user agent */
+    assert_int_equal(id, told->id);
     /* A forged mark. */
     memcpy(copy, message, length + 1);
     char *mark = strstr(copy, ";ims-release=") + 13;
     mark[20] = mark[20] == '0' ? '1' : '0';
     const ims_release_str forged = { copy, (int)length };
-    assert_int_equal(ims_release_registry_recognise(told->registry, forged, 1, &pass, &id, &answered), IMS_RELEASE_OK);
+    assert_int_equal(ims_release_registry_recognise(told->registry, forged, 1, NOW, &pass, &id, &answered),
+                     IMS_RELEASE_OK);
     assert_int_equal(pass, IMS_RELEASE_PASS_NOT_OURS);
+    assert_int_equal(id, 0);
 
-    assert_int_equal(ims_release_registry_recognise(told->registry, bye, 1, &pass, &id, &answered), IMS_RELEASE_OK);
+    assert_int_equal(ims_release_registry_recognise(told->registry, bye, 1, NOW, &pass, &id, &answered),
+                     IMS_RELEASE_OK);
     assert_int_equal(pass, IMS_RELEASE_PASS_FIRST);
     assert_int_equal(id, told->id);
-    assert_int_equal(ims_release_registry_recognise(told->registry, bye, 1, &pass, &id, &answered), IMS_RELEASE_OK);
+    assert_int_equal(ims_release_registry_recognise(told->registry, bye, 1, NOW, &pass, &id, &answered),
+                     IMS_RELEASE_OK);
     assert_int_equal(pass, IMS_RELEASE_PASS_AGAIN);
     assert_int_equal(answered, 0);
     assert_int_equal(ims_release_registry_answered(told->registry, told->id, 403), IMS_RELEASE_OK);
-    assert_int_equal(ims_release_registry_recognise(told->registry, bye, 1, &pass, &id, &answered), IMS_RELEASE_OK);
+    assert_int_equal(ims_release_registry_recognise(told->registry, bye, 1, NOW, &pass, &id, &answered),
+                     IMS_RELEASE_OK);
     assert_int_equal(pass, IMS_RELEASE_PASS_AGAIN);
     assert_int_equal(id, told->id);
     assert_int_equal(answered, 403);
@@ -334,11 +642,124 @@ static void our_bye_is_known_once(void **state)
     assert_int_equal(ims_release_registry_adopt(told->registry, told->id, IMS_RELEASE_LEG_CALLING, text_of("x"),
                                                 text_of(PRINTED), message, sizeof message, &length),
                      IMS_RELEASE_MESSAGE_INCOMPLETE);
-    assert_int_equal(ims_release_registry_note(told->registry, told->id, IMS_RELEASE_LEG_CALLING, 200, NOW),
-                     IMS_RELEASE_OK);
+    note(told, IMS_RELEASE_LEG_CALLING, pair.calling.cseq, 200, "", NOW);
     assert_int_equal(ims_release_registry_adopt(told->registry, told->id, IMS_RELEASE_LEG_CALLING, pair.calling.message,
                                                 text_of(PRINTED), message, sizeof message, &length),
                      IMS_RELEASE_NOT_RELEASING);
+}
+
+/* A BYE that service control has kept back goes straight to the far user; one that was seen leaving does not. */
+static void a_looped_bye_that_is_kept_back_goes_past_it(void **state)
+{
+    static const struct {
+        const char *route; /* on which the request was sent, NULL where it was not */
+        int kept_back;
+    } cases[] = {
+        { NULL, 1 },
+        { "Route: <sip:mo@scscf1.home1.net;lr;did=7a1.3>, <sip:mt@scscf2.home2.net;lr>\r\n", 1 },
+        { "Route: <sip:mt@scscf2.home2.net;lr>, <sip:pcscf2.visited2.net;lr>\r\n", 0 },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct pair pair;
+        char message[2048], sent[4096];
+        size_t length;
+        uint32_t pass, answered;
+        uint64_t id;
+        set_up(state);
+        struct told *told = *state;
+        establish(told);
+        assert_int_equal(start(told, &pair, sizeof pair.called_buffer), IMS_RELEASE_OK);
+        note(told, IMS_RELEASE_LEG_CALLING, pair.calling.cseq, 200, "", NOW);
+        assert_int_equal(ims_release_registry_adopt(told->registry, told->id, IMS_RELEASE_LEG_CALLED,
+                                                    pair.called.message, text_of(PRINTED), message,
+                                                    sizeof message - 1, &length),
+                         IMS_RELEASE_OK);
+        message[length] = '\0';
+        const ims_release_fields fields = base_a();
+        judge(text_of(message), fields.from, fields.to, 130);
+        assert_int_equal(ims_release_registry_recognise(told->registry, text_of(message), 1, NOW, &pass, &id,
+                                                        &answered),
+                         IMS_RELEASE_OK);
+        assert_int_equal(pass, IMS_RELEASE_PASS_FIRST);
+        if (cases[i].route != NULL) {
+            /* Under a Via of its own, as a proxy sends it on. */
+            const char *behind = strstr(message, "\r\n") + 2;
+            snprintf(sent, sizeof sent, "BYE sip:x SIP/2.0\r\nVia: SIP/2.0/UDP o;branch=z9hG4bKo\r\n%s%s",
+                     cases[i].route, behind);
+            assert_int_equal(ims_release_registry_sent_on(told->registry, text_of(sent)), IMS_RELEASE_OK);
+        }
+
+        note(told, IMS_RELEASE_LEG_CALLED, 130, 408, "", NOW + 32000);
+        if (!cases[i].kept_back) {
+            assert_int_equal(told->ended, 1);
+            assert_int_equal(told->outcome, IMS_RELEASE_GONE);
+            assert_int_equal(stats(told).bypassed, 0);
+            tear_down(state);
+            continue;
+        }
+        assert_int_equal(told->ended, 0);
+        assert_int_equal(sweep(told, NOW + 32000).due, 1);
+        assert_int_equal(told->due[0].id, told->id);
+        assert_int_equal(told->due[0].leg, IMS_RELEASE_LEG_CALLED);
+        assert_int_equal(next(told, IMS_RELEASE_LEG_CALLED, NOW + 32000, sizeof pair.called_buffer, 131, &pair),
+                         IMS_RELEASE_OK);
+        assert_int_equal(pair.called.delivery, IMS_RELEASE_DIRECT);
+        assert_text(pair.called.route,
+                    "Route: <sip:mt@scscf2.home2.net;lr>, <sip:pcscf2.visited2.net;lr>\r\n");
+        assert_text(pair.called.request_uri, "sip:[5555::eee:fff:aaa:bbb]:8805;comp=sigcomp");
+        /* It does not pass through the own socket: no mark. */
+        assert_int_equal(ims_release_registry_adopt(told->registry, told->id, IMS_RELEASE_LEG_CALLED,
+                                                    pair.called.message, text_of(PRINTED), message,
+                                                    sizeof message - 1, &length),
+                         IMS_RELEASE_OK);
+        message[length] = '\0';
+        judge(text_of(message), fields.from, fields.to, 130);
+        assert_null(strstr(message, "ims-release"));
+        /* Now it is the far user that answers. */
+        note(told, IMS_RELEASE_LEG_CALLED, 131, 481, "", NOW + 33000);
+        assert_int_equal(told->ended, 1);
+        assert_int_equal(told->outcome, IMS_RELEASE_GONE);
+        assert_int_equal(told->called_attempts, 2);
+        assert_int_equal(told->called_duration_ms, 33000);
+        assert_int_equal(stats(told).bypassed, 1);
+        tear_down(state);
+    }
+}
+
+/* TS 24.229 5.4.5.1.3: what the users still send within the session is answered 481. */
+static void requests_under_release_are_refused(void **state)
+{
+    struct told *told = *state;
+    struct pair pair;
+    static const struct {
+        const char *message;
+        uint32_t from_own_socket, pass;
+    } cases[] = {
+        { MESSAGE_WITHIN("UPDATE", "131", "c1"), 0, IMS_RELEASE_PASS_REFUSED },
+        { MESSAGE_WITHIN("UPDATE", "131", "c1"), 1, IMS_RELEASE_PASS_NOT_OURS },
+        { MESSAGE_WITHIN("UPDATE", "131", "c2"), 0, IMS_RELEASE_PASS_NOT_OURS },
+        { MESSAGE_WITHIN("INVITE", "132", "c1"), 0, IMS_RELEASE_PASS_REFUSED },
+        { MESSAGE_WITHIN("ACK", "132", "c1"), 0, IMS_RELEASE_PASS_SWALLOWED },
+        { MESSAGE_WITHIN("ACK", "127", "c1"), 0, IMS_RELEASE_PASS_NOT_OURS }, /* that to the 2xx, again */
+        { "x", 0, IMS_RELEASE_PASS_NOT_OURS },
+    };
+    establish(told);
+    for (int released = 0; released < 2; released++) {
+        for (size_t i = 0; i < COUNT(cases); i++) {
+            const uint32_t expected = released ? cases[i].pass : IMS_RELEASE_PASS_NOT_OURS;
+            uint32_t pass = 77, answered = 77;
+            uint64_t id = 77;
+            assert_int_equal(ims_release_registry_recognise(told->registry, text_of(cases[i].message),
+                                                            cases[i].from_own_socket, NOW, &pass, &id, &answered),
+                             IMS_RELEASE_OK);
+            assert_int_equal(pass, expected);
+            assert_int_equal(id, expected == IMS_RELEASE_PASS_NOT_OURS ? 0 : told->id);
+            assert_int_equal(answered, 0);
+        }
+        if (!released)
+            assert_int_equal(start(told, &pair, sizeof pair.called_buffer), IMS_RELEASE_OK);
+    }
+    assert_int_equal(stats(told).refused_requests, 2);
 }
 
 #define MO "sip:mo@scscf1.home1.net;lr;did=7a1.3"
@@ -408,8 +829,18 @@ int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        CASE(a_call_is_found_as_it_proceeds), CASE(a_release_ends_once), cmocka_unit_test(outcomes),
-        CASE(a_deadline_ends_a_release),      CASE(our_bye_is_known_once),
+        CASE(a_call_is_found_as_it_proceeds),
+        CASE(a_release_ends_once),
+        CASE(what_was_released_lingers),
+        cmocka_unit_test(a_bye_to_the_calling_user_waits_for_the_ack),
+        cmocka_unit_test(policies),
+        cmocka_unit_test(outcomes),
+        CASE(a_deadline_ends_a_release),
+        CASE(a_leg_that_nobody_answers_is_given_up),
+        cmocka_unit_test(a_bye_that_was_refused_for_now_is_sent_again),
+        CASE(our_bye_is_known_once),
+        cmocka_unit_test(a_looped_bye_that_is_kept_back_goes_past_it),
+        CASE(requests_under_release_are_refused),
         CASE(a_direct_bye_leaves_where_its_user_is),
         CASE(messages_that_are_refused_have_a_number),
     };
