@@ -4,8 +4,9 @@
 //!
 //! Commands, a number behind most: `c` tracks for that side; `o` observes; `f` finds by that selector; `s` starts the
 //! release of all dialogs with the options in the text; `a` has the printed text adopt each BYE, which is then
-//! recognised; `k` recognises; `n` notes a code; `w` lets milliseconds pass and sweeps; `b` builds from the fields in the
-//! text; `p` opens another registry. Without a command: track and observe.
+//! recognised and sent on; `k` recognises; `n` notes a code, with the text as the reply; `w` lets milliseconds pass,
+//! sweeps, and sends what is due with the options in the text; `e` sends on; `u` takes releases up again; `b` builds from
+//! the fields in the text; `p` opens another registry. Without a command: track and observe.
 #![allow(unsafe_code, reason = "the C interface is called")]
 
 use core::ffi::{c_char, c_void};
@@ -13,11 +14,15 @@ use core::ptr;
 
 use ims_release::ffi::bye::Bye;
 use ims_release::ffi::dialog::{ims_release_dialog_build, ims_release_dialog_free, ims_release_dialog_new};
+use ims_release::ffi::due::{
+    Resumed, Swept, ims_release_registry_next, ims_release_registry_resume, ims_release_registry_sent_on,
+    ims_release_registry_sweep,
+};
 use ims_release::ffi::list::ims_release_registry_stats;
 use ims_release::ffi::list::{Entry, Stats, ims_release_registry_find, ims_release_registry_list};
 use ims_release::ffi::registry::{
     Registry, ims_release_registry_close, ims_release_registry_observe, ims_release_registry_open,
-    ims_release_registry_sweep, ims_release_registry_track,
+    ims_release_registry_track,
 };
 use ims_release::ffi::release::ims_release_build;
 use ims_release::ffi::running::{
@@ -25,7 +30,8 @@ use ims_release::ffi::running::{
     ims_release_registry_recognise, ims_release_registry_start,
 };
 use ims_release::ffi::status::{
-    IMS_RELEASE_BUFFER_TOO_SMALL, IMS_RELEASE_OK, IMS_RELEASE_PANIC, Status, ims_release_status_text,
+    IMS_RELEASE_ARGUMENT, IMS_RELEASE_BUFFER_TOO_SMALL, IMS_RELEASE_OK, IMS_RELEASE_PANIC, IMS_RELEASE_STRUCT_SIZE,
+    Status, ims_release_status_text,
 };
 use ims_release::ffi::str::Str;
 
@@ -38,8 +44,8 @@ const ROOM: usize = 20_000;
 
 const CONFIG: &[u8] = b"own=<sip:mo@scscf1.home1.net;lr;did=7a1.3>\nhost=scscf2.home2.net\nhost=s\n";
 
-/// Both legs of the BYEs that were started, with their messages.
-type Sent = Vec<(u64, u32, Vec<u8>)>;
+/// The BYEs that were built for a registry: dialog, leg, CSeq, message.
+type Sent = Vec<(u64, u32, u32, Vec<u8>)>;
 
 /// Runs the target once.
 pub fn run(input: &[u8]) {
@@ -60,13 +66,15 @@ pub fn run(input: &[u8]) {
                 b'o' => observe(registry, text, now),
                 b'f' => find(registry, value as u32, text),
                 b's' => start(registry, &Lines::new(piece.text, &memory), now, value, &mut sent),
-                b'a' => adopt(registry, text, value as usize, &sent),
-                b'k' => recognise(registry, text, value as u32),
-                b'n' => note(registry, value as u32, now, &sent),
+                b'a' => adopt(registry, text, value as usize, now, &sent),
+                b'k' => recognise(registry, text, value as u32, now),
+                b'n' => note(registry, value as u32, text, now, &sent),
                 b'w' => {
                     now = now.wrapping_add(value);
-                    fine(ims_release_registry_sweep(registry, now, value as u32));
+                    sweep(registry, &Lines::new(piece.text, &memory), now, value, &mut sent);
                 }
+                b'e' => _ = fine(ims_release_registry_sent_on(registry, text)),
+                b'u' => resume(registry, now, value),
                 b'b' => build(&Lines::new(piece.text, &memory), value),
                 b'p' => {
                     if let Some(another) = open(piece.text, &memory) {
@@ -84,7 +92,9 @@ pub fn run(input: &[u8]) {
     }
     // SAFETY: as above; afterwards it is not used any more.
     unsafe {
-        start(registry, &Lines::new(b"", &memory), now + 40_000, 2, &mut sent);
+        let (none, later) = (Lines::new(b"", &memory), now.wrapping_add(40_000));
+        start(registry, &none, later, 2, &mut sent);
+        sweep(registry, &none, later, 1_000_001, &mut sent);
         list(registry);
         ims_release_registry_close(registry);
     }
@@ -136,6 +146,8 @@ unsafe extern "C" fn found(env: *mut c_void, entry: *const Entry) {
 
 // SAFETY: integers.
 const NO_STATS: Stats = unsafe { core::mem::zeroed() };
+// SAFETY: integers.
+const NO_SWEPT: Swept = unsafe { core::mem::zeroed() };
 
 unsafe fn find(registry: *const Registry, selector: u32, text: Str) {
     let mut told = Found { registry, ids: Vec::new() };
@@ -242,7 +254,7 @@ unsafe fn start(registry: *const Registry, lines: &Lines<'_>, now: u64, kind: u6
             continue;
         }
         for (leg, out) in [(1, called), (2, calling)] {
-            sent.extend(out.message().map(|message| (id, leg, message)));
+            sent.extend(out.message().map(|message| (id, leg, out.bye.cseq, message)));
         }
         let mut hop = vec![0; ROOM];
         let mut length = 0;
@@ -255,9 +267,9 @@ unsafe fn start(registry: *const Registry, lines: &Lines<'_>, now: u64, kind: u6
     }
 }
 
-unsafe fn adopt(registry: *const Registry, printed: Str, capacity: usize, sent: &Sent) {
+unsafe fn adopt(registry: *const Registry, printed: Str, capacity: usize, now: u64, sent: &Sent) {
     let memory = Memory::default();
-    for (id, leg, ours) in sent {
+    for (id, leg, _, ours) in sent {
         let adopt = |buffer: &mut [u8], length: &mut usize| {
             let (start, room) = (buffer.as_mut_ptr().cast(), buffer.len());
             // SAFETY: the caller's registry and text, and buffers that live here.
@@ -285,30 +297,93 @@ unsafe fn adopt(registry: *const Registry, printed: Str, capacity: usize, sent: 
         // SAFETY: as above.
         unsafe {
             let text = memory.text(&small);
-            recognise(registry, text, 1);
-            observe(registry, text, 1_800_000_000_000);
+            recognise(registry, text, 1, now);
+            observe(registry, text, now);
+            fine(ims_release_registry_sent_on(registry, text));
         }
     }
 }
 
-unsafe fn recognise(registry: *const Registry, text: Str, from_own_socket: u32) {
+unsafe fn recognise(registry: *const Registry, text: Str, from_own_socket: u32, now: u64) {
     let (mut pass, mut id, mut answered) = (UNTOUCHED, u64::from(UNTOUCHED), UNTOUCHED);
     // SAFETY: the caller's registry and text.
     let status = fine(unsafe {
-        ims_release_registry_recognise(registry, text, from_own_socket, &raw mut pass, &raw mut id, &raw mut answered)
+        let (pass, id, answered) = (&raw mut pass, &raw mut id, &raw mut answered);
+        ims_release_registry_recognise(registry, text, from_own_socket, now, pass, id, answered)
     });
     assert_eq!(pass == UNTOUCHED, status != IMS_RELEASE_OK);
+    assert!(status != IMS_RELEASE_OK || (pass <= 4 && (pass == 0) == (id == 0)));
     if status == IMS_RELEASE_OK && pass == 1 {
         // SAFETY: as above.
         fine(unsafe { ims_release_registry_answered(registry, id, 200) });
     }
 }
 
-unsafe fn note(registry: *const Registry, code: u32, now: u64, sent: &Sent) {
-    for (id, leg, _) in sent {
-        // SAFETY: the caller's registry.
-        fine(unsafe { ims_release_registry_note(registry, *id, *leg, code, now) });
+unsafe fn note(registry: *const Registry, code: u32, reply: Str, now: u64, sent: &Sent) {
+    for (id, leg, cseq, _) in sent {
+        // SAFETY: the caller's registry and text.
+        fine(unsafe { ims_release_registry_note(registry, *id, *leg, *cseq, code, reply, now) });
     }
+}
+
+/// Takes what is due, as a host does that sends it at once; a BYE is told while it can be fetched.
+struct Due<'a> {
+    registry: *const Registry,
+    lines: &'a Lines<'a>,
+    now: u64,
+    kind: u64,
+    told: u64,
+    sent: &'a mut Sent,
+}
+
+unsafe extern "C" fn due(env: *mut c_void, id: u64, leg: u32) {
+    // SAFETY: the library gives back what it was given.
+    let due = unsafe { &mut *env.cast::<Due<'_>>() };
+    due.told += 1;
+    let options = due.lines.options();
+    let size = due.lines.number("bye-size", size_of::<Bye>() as i64) as u32;
+    // The second time there is room.
+    for capacity in [room(due.kind), ROOM] {
+        let mut out = Out::new(capacity, size);
+        let (start, capacity, bye) = out.pointers();
+        // SAFETY: a callback may call the library; all texts live as long as the lines.
+        let status = fine(unsafe {
+            ims_release_registry_next(due.registry, id, leg, &raw const options, due.now, start, capacity, bye)
+        });
+        match status {
+            IMS_RELEASE_OK => {
+                let message = out.message().expect("a BYE that was fetched is there");
+                due.sent.push((id, leg, out.bye.cseq, message));
+                return;
+            }
+            IMS_RELEASE_BUFFER_TOO_SMALL => assert!(out.untouched() && out.bye.length > capacity),
+            _ => assert!(out.untouched() && out.bye.length == 0),
+        }
+    }
+}
+
+unsafe fn sweep(registry: *const Registry, lines: &Lines<'_>, now: u64, value: u64, sent: &mut Sent) {
+    let mut env = Due { registry, lines, now, kind: value, told: 0, sent };
+    let size = lines.number("swept-size", size_of::<Swept>() as i64) as u32;
+    let mut swept = Swept { struct_size: size, visited: u64::from(UNTOUCHED), ..NO_SWEPT };
+    // SAFETY: the caller's registry; the callback takes a `Due`.
+    let status = fine(unsafe {
+        ims_release_registry_sweep(registry, now, value as u32, Some(due), (&raw mut env).cast(), &raw mut swept)
+    });
+    if status == IMS_RELEASE_OK {
+        assert!(swept.due == env.told && swept.finished <= 1 && swept.active <= 1 && swept.reserved == 0);
+    } else {
+        assert!(matches!(status, IMS_RELEASE_ARGUMENT | IMS_RELEASE_STRUCT_SIZE), "memory is never busy");
+        assert!(swept.visited == u64::from(UNTOUCHED) && env.told == 0);
+    }
+}
+
+unsafe fn resume(registry: *const Registry, now: u64, value: u64) {
+    let size = if value == 1 { size_of::<Resumed>() as u64 } else { value };
+    let mut resumed = Resumed { struct_size: size as u32, reserved: 0, releases: 0, byes: 77, unconfirmed: 0 };
+    // SAFETY: the caller's registry.
+    let status = fine(unsafe { ims_release_registry_resume(registry, now, &raw mut resumed) });
+    assert!(if status == IMS_RELEASE_OK { resumed.byes <= 2 * resumed.releases } else { resumed.byes == 77 });
 }
 
 fn build(lines: &Lines<'_>, kind: u64) {

@@ -129,6 +129,10 @@ impl<'a> Lines<'a> {
             own_count,
             ended: None,
             env: ptr::null_mut(),
+            linger_ms: self.number("linger", 0) as u32,
+            attempt_ms: self.number("attempt", 0) as u32,
+            dialog_lifetime_s: self.number("dialog-lifetime", 0) as u32,
+            policy: self.number("policy", 0) as u32,
         }
     }
 

@@ -2,8 +2,9 @@
 //! The messages of calls, captured one by one, then the release of every dialog that came of them.
 //!
 //! Commands: `c`, `d`, `n` track the INVITE as that of a served calling user, called user, or neither; `o` observes; `f`
-//! looks the dialog of the message up; `w` and a number lets so many seconds pass, and sweeps; `r` releases all
-//! dialogs; `a` and a code notes it for all BYEs. Without a command an INVITE is tracked and all else observed.
+//! looks the dialog of the message up; `w` and a number lets so many seconds pass, sweeps, and sends what is due; `r`
+//! releases all dialogs; `a` and a code notes it for all BYEs, with the text as the reply; `u` takes releases up again;
+//! `e` sends the message on. Without a command an INVITE is tracked and all else observed.
 
 use std::borrow::Cow;
 
@@ -12,9 +13,9 @@ use ims_release::capture::{Captured, Record, Stage, read};
 use ims_release::cseq::CSeqs;
 use ims_release::dialog::{Scratch, Serves, User};
 use ims_release::message::{list, name_addr};
-use ims_release::pending::Final;
+use ims_release::pending::{Final, Leg};
 use ims_release::reason::Reason;
-use ims_release::registry::{Registry, RegistryError, Selector, Settings};
+use ims_release::registry::{Entry, Pass, Registry, RegistryError, Selector, Settings, State, retry_after};
 use ims_release::release::{Form, Request, plan};
 use ims_release::route::Own;
 use ims_release::store::{Id, MemoryStore, Store, WORDS};
@@ -45,14 +46,20 @@ pub fn run(input: &[u8]) {
     proxy.now += 40_000; // no ACK is awaited any more
     proxy.plan_all();
     proxy.release_all();
-    proxy.note_all(200);
-    // A sweep among the pieces may have gone half the way: the first ends that round, the second is a whole one.
-    for _ in 0..2 {
-        while !proxy.registry.sweep(proxy.now + 1_000_000, 64).expect("a store in memory works").finished {}
+    proxy.note_all(200, b"");
+    // Whatever is due or waits by then, no release outlives its deadline, nor what is known of it its time.
+    for left in [State::Released, State::Ending] {
+        proxy.now += 1_000_000;
+        // A sweep among the pieces may have gone half the way: the first ends that round, the second is a whole one.
+        for _ in 0..2 {
+            while !proxy.sweep(64) {}
+        }
+        for (id, bytes, _) in proxy.dialogs() {
+            assert!(Record::decode(&bytes).is_some_and(|r| r.stage == Stage::Confirmed));
+            let state = proxy.shown(id).0;
+            assert!(state != State::Releasing && (state != State::Released || left == State::Released));
+        }
     }
-    assert!(
-        proxy.dialogs().iter().all(|(_, bytes, _)| Record::decode(bytes).is_some_and(|r| r.stage == Stage::Confirmed))
-    );
 }
 
 fn owns() -> [Own<'static>; 3] {
@@ -82,11 +89,17 @@ impl<'a> Proxy<'a> {
             None if text.starts_with(b"INVITE ") => Some(Serves::Calling),
             Some(b'w') => {
                 self.now = self.now.saturating_add(number(&command[1..]).0.min(1 << 32) * 1_000);
-                self.registry.sweep(self.now, 7).expect("a store in memory works");
+                self.sweep(7);
                 return;
             }
             Some(b'r') => return self.release_all(),
-            Some(b'a') => return self.note_all(number(&command[1..]).0 as u16),
+            Some(b'a') => return self.note_all(number(&command[1..]).0 as u16, text),
+            Some(b'u') => {
+                let resumed = self.registry.resume(self.now).expect("a store in memory works");
+                assert!(resumed.byes <= 2 * resumed.releases && resumed.unconfirmed == 0);
+                return;
+            }
+            Some(b'e') => return self.registry.sent_on(text).expect("a store in memory works"),
             Some(b'f') => {
                 _ = self.registry.find(Selector::Message(text), &mut |_| ());
                 _ = self.registry.find(Selector::Dialog(text), &mut |_| ());
@@ -95,6 +108,10 @@ impl<'a> Proxy<'a> {
             _ => None,
         };
         let before = self.dialogs();
+        // Nobody but the library can make a mark, and none is made here.
+        let pass = self.registry.recognise(text, false, self.now).expect("a store in memory works");
+        assert!(!matches!(pass, Pass::First(_) | Pass::Again { .. }));
+        assert_eq!(self.dialogs(), before, "what is recognised changes nothing");
         let refused = match serves {
             Some(serves) => self.registry.track(text, serves, self.now).err(),
             None => self.registry.observe(text, self.now).err(),
@@ -166,14 +183,49 @@ impl<'a> Proxy<'a> {
         }
     }
 
-    fn note_all(&self, code: u16) {
+    fn note_all(&self, code: u16, reply: &[u8]) {
         for (id, ..) in self.dialogs() {
-            for to in [User::Called, User::Calling] {
-                let reply = if code == 0 { Final::NotSent } else { Final::Code(code) };
-                let noted = self.registry.note(id, to, reply, self.now);
+            let (_, called, calling) = self.shown(id);
+            for (to, leg) in [(User::Called, called), (User::Calling, calling)] {
+                let what = if code == 0 { Final::NotSent } else { Final::Code(code) };
+                let noted = self.registry.note(id, to, leg.cseq, what, retry_after(reply), self.now);
                 assert_eq!(noted.is_err(), code != 0 && !(100..700).contains(&code));
             }
         }
+    }
+
+    /// How far a dialog and its legs are.
+    fn shown(&self, id: Id) -> (State, Leg, Leg) {
+        let mut shown = None;
+        let visit = &mut |entry: &Entry<'_>| shown = Some((entry.state, entry.called, entry.calling));
+        self.registry.find(Selector::Id(id), visit).expect("a store in memory works");
+        shown.expect("a dialog that is stored is found")
+    }
+
+    /// Sends what a sweep finds due, as a host does; whether the sweep came to the end.
+    fn sweep(&self, limit: usize) -> bool {
+        let mut due = Vec::new();
+        let tell = &mut |id, to| due.push((id, to));
+        let swept = self.registry.sweep(self.now, limit, tell).expect("a store in memory works");
+        assert_eq!(swept.due, due.len());
+        for (id, to) in due {
+            let (state, called, calling) = self.shown(id);
+            let before = if to == User::Called { called } else { calling };
+            let bytes = self.dialogs().into_iter().find(|(other, ..)| *other == id).expect("it is due").1;
+            let record = Record::decode(&bytes).expect("a dialog");
+            let mut buffer = vec![0; 40_000];
+            match self.registry.next(id, to, &request(Form::Loop), self.now, &mut random, &mut buffer) {
+                Ok(bye) => {
+                    assert!(state == State::Releasing && (before.attempts == 0 || bye.cseq > before.cseq));
+                    self.judge(&buffer[..bye.encoded.length], &record, to, bye.cseq);
+                }
+                Err(RegistryError::Dialog(_)) => {}
+                // The other leg could not be built, which has ended the release.
+                Err(RegistryError::NotReleasing) => assert_ne!(self.shown(id).0, State::Releasing),
+                Err(error) => panic!("what is due can be sent: {error:?}"),
+            }
+        }
+        swept.finished
     }
 
     /// A BYE has the identifiers of its dialog, and the targets and routes of messages that were seen.
