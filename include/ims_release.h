@@ -671,9 +671,9 @@ typedef struct ims_release_ended {
     uint32_t called_attempts;
     // How often the calling user's BYE was sent.
     uint32_t calling_attempts;
-    // From the start to the called user's final reply, or where there is none to the end.
+    // From the start to the called user's final reply, or where there is none to the end; to ten milliseconds.
     uint64_t called_duration_ms;
-    // From the start to the calling user's final reply, or where there is none to the end.
+    // From the start to the calling user's final reply, or where there is none to the end; to ten milliseconds.
     uint64_t calling_duration_ms;
 } ims_release_ended;
 
@@ -814,7 +814,7 @@ typedef struct ims_release_stats {
     uint64_t early_dropped;
     // Operations that the store refused.
     uint64_t store_failures;
-    // Records in the store now: INVITEs, early dialogs, dialogs.
+    // Records in the store now: INVITEs, early dialogs, dialogs, also those that were released and linger.
     uint64_t records;
     // Records of the usual size that fit.
     uint64_t capacity;

@@ -140,7 +140,7 @@ pub struct Stats {
     pub early_dropped: u64,
     /// Operations that the store refused.
     pub store_failures: u64,
-    /// Records in the store now: INVITEs, early dialogs, dialogs.
+    /// Records in the store now: INVITEs, early dialogs, dialogs, also those that were released and linger.
     pub records: u64,
     /// Records of the usual size that fit.
     pub capacity: u64,

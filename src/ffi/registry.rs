@@ -109,9 +109,9 @@ pub struct Ended {
     pub called_attempts: u32,
     /// How often the calling user's BYE was sent.
     pub calling_attempts: u32,
-    /// From the start to the called user's final reply, or where there is none to the end.
+    /// From the start to the called user's final reply, or where there is none to the end; to ten milliseconds.
     pub called_duration_ms: u64,
-    /// From the start to the calling user's final reply, or where there is none to the end.
+    /// From the start to the calling user's final reply, or where there is none to the end; to ten milliseconds.
     pub calling_duration_ms: u64,
 }
 

@@ -276,11 +276,13 @@ impl<S: Store> Registry<S> {
         }
         let times = Times::from_word(self.word(id, TIMES)?);
         let detail = Detail::from_word(self.word(id, DETAIL)?);
-        let millis = detail.millis.into();
+        let millis = u64::from(detail.millis);
         if detail.job != 0 {
             let _ = self.counted(self.job_outcome(detail.job, outcome));
         }
-        let begun = release.started * MILLIS + millis;
+        let duration = now.saturating_sub(release.started * MILLIS + millis);
+        // No longer than the whole: a time is rounded up, or is not written yet by the process that noted that reply.
+        let of = |user| times.of(user).saturating_sub(millis).min(duration);
         (self.ended)(&Ended {
             id,
             outcome,
@@ -290,9 +292,9 @@ impl<S: Store> Registry<S> {
             call_id: record.map_or(b"", |r| r.call_id),
             from_tag: record.map_or(b"", |r| r.from_tag()),
             to_tag: record.map_or(b"", |r| r.to_tag()),
-            duration: now.saturating_sub(begun),
-            called_duration: times.of(User::Called).saturating_sub(millis),
-            calling_duration: times.of(User::Calling).saturating_sub(millis),
+            duration,
+            called_duration: of(User::Called),
+            calling_duration: of(User::Calling),
         });
         let told = Release { phase: Phase::Told, ..telling };
         let _ = self.counted(
