@@ -40,6 +40,7 @@ const char *word_of_state(uint32_t state)
 		{IMS_RELEASE_STATE_ACKNOWLEDGED, "acknowledged"},
 		{IMS_RELEASE_STATE_ENDING, "ending"},
 		{IMS_RELEASE_STATE_RELEASING, "releasing"},
+		{IMS_RELEASE_STATE_RELEASED, "released"},
 	};
 	return word_of(states, COUNT(states), state);
 }

@@ -9,7 +9,7 @@
 
 #include "ims_release.h"
 
-/* IMS_RELEASE_STATE_*: "early", "confirmed", "acknowledged", "ending", "releasing". */
+/* IMS_RELEASE_STATE_*: "early", "confirmed", "acknowledged", "ending", "releasing", "released". */
 const char *word_of_state(uint32_t state);
 
 /* The sum of an entry's roles: "calling", "called", "calling,called", "neither". */

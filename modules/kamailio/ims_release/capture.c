@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "capture.h"
 
+#include <string.h>
+
 #include "../../core/dprint.h"
 #include "../../core/script_cb.h"
+
+#include "loop.h"
 
 void capture(ims_release_str message)
 {
@@ -13,18 +17,46 @@ void capture(ims_release_str message)
 		log_refusal("a message is not counted for its dialog", status);
 }
 
+/* Our BYE that has left for the far user is no longer service control's. */
+static void sent_on(ims_release_str message)
+{
+	ims_release_status status = ims_release_registry_sent_on(registry, message);
+
+	if(status != IMS_RELEASE_OK)
+		log_refusal("a BYE that was sent on is not noted", status);
+}
+
+static int is_bye(const struct cell *t)
+{
+	return t->method.len >= 3 && memcmp(t->method.s, "BYE", 3) == 0;
+}
+
+static void sent_by(const struct cell *t)
+{
+	for(int i = 0; i < t->nr_of_outgoings; i++) {
+		const struct retr_buf *request = &t->uac[i].request;
+		if(request->buffer != NULL)
+			sent_on((ims_release_str){request->buffer, request->buffer_len});
+	}
+}
+
 static void in_transaction(struct cell *t, int type, struct tmcb_params *parameters)
 {
 	struct sip_msg *reply = parameters->rpl;
 
-	(void)t;
 	switch(type) {
 		case TMCB_REQUEST_FWDED:
 			/* Not before: what the script refuses never reached the other user. */
 			if(parameters->req != NULL)
 				capture(message_of(parameters->req));
 			break;
+		case TMCB_REQUEST_OUT:
+			sent_on(text_of(&parameters->send_buf));
+			break;
 		case TMCB_RESPONSE_IN:
+			/* Whoever answers has had the request, even if this comes before the word that it was sent. */
+			if(parameters->code >= 300 && is_bye(t))
+				sent_by(t);
 			/* As the user sent it. A refusal counts only when it is sent on: another branch may still answer. */
 			if(reply != NULL && reply != FAKED_REPLY && reply->first_line.u.reply.statuscode < 300)
 				capture(message_of(reply));
@@ -41,13 +73,18 @@ static void in_transaction(struct cell *t, int type, struct tmcb_params *paramet
 /* Called under the lock of tm's hash slot: registers, no more. */
 static void new_transaction(struct cell *t, int type, struct tmcb_params *parameters)
 {
+	int types = TMCB_REQUEST_FWDED | TMCB_RESPONSE_IN | TMCB_RESPONSE_READY;
+
 	(void)type;
+	/* What we answer ourselves tells nothing of the user. */
+	if(is_refusing())
+		return;
 	/* Never part of a call's dialog. */
 	if(parameters->req->REQ_METHOD == METHOD_REGISTER || parameters->req->REQ_METHOD == METHOD_PUBLISH)
 		return;
-	if(tm.register_tmcb(parameters->req, t, TMCB_REQUEST_FWDED | TMCB_RESPONSE_IN | TMCB_RESPONSE_READY, in_transaction,
-			   NULL, NULL)
-			<= 0)
+	if(parameters->req->REQ_METHOD == METHOD_BYE)
+		types |= TMCB_REQUEST_OUT;
+	if(tm.register_tmcb(parameters->req, t, types, in_transaction, NULL, NULL) <= 0)
 		LM_ERR("out of shared memory: a transaction is not watched, its dialog may be out of date; raise -m\n");
 }
 

@@ -4,22 +4,33 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../../core/cfg/cfg_struct.h"
 #include "../../core/dprint.h"
 #include "../../core/globals.h"
 #include "../../core/mem/pkg.h"
 #include "../../core/name_alias.h"
 #include "../../core/socket_info.h"
+#include "../../core/timer_ticks.h"
 
 #include "check.h"
 #include "sockets.h"
 
 /* Below that the library would take more than it was given. */
 #define STORE_SIZE_LEAST (2 * 1024 * 1024)
+/* By how much an attempt outlives tm's fr_timer: that of the BYE for service control is longer, and tm comes late. */
+#define ATTEMPT_MORE_MS 10000
 
 struct config config = {
 	.store = STR_STATIC_INIT("/var/lib/kamailio/ims_release"),
 	.default_cause = 503,
-	.deadline = 60,
+	.deadline = 120,
+	.linger = 32,
+	.retry = 1,
+	.bypass = 1,
+	.hold = 1,
+	.refuse_requests = 1,
+	.dialog_lifetime = 43200,
+	.send_rate = 400,
 };
 
 static ims_release_str headers[IMS_RELEASE_MAX_HEADERS];
@@ -166,6 +177,56 @@ static int check_reason_and_headers(void)
 	return 0;
 }
 
+/* tm's fr_timer as it is configured, in milliseconds; 0 when tm does not tell. tm keeps it in ticks. */
+static uint32_t fr_timer_ms(void)
+{
+	str group_name = str_init("tm");
+	str name = str_init("fr_timer");
+	cfg_group_t *group;
+	cfg_mapping_t *variable;
+
+	if(cfg_lookup_var(&group_name, &name, &group, &variable) < 0 || CFG_VAR_TYPE(variable) != CFG_VAR_INT)
+		return 0;
+	return TICKS_TO_MS(*(unsigned int *)((char *)*group->handle + variable->offset));
+}
+
+/* After this long no answer to a BYE can come any more, in milliseconds. */
+static uint32_t attempt_ms(void)
+{
+	uint32_t fr_timer = fr_timer_ms();
+
+	if(config.attempt > 0)
+		return (uint32_t)config.attempt * 1000;
+	return (fr_timer > 0 ? fr_timer : 30000) + ATTEMPT_MORE_MS;
+}
+
+static int check_range(const char *name, int value, int least, int most)
+{
+	if(value >= least && value <= most)
+		return 0;
+	LM_ERR("modparam %s: %d is not from %d to %d\n", name, value, least, most);
+	return -1;
+}
+
+static int check_numbers(void)
+{
+	if(check_range("deadline", config.deadline, 1, 86400) < 0 || check_range("attempt", config.attempt, 0, 3600) < 0
+			|| check_range("linger", config.linger, 0, 3600) < 0 || check_range("retry", config.retry, 0, 1) < 0
+			|| check_range("bypass", config.bypass, 0, 1) < 0 || check_range("hold", config.hold, 0, 1) < 0
+			|| check_range("refuse_requests", config.refuse_requests, 0, 1) < 0
+			|| check_range("dialog_lifetime", config.dialog_lifetime, 60, 31536000) < 0
+			|| check_range("send_rate", config.send_rate, 1, 10000) < 0)
+		return -1;
+	/* Else a release would be over before its first BYE had its time. */
+	if((uint32_t)config.deadline * 1000 < attempt_ms()) {
+		LM_ERR("modparam deadline: %d seconds are less than one attempt takes, %u milliseconds (tm's fr_timer and 10 "
+				"seconds, or modparam attempt)\n",
+				config.deadline, attempt_ms());
+		return -1;
+	}
+	return 0;
+}
+
 int config_validate(void)
 {
 	if(config.store.len == 0 || config.store.s[0] != '/') {
@@ -176,10 +237,8 @@ int config_validate(void)
 		LM_ERR("modparam store_size: %d is below %d octets\n", config.store_size, STORE_SIZE_LEAST);
 		return -1;
 	}
-	if(config.deadline <= 0 || config.deadline > 86400) {
-		LM_ERR("modparam deadline: %d is not from 1 to 86400 seconds\n", config.deadline);
+	if(check_numbers() < 0)
 		return -1;
-	}
 	if(config.loop_address.len > 0 && socket_of(text_of(&config.loop_address)) == NULL) {
 		LM_ERR("modparam loop_address: \"%.*s\" names none of the sockets that this proxy listens on\n",
 				config.loop_address.len, config.loop_address.s);
@@ -212,6 +271,12 @@ int config_open(ims_release_ended_fn ended)
 	settings.uid = uid > 0 ? (uint32_t)uid : IMS_RELEASE_OWNER_NONE;
 	settings.gid = gid > 0 ? (uint32_t)gid : IMS_RELEASE_OWNER_NONE;
 	settings.deadline_ms = (uint32_t)config.deadline * 1000;
+	settings.attempt_ms = attempt_ms();
+	settings.linger_ms = config.linger > 0 ? (uint32_t)config.linger * 1000 : IMS_RELEASE_LINGER_NONE;
+	settings.dialog_lifetime_s = (uint32_t)config.dialog_lifetime;
+	settings.policy = (config.retry ? 0 : IMS_RELEASE_NO_RETRY) | (config.bypass ? 0 : IMS_RELEASE_NO_BYPASS)
+					  | (config.hold ? 0 : IMS_RELEASE_NO_HOLD)
+					  | (config.refuse_requests ? 0 : IMS_RELEASE_NO_REFUSAL);
 	settings.own = own;
 	settings.own_count = own_count;
 	settings.ended = ended;

@@ -18,6 +18,14 @@ struct config {
 	str default_text;
 	str loop_address; /* SIP URI of one of the own sockets */
 	int deadline;     /* seconds */
+	int attempt;      /* seconds; 0: a little more than tm's fr_timer */
+	int linger;       /* seconds */
+	int retry;
+	int bypass;
+	int hold;
+	int refuse_requests;
+	int dialog_lifetime; /* seconds */
+	int send_rate;    /* BYEs a second that the timer sends */
 };
 
 /* Filled in by the core from modparams. */

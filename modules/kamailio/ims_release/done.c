@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "done.h"
 
+#include <inttypes.h>
+
 #include "../../core/action.h"
 #include "../../core/dprint.h"
 #include "../../core/fmsg.h"
@@ -9,7 +11,19 @@
 
 #include "words.h"
 
-enum name { CALL_ID, OUTCOME, CAUSE, CALLED_CODE, CALLING_CODE, NAMES };
+enum name {
+	CALL_ID,
+	OUTCOME,
+	CAUSE,
+	CALLED_CODE,
+	CALLING_CODE,
+	CALLED_ATTEMPTS,
+	CALLING_ATTEMPTS,
+	CALLED_MS,
+	CALLING_MS,
+	DURATION,
+	NAMES
+};
 
 static const str names[NAMES] = {
 	[CALL_ID] = STR_STATIC_INIT("call_id"),
@@ -17,6 +31,11 @@ static const str names[NAMES] = {
 	[CAUSE] = STR_STATIC_INIT("cause"),
 	[CALLED_CODE] = STR_STATIC_INIT("called_code"),
 	[CALLING_CODE] = STR_STATIC_INIT("calling_code"),
+	[CALLED_ATTEMPTS] = STR_STATIC_INIT("called_attempts"),
+	[CALLING_ATTEMPTS] = STR_STATIC_INIT("calling_attempts"),
+	[CALLED_MS] = STR_STATIC_INIT("called_ms"),
+	[CALLING_MS] = STR_STATIC_INIT("calling_ms"),
+	[DURATION] = STR_STATIC_INIT("duration"),
 };
 
 static int event_route = -1;
@@ -66,9 +85,11 @@ void done(void *env, const ims_release_ended *ended)
 	(void)env;
 	word_of_id(ended->id, id);
 	/* Who it was is said at debug level only. */
-	LM_INFO("release %s ended: %s, cause %u, called user %u, calling user %u, after %llu ms\n",
-			id, word_of_outcome(ended->outcome), ended->cause, ended->called_code, ended->calling_code,
-			(unsigned long long)ended->duration_ms);
+	LM_INFO("release %s ended: outcome=%s cause=%u called=%u/%u/%" PRIu64 " calling=%u/%u/%" PRIu64 " duration=%" PRIu64
+			"\n",
+			id, word_of_outcome(ended->outcome), ended->cause, ended->called_code, ended->called_attempts,
+			ended->called_duration_ms, ended->calling_code, ended->calling_attempts, ended->calling_duration_ms,
+			ended->duration_ms);
 	LM_DBG("release %s was of Call-ID %.*s\n", id, ended->call_id.len, ended->call_id.s);
 	if(event_route >= 0)
 		run_event_route(ended);
@@ -84,7 +105,8 @@ int done_parse_name(pv_spec_t *variable, str *name)
 			return 0;
 		}
 	}
-	LM_ERR("$ims_release(%.*s): the names are call_id, outcome, cause, called_code, calling_code\n",
+	LM_ERR("$ims_release(%.*s): the names are call_id, outcome, cause, called_code, calling_code, called_attempts, "
+		   "calling_attempts, called_ms, calling_ms, duration\n",
 			name != NULL ? name->len : 0, name != NULL ? name->s : "");
 	return -1;
 }
@@ -109,6 +131,16 @@ int done_get(struct sip_msg *message, pv_param_t *parameter, pv_value_t *result)
 			return pv_get_uintval(message, parameter, result, current->called_code);
 		case CALLING_CODE:
 			return pv_get_uintval(message, parameter, result, current->calling_code);
+		case CALLED_ATTEMPTS:
+			return pv_get_uintval(message, parameter, result, current->called_attempts);
+		case CALLING_ATTEMPTS:
+			return pv_get_uintval(message, parameter, result, current->calling_attempts);
+		case CALLED_MS:
+			return pv_get_uintval(message, parameter, result, (unsigned int)current->called_duration_ms);
+		case CALLING_MS:
+			return pv_get_uintval(message, parameter, result, (unsigned int)current->calling_duration_ms);
+		case DURATION:
+			return pv_get_uintval(message, parameter, result, (unsigned int)current->duration_ms);
 		default:
 			return pv_get_null(message, parameter, result);
 	}

@@ -3,13 +3,15 @@
  * Releases calls from the network, the way 3GPP TS 24.229 5.4.5.1.2 says. README.md is the manual.
  *
  * This file: the tables that Kamailio reads, the start, and the wrappers of the script functions. Then read capture.c,
- * send.c, loop.c and done.c, in the order in which a call passes them; config.c, sockets.c and host.c serve them; rpc.c
- * is beside them.
+ * send.c, loop.c, timer.c and done.c, in the order in which a call passes them; config.c, sockets.c and host.c serve
+ * them; rpc.c is beside them.
  */
+#include <inttypes.h>
+#include <string.h>
+
 #include "../../core/dprint.h"
 #include "../../core/mod_fix.h"
 #include "../../core/sr_module.h"
-#include "../../core/timer_proc.h"
 
 #include "capture.h"
 #include "config.h"
@@ -18,12 +20,10 @@
 #include "loop.h"
 #include "rpc.h"
 #include "send.h"
+#include "timer.h"
 #include "words.h"
 
 MODULE_VERSION
-
-/* Records that the timer looks at in a second. */
-#define SWEEP_RECORDS 65536
 
 static int mod_init(void);
 static int child_init(int rank);
@@ -54,6 +54,14 @@ static param_export_t parameters[] = {
 	{"own", PARAM_STR | PARAM_USE_FUNC, (void *)config_add_own},
 	{"loop_address", PARAM_STR, &config.loop_address},
 	{"deadline", PARAM_INT, &config.deadline},
+	{"attempt", PARAM_INT, &config.attempt},
+	{"linger", PARAM_INT, &config.linger},
+	{"retry", PARAM_INT, &config.retry},
+	{"bypass", PARAM_INT, &config.bypass},
+	{"hold", PARAM_INT, &config.hold},
+	{"refuse_requests", PARAM_INT, &config.refuse_requests},
+	{"dialog_lifetime", PARAM_INT, &config.dialog_lifetime},
+	{"send_rate", PARAM_INT, &config.send_rate},
 	{NULL, 0, NULL},
 };
 
@@ -75,6 +83,26 @@ struct module_exports exports = {
 	mod_destroy,
 };
 
+/* Before the fork: what an earlier run has left under way is the timer's from its first tick on. */
+static int resume(void)
+{
+	ims_release_resumed resumed;
+	ims_release_status status;
+
+	memset(&resumed, 0, sizeof(resumed));
+	resumed.struct_size = sizeof(resumed);
+	status = ims_release_registry_resume(registry, now_ms(), &resumed);
+	if(status != IMS_RELEASE_OK) {
+		LM_ERR("releases of an earlier run are not taken up again: %s\n", ims_release_status_text(status));
+		return -1;
+	}
+	if(resumed.releases > 0 || resumed.unconfirmed > 0)
+		LM_INFO("an earlier run has left %" PRIu64 " releases under way, %" PRIu64 " BYEs of them are due; %" PRIu64
+				" outcomes may not have been heard\n",
+				resumed.releases, resumed.byes, resumed.unconfirmed);
+	return 0;
+}
+
 static int mod_init(void)
 {
 	if(ims_release_abi_version() != IMS_RELEASE_ABI_VERSION) {
@@ -87,31 +115,17 @@ static int mod_init(void)
 		LM_ERR("tm is missing: load it before ims_release\n");
 		return -1;
 	}
-	if(config_validate() < 0 || config_open(done) < 0)
+	if(config_validate() < 0 || config_open(done) < 0 || resume() < 0)
 		return -1;
 	if(capture_start() < 0 || loop_start() < 0 || send_start() < 0)
 		return -1;
 	done_start();
-	return register_sync_timers(1) < 0 ? -1 : 0;
-}
-
-static void sweep(unsigned int ticks, void *parameter)
-{
-	(void)ticks;
-	(void)parameter;
-	ims_release_status status = ims_release_registry_sweep(registry, now_ms(), SWEEP_RECORDS);
-	if(status != IMS_RELEASE_OK)
-		log_refusal("releases past their deadline are not looked for", status);
+	return timer_start();
 }
 
 static int child_init(int rank)
 {
-	/* A process of its own: a script in event_route[ims_release:done] must not hold up tm's timers. */
-	if(rank == PROC_MAIN && fork_sync_timer(PROC_TIMER, "IMS RELEASE TIMER", 1, sweep, NULL, 1) < 0) {
-		LM_ERR("the timer process cannot be started\n");
-		return -1;
-	}
-	return 0;
+	return rank == PROC_MAIN ? timer_fork() : 0;
 }
 
 static void mod_destroy(void)

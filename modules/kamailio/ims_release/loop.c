@@ -19,6 +19,8 @@ static struct {
 	unsigned int message;
 } ours;
 
+static int refusing = 0;
+
 static sl_api_t sl;
 static cmd_function check_transaction = NULL;
 
@@ -27,13 +29,48 @@ int is_ours(const struct sip_msg *message)
 	return ours.id != 0 && ours.message == message->id && message->REQ_METHOD == METHOD_BYE;
 }
 
-/* A retransmission: what the first one brought about is said again. */
-static void again(struct sip_msg *message, uint32_t answer)
+int is_refusing(void)
+{
+	return refusing;
+}
+
+/* What belongs to a transaction is tm's: it answers again, or takes the ACK to a refusal. Negative when none has it. */
+static int of_transaction(struct sip_msg *message)
 {
 	/* Not set yet: what tm looks at is still of the message before. */
 	set_route_type(REQUEST_ROUTE);
 	int found = check_transaction(message, NULL, NULL);
 	tm.t_unref(message);
+	return found;
+}
+
+/*
+ * 481, in a transaction: it is said again to who asks again, and the ACK to it goes no further. What belongs to a
+ * transaction from before the release is that one's.
+ */
+static void refuse(struct sip_msg *message)
+{
+	static char text[] = "Call/Transaction Does Not Exist";
+	int made;
+
+	/* A copy of our BYE: its transaction would be taken for that of ours, its answer for that of the far user. */
+	if(in_our_name(message))
+		return;
+	set_route_type(REQUEST_ROUTE);
+	refusing = 1;
+	/* 0: a retransmission, which tm has answered. */
+	made = tm.t_newtran(message);
+	if(made < 0 || (made > 0 && tm.t_reply(message, 481, text) < 0))
+		LM_WARN("a request on a dialog under release could not be answered 481\n");
+	tm.t_unref(message);
+	refusing = 0;
+}
+
+/* A retransmission: what the first one brought about is said again. */
+static void again(struct sip_msg *message, uint32_t answer)
+{
+	int found = of_transaction(message);
+
 	if(found < 0 && answer != 0 && sl.sreply != NULL) {
 		str text;
 		text.s = error_text((int)answer);
@@ -53,23 +90,33 @@ static int before_script(struct sip_msg *message, unsigned int flags, void *para
 	(void)flags;
 	(void)parameter;
 	/* HTTP requests come by here too. */
-	if(!IS_SIP(message) || message->REQ_METHOD != METHOD_BYE)
+	if(!IS_SIP(message))
 		return 1;
 	ours.id = 0;
 	status = ims_release_registry_recognise(
-			registry, message_of(message), from_own_socket(message), &pass, &id, &answer);
+			registry, message_of(message), from_own_socket(message), now_ms(), &pass, &id, &answer);
 	if(status != IMS_RELEASE_OK) {
-		log_refusal("a BYE is not known for ours", status);
+		log_refusal("a request is not looked at before the script", status);
 		return 1;
 	}
-	if(pass == IMS_RELEASE_PASS_FIRST) {
-		ours.id = id;
-		ours.message = message->id;
-	} else if(pass == IMS_RELEASE_PASS_AGAIN) {
-		again(message, answer);
-		return 0;
+	switch(pass) {
+		case IMS_RELEASE_PASS_FIRST:
+			ours.id = id;
+			ours.message = message->id;
+			return 1;
+		case IMS_RELEASE_PASS_AGAIN:
+			again(message, answer);
+			return 0;
+		case IMS_RELEASE_PASS_REFUSED:
+			refuse(message);
+			return 0;
+		case IMS_RELEASE_PASS_SWALLOWED:
+			/* An ACK to a refusal is tm's. */
+			of_transaction(message);
+			return 0;
+		default:
+			return 1;
 	}
-	return 1;
 }
 
 static int after_script(struct sip_msg *message, unsigned int flags, void *parameter)

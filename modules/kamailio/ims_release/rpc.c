@@ -79,6 +79,15 @@ struct releasing {
 	struct refusal refusals[REFUSALS];
 };
 
+/* A BYE that is not sent now: why, or that it is sent later. */
+static void add_unbuilt(rpc_t *rpc, void *structure, ims_release_status status, char *why, char *later)
+{
+	if(status == IMS_RELEASE_HELD)
+		rpc->struct_add(structure, "s", later, "held");
+	else if(status != IMS_RELEASE_OK)
+		rpc->struct_add(structure, "s", why, ims_release_status_text(status));
+}
+
 static void release_dialog(void *env, const ims_release_entry *entry)
 {
 	struct releasing *work = env;
@@ -91,10 +100,8 @@ static void release_dialog(void *env, const ims_release_entry *entry)
 		if(work->rpc->add(work->context, "{", &structure) >= 0) {
 			add_dialog(work->rpc, structure, entry);
 			work->rpc->struct_add(structure, "s", "result", "releasing");
-			if(unbuilt.called != IMS_RELEASE_OK)
-				work->rpc->struct_add(structure, "s", "no_bye_to_called", ims_release_status_text(unbuilt.called));
-			if(unbuilt.calling != IMS_RELEASE_OK)
-				work->rpc->struct_add(structure, "s", "no_bye_to_calling", ims_release_status_text(unbuilt.calling));
+			add_unbuilt(work->rpc, structure, unbuilt.called, "no_bye_to_called", "bye_to_called");
+			add_unbuilt(work->rpc, structure, unbuilt.calling, "no_bye_to_calling", "bye_to_calling");
 		}
 		return;
 	}
@@ -242,11 +249,18 @@ static void show_dialog(void *env, const ims_release_entry *entry)
 	if(entry->cseq_to_calling != IMS_RELEASE_CSEQ_NONE)
 		rpc->struct_printf(structure, "cseq_to_calling", "%" PRId64, entry->cseq_to_calling);
 	rpc->struct_printf(structure, "seen", "%" PRIu64, entry->seen_s);
-	if(entry->state != IMS_RELEASE_STATE_RELEASING)
+	if(entry->state == IMS_RELEASE_STATE_EARLY)
+		rpc->struct_printf(structure, "invite_cseq", "%" PRIu32, entry->invite_cseq);
+	if(entry->state != IMS_RELEASE_STATE_RELEASING && entry->state != IMS_RELEASE_STATE_RELEASED)
 		return;
-	rpc->struct_add(structure, "dsdsd", "cause", (int)entry->cause, "called_leg", word_of_leg(entry->called_state),
-			"called_code", (int)entry->called_code, "calling_leg", word_of_leg(entry->calling_state), "calling_code",
-			(int)entry->calling_code);
+	if(entry->state == IMS_RELEASE_STATE_RELEASED)
+		rpc->struct_add(structure, "s", "outcome", word_of_outcome(entry->outcome));
+	if(entry->unconfirmed != 0)
+		rpc->struct_add(structure, "d", "unconfirmed", 1);
+	rpc->struct_add(structure, "dsddsdd", "cause", (int)entry->cause, "called_leg", word_of_leg(entry->called_state),
+			"called_code", (int)entry->called_code, "called_attempts", (int)entry->called_attempts, "calling_leg",
+			word_of_leg(entry->calling_state), "calling_code", (int)entry->calling_code, "calling_attempts",
+			(int)entry->calling_attempts);
 	rpc->struct_printf(structure, "started", "%" PRIu64, entry->started_s);
 }
 
@@ -306,8 +320,13 @@ static void rpc_stats(rpc_t *rpc, void *context)
 		{"partial", stats.partial},
 		{"failed", stats.failed},
 		{"expired", stats.expired},
+		{"retried", stats.retried},
+		{"bypassed", stats.bypassed},
+		{"refused_requests", stats.refused_requests},
+		{"unconfirmed", stats.unconfirmed},
 		{"refused_messages", stats.refused_messages},
 		{"early_dropped", stats.early_dropped},
+		{"idle_dropped", stats.idle_dropped},
 		{"store_failures", stats.store_failures},
 		{"records", stats.records},
 		{"capacity", stats.capacity},

@@ -21,6 +21,8 @@
 struct sent {
 	uint64_t id;
 	uint32_t leg;
+	/* An answer to an earlier BYE of this leg may still come. */
+	uint32_t cseq;
 	/* What tm printed. Its transaction points into it, so it lives as long. */
 	char *printed;
 };
@@ -33,9 +35,9 @@ struct handing {
 
 static struct handing *handing = NULL;
 
-static void note(uint64_t id, uint32_t leg, uint32_t code)
+static void note(uint64_t id, uint32_t leg, uint32_t cseq, uint32_t code, ims_release_str reply)
 {
-	ims_release_status status = ims_release_registry_note(registry, id, leg, code, now_ms());
+	ims_release_status status = ims_release_registry_note(registry, id, leg, cseq, code, reply, now_ms());
 
 	if(status != IMS_RELEASE_OK)
 		log_refusal("the answer to a BYE is not noted", status);
@@ -44,10 +46,14 @@ static void note(uint64_t id, uint32_t leg, uint32_t code)
 static void answered(struct cell *t, int type, struct tmcb_params *parameters)
 {
 	const struct sent *sent = *parameters->param;
+	ims_release_str reply = {NULL, 0};
 
 	(void)t;
 	(void)type;
-	note(sent->id, sent->leg, (uint32_t)parameters->code);
+	/* Of a time-out tm has no message. */
+	if(parameters->rpl != NULL && parameters->rpl != FAKED_REPLY)
+		reply = message_of(parameters->rpl);
+	note(sent->id, sent->leg, sent->cseq, (uint32_t)parameters->code, reply);
 }
 
 static void free_sent(void *parameter)
@@ -172,7 +178,7 @@ static int hand_over(uint64_t id, uint32_t leg, const ims_release_bye *bye)
 		LM_ERR("out of shared memory: a BYE is not sent; raise -m\n");
 		return -1;
 	}
-	*sent = (struct sent){id, leg, NULL};
+	*sent = (struct sent){id, leg, bye->cseq, NULL};
 	struct handing ours = {bye, sent};
 	struct handing *outer = handing;
 	handing = &ours;
@@ -185,16 +191,57 @@ static int hand_over(uint64_t id, uint32_t leg, const ims_release_bye *bye)
 	return result > 0 ? 0 : -1;
 }
 
+static void log_unbuilt(uint64_t id, uint32_t leg, ims_release_status status)
+{
+	char word[ID_SIZE];
+
+	word_of_id(id, word);
+	LM_WARN("release %s: no BYE for the %s user: %s\n", word, leg == IMS_RELEASE_LEG_CALLED ? "called" : "calling",
+			ims_release_status_text(status));
+}
+
 static void send_leg(uint64_t id, uint32_t leg, const ims_release_bye *bye)
 {
 	if(bye->status == IMS_RELEASE_OK) {
 		if(hand_over(id, leg, bye) < 0)
-			note(id, leg, 0);
+			note(id, leg, bye->cseq, 0, (ims_release_str){NULL, 0});
+	} else if(bye->status == IMS_RELEASE_HELD) {
+		/* The timer sends it. */
+		LM_DBG("a BYE is held: %s\n", ims_release_status_text(bye->status));
 	} else {
-		char word[ID_SIZE];
-		word_of_id(id, word);
-		LM_WARN("release %s: no BYE for the %s user: %s\n", word,
-				leg == IMS_RELEASE_LEG_CALLED ? "called" : "calling", ims_release_status_text(bye->status));
+		log_unbuilt(id, leg, bye->status);
+	}
+}
+
+void send_due(uint64_t id, uint32_t leg)
+{
+	char buffer[BYE_SIZE];
+	ims_release_options options;
+	ims_release_bye bye;
+	uint32_t cause;
+	ims_release_str text;
+	ims_release_status status;
+
+	memset(&bye, 0, sizeof(bye));
+	bye.struct_size = sizeof(bye);
+	/* The library knows the cause that the release was started with; this one only has to be legal. */
+	config_default_reason(&cause, &text);
+	config_options(cause, text, &options);
+	status = ims_release_registry_next(registry, id, leg, &options, now_ms(), buffer, sizeof(buffer), &bye);
+	switch(status) {
+		case IMS_RELEASE_OK:
+			send_leg(id, leg, &bye);
+			break;
+		case IMS_RELEASE_NOT_RELEASING:
+		case IMS_RELEASE_NOT_FOUND:
+			/* It ended meanwhile. */
+			break;
+		default:
+			if(status >= 100 && status < 200)
+				log_unbuilt(id, leg, status);
+			else
+				log_refusal("a BYE that is due is not sent yet", status);
+			break;
 	}
 }
 

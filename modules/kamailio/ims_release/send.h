@@ -21,7 +21,7 @@ struct reason {
 /* Registers with tm. In mod_init. 0, or -1 after a line in the log. */
 int send_start(void);
 
-/* Why a BYE could not be built; IMS_RELEASE_OK where it was. */
+/* Why a BYE could not be built; IMS_RELEASE_OK where it was, IMS_RELEASE_HELD where it is sent later. */
 struct unbuilt {
 	ims_release_status called;
 	ims_release_status calling;
@@ -32,6 +32,9 @@ struct unbuilt {
  * is NULL, when the release has begun.
  */
 ims_release_status release(uint64_t id, const struct reason *reason, struct unbuilt *unbuilt);
+
+/* Sends the BYE of a leg that the sweep found due: for the first time or again. */
+void send_due(uint64_t id, uint32_t leg);
 
 #pragma GCC visibility pop
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../../core/forward.h"
 #include "../../core/parser/parse_uri.h"
 #include "../../core/socket_info.h"
 
@@ -94,4 +95,12 @@ uint32_t from_own_socket(const struct sip_msg *message)
 	unsigned short port = message->rcv.proto == PROTO_UDP ? message->rcv.src_port : 0;
 
 	return find_si(&source, port, (unsigned short)message->rcv.proto) != NULL || from_wildcard_socket(message);
+}
+
+int in_our_name(const struct sip_msg *message)
+{
+	const struct via_body *via = message->via1;
+	str host = via->host;
+
+	return check_self(&host, via->port != 0 ? (unsigned short)via->port : SIP_PORT, PROTO_NONE) == 1;
 }

@@ -33,6 +33,9 @@ int socket_uri(const struct socket_info *socket, char buffer[SOCKET_URI_SIZE], s
 /* 1 when a request came from one of the proxy's own addresses, else 0. */
 uint32_t from_own_socket(const struct sip_msg *message);
 
+/* 1 when the topmost Via of a request names this proxy, so that an answer would come to itself. */
+int in_our_name(const struct sip_msg *message);
+
 #pragma GCC visibility pop
 
 #endif
