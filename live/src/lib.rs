@@ -2,7 +2,8 @@
 //! Drives a real proxy, SIPp and their captures for the live tests and the demo.
 //!
 //! A [`host::Host`] is a proxy with ims_release loaded; [`kamailio`] is the adapter for Kamailio. [`scenario`] and
-//! [`call`] set calls up with SIPp, [`peer`] is a user played by hand where SIPp cannot play it. [`evidence`] tells what
+//! [`call`] set calls up with SIPp, [`peer`] is a user played by hand where SIPp cannot play it,
+//! [`pair`] a call between two such. [`evidence`] tells what
 //! a BYE must say, [`verdict`] judges a release by what both ends received, what was on the wire and what the script
 //! logged, [`ladder`] draws it. [`trial`] is what the tests have in common.
 
@@ -13,6 +14,7 @@ pub mod host;
 pub mod kamailio;
 pub mod ladder;
 pub mod message;
+pub mod pair;
 pub mod peer;
 pub mod process;
 pub mod scenario;
