@@ -151,7 +151,7 @@ fn one_dialog_is_released_and_the_other_goes_on() -> Trial {
     let listed = forked.listed(&host)?;
     check(listed.len() == 1 && listed[0].0 == TAGS[1], || format!("the list shows {listed:?}"))?;
     let fault = host.release("dialog", &one, CAUSE, TEXT)?.err().ok_or("released twice")?;
-    check(fault.code == 300, || format!("{fault:?}"))?;
+    check(fault.code == 308, || format!("{fault:?}"))?;
     host.release("id", &listed[0].1, CAUSE, TEXT)?.map_err(|fault| fault.text)?;
     forked.answer_byes(&host, TAGS[1])?;
     forked.completed(&host, 2)?;

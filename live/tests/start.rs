@@ -9,7 +9,7 @@ use live::call::Serves;
 use live::host::{Host, Result};
 use live::kamailio::Kamailio;
 use live::scenario::Script;
-use live::trial::{Trial, call, check, kamailio, release_to_the_end, released_by_rpc};
+use live::trial::{CAUSE, TEXT, Trial, call, check, kamailio, release_to_the_end, released_by_rpc};
 
 /// The start is refused, and one error line says all of these words.
 fn refused(host: &mut Kamailio, words: &[&str]) -> Result<()> {
@@ -35,6 +35,15 @@ fn a_bad_value_is_named() -> Trial {
     refused_value("header", "\"Contact: <sip:a@b>\"", &["Contact: <sip:a@b>"])?;
     refused_value("header", "\"no colon here\"", &["no colon here"])?;
     refused_value("deadline", "0", &["0"])?;
+    // Less than one attempt: tm's fr_timer, which is 5 seconds, and 10 more.
+    refused_value("deadline", "14", &["14 seconds", "15000"])?;
+    refused_value("attempt", "3601", &["3601"])?;
+    refused_value("linger", "-1", &["-1"])?;
+    for name in ["retry", "bypass", "hold", "refuse_requests"] {
+        refused_value(name, "2", &["2"])?;
+    }
+    refused_value("dialog_lifetime", "0", &["0"])?;
+    refused_value("send_rate", "0", &["0"])?;
     refused_value("store_size", "-1", &["-1"])?;
     refused_value("loop_address", "\"sip:192.0.2.1:5060\"", &["192.0.2.1"])?;
     refused_value("own", "\"two words\"", &[])?;
@@ -167,5 +176,8 @@ fn what_was_released_does_not_come_back() -> Trial {
     release_to_the_end(&host, &call_id)?;
     host.restart()?;
     check(host.list()?.is_empty(), || "a released call is in the list".to_owned())?;
+    check(!host.log().contains("an earlier run has left"), || host.log())?;
+    let fault = host.release("call", &call_id, CAUSE, TEXT)?.err().ok_or("released again")?;
+    check(fault.code == 308, || format!("{fault:?}"))?;
     Ok(check(host.lines_of("done", &call_id).len() == 1, || "reported again".to_owned())?)
 }

@@ -1,25 +1,30 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! A proxy that is killed or restarted still releases the calls that it had.
 
-use std::time::Duration;
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
 
-use live::call::Serves;
-use live::host::Host;
+use live::call::{Call, Serves};
+use live::evidence::Leg;
+use live::host::{Host, Result};
 use live::kamailio::Kamailio;
+use live::message::Message;
 use live::process::{processes_of, wait_until};
 use live::scenario::{Answer, Script, Step};
-use live::trial::{CAUSE, PROMPT, TEXT, Trial, call, check, kamailio, release, released_by_rpc};
+use live::sipp::Load;
+use live::trial::{CAUSE, PROMPT, TEXT, Trial, all_good, call, check, kamailio, release, released_by_rpc};
+use live::verdict::{Judge, Seen, passes, reason};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 /// Sets calls up, lets `end` happen to the proxy, starts it again and releases them.
-fn released_after(defines: &[&str], end: impl Fn(&mut Kamailio) -> live::host::Result<()>) -> Trial {
+fn released_after(defines: &[&str], end: impl Fn(&mut Kamailio) -> Result<()>) -> Trial {
     let mut host = kamailio(defines)?;
     let roles = [Serves::Calling, Serves::Called, Serves::Neither];
     let calls = roles
         .iter()
         .map(|serves| call(&host, serves.word(), Script::new(&host, *serves)?))
-        .collect::<Result<Vec<_>, _>>()?;
+        .collect::<Result<Vec<_>>>()?;
     end(&mut host)?;
     host.start()?;
     let listed = host.list()?;
@@ -87,7 +92,7 @@ fn requests_after_the_restart_count() -> Trial {
         Step::Bye(Answer::Code(200)),
     ];
     script.called.steps = vec![Step::Take { method: "UPDATE", contact: None }, Step::Bye(Answer::Code(200))];
-    let call = live::call::Call::start(&host, "later", script)?;
+    let call = Call::start(&host, "later", script)?;
     let acknowledged = || call.called.received().iter().any(|one| one.is("ACK"));
     check(wait_until(Duration::from_secs(1), acknowledged), || format!("not set up in time\n{}", call.transcript()))?;
     host.kill();
@@ -96,30 +101,122 @@ fn requests_after_the_restart_count() -> Trial {
     Ok(released_by_rpc(&host, &call, &call_id, Serves::Calling)?)
 }
 
-/// A release that was under way when the proxy was killed has nobody to hear its answers any more. It stays a release,
-/// and ends with its deadline, once.
+/// Who has had the BYE, and how it went on: `passes` through service control.
+fn finished(judge: &mut Judge<'_>, serves: Serves, codes: [&str; 2]) {
+    let (called, calling) = passes(serves);
+    for (leg, passes) in [(Leg::Called, called), (Leg::Calling, calling)] {
+        let numbers = judge.byes_in_turn(leg, &[passes; 2], &reason(CAUSE, TEXT));
+        let next = numbers.len() == 2 && numbers[1] == numbers[0] + 1;
+        judge.say(format!("{leg}: the next CSeq"), next, format!("{numbers:?}"));
+    }
+    judge.reported(if codes == ["200"; 2] { "completed" } else { "gone" }, CAUSE, codes[0], codes[1]);
+}
+
+/// The processes that waited for the answers are dead: both BYEs go out again, and a user who has ended the call at the
+/// first says so.
 #[test]
-fn a_release_under_way_ends_with_its_deadline() -> Trial {
-    let mut host = kamailio(&["PARAMETER=\"deadline\"", "VALUE=4"])?;
+fn a_release_under_way_is_finished() -> Trial {
+    for serves in [Serves::Calling, Serves::Called, Serves::Neither] {
+        let mut host = kamailio(&[])?;
+        let mut script = Script::new(&host, serves)?;
+        script.called.steps = vec![Step::Bye(Answer::Silence), Step::Bye(Answer::Code(200))];
+        script.calling.steps = vec![Step::Bye(Answer::Silence), Step::Bye(Answer::Code(481))];
+        let (call, call_id) = call(&host, "under-way", script)?;
+        release(&host, &call_id)?;
+        let both = || !call.byes_to_called().is_empty() && !call.byes_to_calling().is_empty();
+        check(wait_until(PROMPT, both), || call.transcript())?;
+        host.kill();
+        host.start()?;
+        let said = "an earlier run has left 1 releases under way, 2 BYEs of them are due";
+        check(host.log().contains(said), || host.log())?;
+        let done = host.outcome(&call_id, PROMPT)?;
+        check(done.get("attempts") == "2,2", || format!("{done:?}"))?;
+        std::thread::sleep(Duration::from_millis(1500));
+        let mut judge = Judge::new(&host, &call, &call_id);
+        finished(&mut judge, serves, ["200", "481"]);
+        judge.forgotten();
+        all_good(&host, &call, &call_id, &judge.verdicts)?;
+    }
+    Ok(())
+}
+
+/// What one user has answered stands: only the other gets a BYE again.
+#[test]
+fn what_was_answered_is_not_asked_again() -> Trial {
+    let mut host = kamailio(&[])?;
     let mut script = Script::new(&host, Serves::Calling)?;
-    script.called.steps = vec![Step::Bye(Answer::Silence)];
-    let (call, call_id) = call(&host, "under-way", script)?;
+    script.called.steps = vec![Step::Bye(Answer::Silence), Step::Bye(Answer::Code(481))];
+    let (call, call_id) = call(&host, "half", script)?;
     release(&host, &call_id)?;
-    check(wait_until(PROMPT, || call.calling.sent().iter().any(|one| one.answers("BYE", 200))), || call.transcript())?;
     check(wait_until(PROMPT, || !call.byes_to_called().is_empty()), || call.transcript())?;
     let noted =
         || host.show("call", &call_id).is_ok_and(|shown| shown.is_ok_and(|one| one.to_string().contains("200")));
     check(wait_until(PROMPT, noted), || format!("{:?}", host.show("call", &call_id)))?;
     host.kill();
     host.start()?;
-    let fault = host.release("call", &call_id, CAUSE, TEXT)?.err().ok_or("released again")?;
-    check(fault.code == 303, || format!("{fault:?}"))?;
-    let done = host.outcome(&call_id, Duration::from_secs(9))?;
-    let told = ["outcome", "cause", "called", "calling"].map(|field| done.get(field));
-    check(told == ["expired", CAUSE, "0", "200"], || format!("{done:?}"))?;
-    check(host.list()?.is_empty(), || "still in the list".to_owned())?;
+    host.outcome(&call_id, PROMPT)?;
     std::thread::sleep(Duration::from_millis(1500));
-    Ok(check(host.lines_of("done", &call_id).len() == 1, || "reported twice".to_owned())?)
+    let mut judge = Judge::new(&host, &call, &call_id);
+    judge.byes_in_turn(Leg::Called, &[1; 2], &reason(CAUSE, TEXT));
+    judge.bye(Leg::Calling, 0, &reason(CAUSE, TEXT));
+    judge.ended("gone", CAUSE, "481", "200");
+    Ok(all_good(&host, &call, &call_id, &judge.verdicts)?)
+}
+
+/// Calls under way at the moment of a SIGKILL: each is finished after the start, none is lost, none is told twice. Gives
+/// how long that took from the start on.
+fn under_way(calls: u32, defines: &[&str]) -> Result<Duration> {
+    let mut host = kamailio(defines)?;
+    let count = calls as usize;
+    let mut script = Script::new(&host, Serves::Calling)?;
+    script.called.steps = vec![Step::Bye(Answer::Silence), Step::Bye(Answer::Code(200))];
+    script.calling.steps = vec![Step::Bye(Answer::Silence), Step::Bye(Answer::Code(481))];
+    let call = Call::start_many(&host, "many", script, Load { calls, rate: 100 }, None)?;
+    let of = |sipp: &live::sipp::Sipp, method: &str| {
+        sipp.received().iter().filter(|one| one.is(method)).map(Message::call_id).collect::<HashSet<_>>()
+    };
+    let ready = wait_until(PROMPT, || of(&call.called, "ACK").len() == count);
+    let ids = of(&call.called, "ACK");
+    check(ready, || format!("{} of {count} calls\n{}", ids.len(), call.called.complaints()))?;
+    for call_id in &ids {
+        release(&host, call_id)?;
+    }
+    let all = || [&call.called, &call.calling].iter().all(|sipp| of(sipp, "BYE").len() == count);
+    check(wait_until(PROMPT, all), || "not every BYE went out".to_owned())?;
+    host.kill();
+    let started = Instant::now();
+    host.start()?;
+    let done = || host.lines().iter().filter(|line| line.kind == "done").count();
+    check(wait_until(PROMPT, || done() >= count), || format!("{} of {count} have ended", done()))?;
+    let took = started.elapsed();
+    std::thread::sleep(Duration::from_millis(1500));
+    let mut seen = Seen::of(&host, &call);
+    for call_id in &ids {
+        let mut judge = seen.judge(&host, call_id);
+        finished(&mut judge, Serves::Calling, ["200", "481"]);
+        all_good(&host, &call, call_id, &judge.verdicts)?;
+    }
+    check(host.list()?.is_empty(), || "calls are left in the list".to_owned())?;
+    let stats = host.stats()?;
+    for (name, value) in [("started", calls), ("gone", calls), ("expired", 0), ("unconfirmed", 0), ("bypassed", 0)] {
+        let figure = stats[name].to_string();
+        check(figure.trim_matches('"') == value.to_string(), || format!("{name} is not {value}: {stats}"))?;
+    }
+    println!("{calls} releases finished {took:?} after the start");
+    Ok(took)
+}
+
+#[test]
+fn fifty_under_way_are_finished() -> Trial {
+    under_way(50, &[])?;
+    Ok(())
+}
+
+/// Twenty BYEs, ten a second.
+#[test]
+fn the_timer_keeps_to_its_rate() -> Trial {
+    let took = under_way(10, &["PARAMETER=\"send_rate\"", "VALUE=10"])?;
+    Ok(check(took > Duration::from_millis(1800), || format!("after {took:?}"))?)
 }
 
 /// The check at the end of each test is worth something: it sees a worker that died.
