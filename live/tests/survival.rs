@@ -219,6 +219,32 @@ fn the_timer_keeps_to_its_rate() -> Trial {
     Ok(check(took > Duration::from_millis(1800), || format!("after {took:?}"))?)
 }
 
+/// Killed in the event route: nobody knows what that has done, so it does not run again, and this is shown.
+#[test]
+fn an_end_that_was_being_told_is_not_told_again() -> Trial {
+    let mut host = kamailio(&["SLEEP_AT_THE_END"])?;
+    let (call, call_id) = call(&host, "telling", Script::new(&host, Serves::Calling)?)?;
+    release(&host, &call_id)?;
+    host.outcome(&call_id, PROMPT)?;
+    host.kill();
+    host.start()?;
+    let said =
+        "an earlier run has left 0 releases under way, 0 BYEs of them are due; 1 outcomes may not have been heard";
+    check(host.log().contains(said), || host.log())?;
+    let shown = host.show("call", &call_id)?.map_err(|fault| fault.text)?.to_string().replace(": ", ":");
+    let good = ["\"released\"", "\"completed\"", "\"unconfirmed\":1"].iter().all(|word| shown.contains(word));
+    check(good, || shown.clone())?;
+    std::thread::sleep(Duration::from_millis(1500));
+    check(host.lines_of("done", &call_id).len() == 1, || "told again".to_owned())?;
+    let stats = host.stats()?;
+    let figure = |name: &str| stats[name].to_string().trim_matches('"').to_owned();
+    check(figure("unconfirmed") == "1" && figure("completed") == "1", || format!("{stats}"))?;
+    let mut judge = Judge::new(&host, &call, &call_id);
+    judge.both_byes(Serves::Calling, &reason(CAUSE, TEXT));
+    judge.both_answered();
+    Ok(all_good(&host, &call, &call_id, &judge.verdicts)?)
+}
+
 /// The check at the end of each test is worth something: it sees a worker that died.
 #[test]
 fn a_dead_worker_does_not_go_unseen() -> Trial {

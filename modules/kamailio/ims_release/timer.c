@@ -12,10 +12,8 @@
 
 #define TICK_US 100000
 #define TICKS_A_SECOND 10
-/* Records looked at in a tick while something is under release; a store of the default size is gone through in one. */
-#define SWEEP_ACTIVE 16384
-/* In a second while nothing is. */
-#define SWEEP_IDLE 65536
+/* Records looked at in one go: all of a store of the default size. */
+#define SWEEP_RECORDS 65536
 /* What more is due than this is found again in the next round. */
 #define DUE_MOST 4096
 
@@ -38,7 +36,7 @@ static void keep_due(void *env, uint64_t id, uint32_t leg)
 }
 
 /* 1 while a dialog is under release, or known for one. */
-static int sweep(uint32_t limit)
+static int sweep(void)
 {
 	ims_release_swept swept;
 	ims_release_status status;
@@ -47,7 +45,7 @@ static int sweep(uint32_t limit)
 
 	memset(&swept, 0, sizeof(swept));
 	swept.struct_size = sizeof(swept);
-	status = ims_release_registry_sweep(registry, now_ms(), limit, keep_due, &keep, &swept);
+	status = ims_release_registry_sweep(registry, now_ms(), SWEEP_RECORDS, keep_due, &keep, &swept);
 	if(status != IMS_RELEASE_OK) {
 		log_refusal("what is due is not looked for", status);
 		return 1;
@@ -82,7 +80,7 @@ static void tick(unsigned int ticks, void *parameter)
 	(void)parameter;
 	if(active || ++idle >= TICKS_A_SECOND) {
 		idle = 0;
-		active = sweep(active ? SWEEP_ACTIVE : SWEEP_IDLE);
+		active = sweep();
 	}
 	send_some();
 }
