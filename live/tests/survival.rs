@@ -140,6 +140,33 @@ fn a_release_under_way_is_finished() -> Trial {
     Ok(())
 }
 
+/// Each run goes on where the one before was killed, and finds what that one has sent.
+#[test]
+fn a_release_outlives_several_kills() -> Trial {
+    const KILLS: usize = 3;
+    let mut host = kamailio(&[])?;
+    let mut script = Script::new(&host, Serves::Called)?;
+    script.calling.steps = vec![Step::Bye(Answer::Silence); KILLS];
+    script.calling.steps.push(Step::Bye(Answer::Code(200)));
+    let (call, call_id) = call(&host, "several", script)?;
+    release(&host, &call_id)?;
+    for kill in 1..=KILLS {
+        let numbers = || call.byes_to_calling().iter().map(|bye| bye.cseq().0).collect::<HashSet<_>>();
+        check(wait_until(PROMPT, || numbers().len() == kill), || format!("{kill}: {}", call.transcript()))?;
+        // The other user's answer is noted long before.
+        std::thread::sleep(Duration::from_millis(200));
+        host.kill();
+        host.start()?;
+    }
+    let done = host.outcome(&call_id, PROMPT)?;
+    check(done.get("attempts") == format!("1,{}", KILLS + 1), || format!("{done:?}"))?;
+    let mut judge = Judge::new(&host, &call, &call_id);
+    judge.bye(Leg::Called, 0, &reason(CAUSE, TEXT));
+    judge.byes_in_turn(Leg::Calling, &[1; KILLS + 1], &reason(CAUSE, TEXT));
+    judge.ended("completed", CAUSE, "200", "200");
+    Ok(all_good(&host, &call, &call_id, &judge.verdicts)?)
+}
+
 /// What one user has answered stands: only the other gets a BYE again.
 #[test]
 fn what_was_answered_is_not_asked_again() -> Trial {

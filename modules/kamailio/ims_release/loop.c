@@ -54,7 +54,7 @@ static void refuse(struct sip_msg *message)
 	int made;
 
 	/* A copy of our BYE: its transaction would be taken for that of ours, its answer for that of the far user. */
-	if(in_our_name(message))
+	if(message->REQ_METHOD == METHOD_BYE && in_our_name(message))
 		return;
 	set_route_type(REQUEST_ROUTE);
 	refusing = 1;
