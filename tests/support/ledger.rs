@@ -130,6 +130,7 @@ impl Host {
     pub fn start(&self, id: Id) -> Result<(), RegistryError> {
         let [mut called, mut calling] = [(); 2].map(|()| vec![0; 4096]);
         let mut random = || Ok(1 << 20);
+        self.write(&format!("starting {}\n", id.0));
         let started = self.registry.start(id, &request(), now(), &mut random, &mut called, &mut calling)?;
         let mut lines = format!("claimed {}\n", id.0);
         for (to, bye, bytes) in [(User::Called, started.called, called), (User::Calling, started.calling, calling)] {
@@ -233,14 +234,18 @@ impl Host {
 /// What the ledger says.
 #[derive(Debug, Default)]
 pub struct Audit {
+    /// Dialogs whose release somebody tried to start.
+    pub starting: BTreeSet<u64>,
     /// Releases that were started, as far as anybody knows.
     pub claimed: BTreeSet<u64>,
     /// How often the host was told of each, and what.
     pub told: BTreeMap<u64, Vec<String>>,
     /// Those that were being told when somebody was killed.
     pub telling: BTreeSet<u64>,
-    /// Dialogs that were acknowledged.
-    pub acknowledged: BTreeSet<u64>,
+    /// Dialogs that the registry said it has, of calls under load.
+    pub dialogs: BTreeSet<u64>,
+    /// Those of them that a user may have ended.
+    pub ending: BTreeSet<u64>,
     /// BYEs that were handed out.
     pub byes: Vec<Handed>,
     /// Those of them to which there was a reply.
@@ -262,9 +267,11 @@ impl Audit {
             let words: Vec<&str> = line.split(' ').collect();
             let n = |at: usize| words[at].parse::<u64>().unwrap();
             match words[0] {
+                "starting" => _ = audit.starting.insert(n(1)),
                 "claimed" => _ = audit.claimed.insert(n(1)),
                 "telling" => _ = audit.telling.insert(n(1)),
-                "acknowledged" => _ = audit.acknowledged.insert(n(1)),
+                "dialog" => _ = audit.dialogs.insert(n(1)),
+                "ending" => _ = audit.ending.insert(n(1)),
                 "taken" => _ = taken.insert((n(1), n(2) == 1), n(3) as u32),
                 "restart" => restarts.push(n(1)),
                 "reply" => _ = codes.entry((n(1), n(2) == 1, n(3) as u32)).or_default().insert(n(4)),
@@ -288,7 +295,7 @@ impl Audit {
             }
         }
         for (id, told) in &audit.told {
-            if told.len() > 1 || !audit.claimed.contains(id) {
+            if told.len() > 1 || !audit.starting.contains(id) {
                 audit.double.push(format!("of {id} was told {told:?}"));
             }
         }

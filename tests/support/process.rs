@@ -30,6 +30,8 @@ impl Child {
         // SAFETY: the child touches nothing that another thread of this process may hold; it leaves by _exit.
         match unsafe { libc::fork() } {
             0 => {
+                // SAFETY: concerns this child alone. A child that works for ever must not outlive a test that failed.
+                unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
                 let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).is_ok();
                 // SAFETY: ends the child without running the test harness's own clean-up.
                 unsafe { libc::_exit(if done { 0 } else { 1 }) }
@@ -52,10 +54,22 @@ impl Child {
         assert_eq!(unsafe { libc::setpgid(self.0, self.0) }, 0);
     }
 
+    /// Puts it into the group of another child.
+    pub fn follow(&self, leader: &Self) {
+        // SAFETY: the process is a child of ours that was not waited for yet and runs no other program.
+        assert_eq!(unsafe { libc::setpgid(self.0, leader.0) }, 0);
+    }
+
     /// Puts this process, a sister, into the group of that child.
     pub fn join(&self) {
         // SAFETY: changes this process alone.
         assert_eq!(unsafe { libc::setpgid(0, self.0) }, 0);
+    }
+
+    /// Kills it and all that have joined its group.
+    pub fn kill_group(&self) {
+        // SAFETY: the group is that of a child of ours that was not waited for yet.
+        assert_eq!(unsafe { libc::kill(-self.0, libc::SIGKILL) }, 0);
     }
 
     /// Waits for its end; whether it left by itself and well.
