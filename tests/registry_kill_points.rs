@@ -39,6 +39,8 @@ struct Operation {
     /// How a release of it may end.
     ends: &'static [&'static str],
     linger: u64,
+    /// How long the called user is to be left alone from then on.
+    rest: u64,
 }
 
 /// How a release ends whose BYEs are answered sooner or later.
@@ -46,7 +48,7 @@ const WELL: &[&str] = &["completed", "gone"];
 
 /// Most of an operation.
 const PLAIN: Operation =
-    Operation { name: "", before: |_| (), act: |_| (), done: |_| true, ends: WELL, linger: LINGER };
+    Operation { name: "", before: |_| (), act: |_| (), done: |_| true, ends: WELL, linger: LINGER, rest: 0 };
 
 /// The call that the operation is about.
 const SUBJECT: &str = "s";
@@ -208,6 +210,7 @@ const OPERATIONS: [Operation; 26] = [
         name: "reply that makes a second try, later than the first would have ended",
         before: |host| _ = started(host, Serves::Neither),
         act: |host| reply(host, User::Called, 503, Some(3)),
+        rest: 3_000,
         ..PLAIN
     },
     Operation {
@@ -455,6 +458,9 @@ impl Figures {
 /// What becomes of all that the kill left, until nothing is there any more.
 fn play(place: &str, host: &Host, heir: Heir, operation: &Operation, figures: &mut Figures) {
     host.mark(true);
+    let moment = now();
+    // A process that starts anew knows nothing of a reply that was not noted.
+    let rest_until = if heir == Heir::Restarted { 0 } else { moment + operation.rest.saturating_sub(10) };
     if host.dialog(KEPT).is_none_or(|(_, state)| state != State::Acknowledged) {
         figures.lost += 1;
         figures.wrong(place, "the call that nobody touched is gone");
@@ -493,6 +499,11 @@ fn play(place: &str, host: &Host, heir: Heir, operation: &Operation, figures: &m
     };
     run(host, &mut out, DEADLINE + LINGER + 40_000);
     let kept = host.id(KEPT);
+    let after = host.audit(ATTEMPT).byes.into_iter().filter(|bye| !bye.calling && bye.id != kept && bye.at > moment);
+    for bye in after.filter(|bye| bye.at < rest_until) {
+        figures.double += 1;
+        figures.wrong(place, format!("{bye:?} disturbs the user"));
+    }
     host.start(kept).unwrap();
     let before: BTreeSet<Handed> = audit.byes.into_iter().collect();
     out.extend(host.audit(ATTEMPT).byes.into_iter().filter(|bye| !before.contains(bye) && bye.at == now()));

@@ -25,6 +25,8 @@ use crate::support::{built, request};
 /// Long: a call that gives up on a lock found one that nobody holds.
 const PATIENCE: Duration = Duration::from_secs(5);
 const LEDGER: &str = "ledger";
+/// From the taking of a BYE to the look at what a kill has left, in milliseconds.
+const SLACK: u64 = 50;
 /// The words of a cell: as in `src/registry/words.rs`.
 const LEGS: [(User, usize); 2] = [(User::Called, 3), (User::Calling, 4)];
 const RELEASE: usize = 6;
@@ -83,9 +85,11 @@ impl Host {
         let ledger = Arc::new(OpenOptions::new().create(true).append(true).open(&path).unwrap());
         let told = Arc::clone(&ledger);
         let ended: OnEnded = Box::new(move |ended| {
-            let leg = |leg: Leg| format!("{} {}", leg.code, leg.cseq);
-            let (called, calling) = (leg(ended.called), leg(ended.calling));
-            let line = format!("told {} {} {called} {calling} {}\n", ended.id.0, ended.outcome.text(), now());
+            let begun = now() - ended.duration;
+            let leg = |leg: Leg, duration| format!("{} {} {}", leg.code, leg.cseq, begun + duration);
+            let called = leg(ended.called, ended.called_duration);
+            let calling = leg(ended.calling, ended.calling_duration);
+            let line = format!("told {} {} {called} {calling}\n", ended.id.0, ended.outcome.text());
             (&*told).write_all(line.as_bytes()).unwrap();
         });
         let own = [Own::host(b"s", b"").unwrap()];
@@ -209,7 +213,7 @@ impl Host {
             for (to, _) in LEGS {
                 let leg = self.leg(id, to);
                 if all_dead && leg.attempts > 0 {
-                    lines += &format!("taken {} {} {}\n", id.0, u8::from(is_calling(to)), leg.cseq);
+                    lines += &format!("taken {} {} {} {}\n", id.0, u8::from(is_calling(to)), leg.cseq, now());
                 }
             }
         }
@@ -261,7 +265,7 @@ impl Audit {
         let mut audit = Self::default();
         let mut codes: BTreeMap<(u64, bool, u32), BTreeSet<u64>> = BTreeMap::new();
         let mut restarts = Vec::new();
-        let mut taken: BTreeMap<(u64, bool), u32> = BTreeMap::new();
+        let mut taken: BTreeMap<(u64, bool), (u32, u64)> = BTreeMap::new();
         let mut ends = Vec::new();
         for line in ledger.lines() {
             let words: Vec<&str> = line.split(' ').collect();
@@ -272,19 +276,19 @@ impl Audit {
                 "telling" => _ = audit.telling.insert(n(1)),
                 "dialog" => _ = audit.dialogs.insert(n(1)),
                 "ending" => _ = audit.ending.insert(n(1)),
-                "taken" => _ = taken.insert((n(1), n(2) == 1), n(3) as u32),
+                "taken" => _ = taken.insert((n(1), n(2) == 1), (n(3) as u32, n(4))),
                 "restart" => restarts.push(n(1)),
                 "reply" => _ = codes.entry((n(1), n(2) == 1, n(3) as u32)).or_default().insert(n(4)),
                 "bye" => {
                     let bye = Handed { id: Id(n(1)), calling: n(2) == 1, cseq: n(3) as u32, at: n(4) };
-                    if taken.get(&(bye.id.0, bye.calling)).is_some_and(|taken| bye.cseq <= *taken) {
+                    if taken.get(&(bye.id.0, bye.calling)).is_some_and(|(cseq, _)| bye.cseq <= *cseq) {
                         audit.double.push(format!("{bye:?} has a number that was taken before the kill"));
                     }
                     audit.byes.push(bye);
                 }
                 "told" => {
                     audit.told.entry(n(1)).or_default().push(words[2].into());
-                    ends.push((n(1), [(n(3), n(4) as u32), (n(5), n(6) as u32)], n(7)));
+                    ends.push((n(1), [(n(3), n(4) as u32, n(5)), (n(6), n(7) as u32, n(8))]));
                 }
                 _ => panic!("{line}"),
             }
@@ -316,12 +320,14 @@ impl Audit {
                 audit.double.push(format!("{two:?} while {one:?} was out"));
             }
         }
-        // Nobody gives up a BYE before its time.
-        for (id, legs, at) in ends {
-            for (calling, (code, cseq)) in [(false, legs[0]), (true, legs[1])] {
+        // Nobody gives up a BYE before its time. One that was only taken is as old as the kill, or a little older.
+        for (id, legs) in ends {
+            for (calling, (code, cseq, at)) in [(false, legs[0]), (true, legs[1])] {
                 let said = codes.get(&(id, calling, cseq)).is_some_and(|codes| codes.contains(&code));
                 let handed = audit.byes.iter().find(|bye| (bye.id.0, bye.calling, bye.cseq) == (id, calling, cseq));
-                if code == 408 && !said && handed.is_some_and(|bye| at < bye.at + attempt) {
+                let taken = taken.get(&(id, calling)).filter(|taken| taken.0 == cseq).map(|taken| taken.1 - SLACK);
+                let since = handed.map(|bye| bye.at).or(taken);
+                if code == 408 && !said && since.is_some_and(|since| at < since + attempt) {
                     audit.double.push(format!("{handed:?} was given up at {at}"));
                 }
             }
