@@ -23,6 +23,7 @@ const INTERFACE: &[&str] = &[
     "list.rs",
     "running.rs",
     "due.rs",
+    "job.rs",
 ];
 
 fn main() {

@@ -67,7 +67,7 @@ static void offsets(void **state)
     MEMBER(ims_release_options, via_sent_by, 64);
     MEMBER(ims_release_options, via_transport, 80);
     MEMBER(ims_release_options, flags, 96);
-    MEMBER(ims_release_options, reserved, 100);
+    MEMBER(ims_release_options, job, 100);
 
     assert_int_equal(sizeof(ims_release_bye), 224);
     MEMBER(ims_release_bye, struct_size, 0);
@@ -178,6 +178,37 @@ static void offsets(void **state)
     MEMBER(ims_release_swept, due, 24);
     MEMBER(ims_release_swept, ended, 32);
     MEMBER(ims_release_swept, dropped, 40);
+
+    assert_int_equal(sizeof(ims_release_job_request), 56);
+    MEMBER(ims_release_job_request, struct_size, 0);
+    MEMBER(ims_release_job_request, dialogs, 4);
+    MEMBER(ims_release_job_request, value, 8);
+    MEMBER(ims_release_job_request, cause, 24);
+    MEMBER(ims_release_job_request, flags, 28);
+    MEMBER(ims_release_job_request, text, 32);
+    MEMBER(ims_release_job_request, rate, 48);
+    MEMBER(ims_release_job_request, in_flight, 52);
+
+    assert_int_equal(sizeof(ims_release_job_entry), 144);
+    MEMBER(ims_release_job_entry, struct_size, 0);
+    MEMBER(ims_release_job_entry, number, 4);
+    MEMBER(ims_release_job_entry, state, 8);
+    MEMBER(ims_release_job_entry, dialogs, 12);
+    MEMBER(ims_release_job_entry, flags, 16);
+    MEMBER(ims_release_job_entry, cause, 20);
+    MEMBER(ims_release_job_entry, text, 24);
+    MEMBER(ims_release_job_entry, value, 40);
+    MEMBER(ims_release_job_entry, made_s, 56);
+    MEMBER(ims_release_job_entry, visited, 64);
+    MEMBER(ims_release_job_entry, matched, 72);
+    MEMBER(ims_release_job_entry, early, 80);
+    MEMBER(ims_release_job_entry, started, 88);
+    MEMBER(ims_release_job_entry, refused, 96);
+    MEMBER(ims_release_job_entry, completed, 104);
+    MEMBER(ims_release_job_entry, gone, 112);
+    MEMBER(ims_release_job_entry, partial, 120);
+    MEMBER(ims_release_job_entry, failed, 128);
+    MEMBER(ims_release_job_entry, expired, 136);
 }
 
 static void numbers(void **state)
@@ -244,6 +275,14 @@ static void numbers(void **state)
         { IMS_RELEASE_BAD_SELECTOR, 306 },
         { IMS_RELEASE_HELD, 307 },
         { IMS_RELEASE_RELEASED, 308 },
+        { IMS_RELEASE_TOO_MANY_JOBS, 309 },
+        { IMS_RELEASE_JOB_ALL, 1 },
+        { IMS_RELEASE_JOB_USER, 2 },
+        { IMS_RELEASE_JOB_CONTACT, 3 },
+        { IMS_RELEASE_JOB_DRY, 1 },
+        { IMS_RELEASE_JOB_RUNNING, 1 },
+        { IMS_RELEASE_JOB_CANCELLED, 2 },
+        { IMS_RELEASE_JOB_FINISHED, 3 },
         { IMS_RELEASE_STORE_FULL, 320 },
         { IMS_RELEASE_STORE_TOO_LARGE, 321 },
         { IMS_RELEASE_STORE_BUSY, 322 },

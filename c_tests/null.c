@@ -94,6 +94,100 @@ static void making_a_dialog(void **state)
     assert_null(dialog);
 }
 
+static int never_started(void *env, uint64_t id, uint32_t job, uint32_t cause, ims_release_str text)
+{
+    (void)env, (void)id, (void)job, (void)cause, (void)text;
+    fail_msg("no dialog is there");
+    return 0;
+}
+
+static void count_job(void *env, const ims_release_job_entry *job)
+{
+    assert_int_equal(job->struct_size, sizeof *job);
+    ++*(int *)env;
+}
+
+static void jobs(void **state)
+{
+    (void)state;
+    ims_release_registry *open = NULL;
+    ims_release_config config = { .struct_size = sizeof config, .engine = IMS_RELEASE_ENGINE_MEMORY };
+    static const ims_release_str null_some = { NULL, 5 }, minus = { "x", -1 }, line = { "a\nb", 3 },
+                                 uri = { "sip:a@b", 7 };
+    const ims_release_job_request good = {
+        .struct_size = sizeof good, .dialogs = IMS_RELEASE_JOB_USER, .value = uri, .cause = 480
+    };
+    uint32_t number = 77, running = 77;
+    int shown = 0;
+    assert_int_equal(ims_release_registry_open(&config, &open), IMS_RELEASE_OK);
+    assert_int_equal(ims_release_registry_drop(NULL, 1), IMS_RELEASE_NULL);
+    assert_int_equal(ims_release_registry_drop(open, 1), IMS_RELEASE_NOT_FOUND);
+
+    assert_int_equal(ims_release_registry_job_make(NULL, &good, NOW, &number), IMS_RELEASE_NULL);
+    assert_int_equal(ims_release_registry_job_make(open, NULL, NOW, &number), IMS_RELEASE_NULL);
+    assert_int_equal(ims_release_registry_job_make(open, &good, NOW, NULL), IMS_RELEASE_NULL);
+    const struct {
+        size_t at;
+        uint32_t value;
+        ims_release_status status;
+    } numbers[] = {
+        { offsetof(ims_release_job_request, struct_size), 0, IMS_RELEASE_STRUCT_SIZE },
+        { offsetof(ims_release_job_request, struct_size), sizeof good + 1, IMS_RELEASE_STRUCT_SIZE },
+        { offsetof(ims_release_job_request, dialogs), 0, IMS_RELEASE_ARGUMENT },
+        { offsetof(ims_release_job_request, dialogs), 4, IMS_RELEASE_ARGUMENT },
+        { offsetof(ims_release_job_request, dialogs), IMS_RELEASE_JOB_ALL, IMS_RELEASE_ARGUMENT },
+        { offsetof(ims_release_job_request, cause), 0, IMS_RELEASE_BAD_REASON },
+        { offsetof(ims_release_job_request, cause), 65536 + 480, IMS_RELEASE_BAD_REASON },
+        { offsetof(ims_release_job_request, flags), 2, IMS_RELEASE_ARGUMENT },
+        { offsetof(ims_release_job_request, rate), 65536, IMS_RELEASE_ARGUMENT },
+        { offsetof(ims_release_job_request, in_flight), 65536, IMS_RELEASE_ARGUMENT },
+    };
+    for (size_t i = 0; i < COUNT(numbers); i++) {
+        ims_release_job_request bad = good;
+        memcpy((char *)&bad + numbers[i].at, &numbers[i].value, sizeof numbers[i].value);
+        assert_int_equal(ims_release_registry_job_make(open, &bad, NOW, &number), numbers[i].status);
+    }
+    const struct {
+        size_t at;
+        ims_release_str text;
+        ims_release_status status;
+    } texts[] = {
+        { offsetof(ims_release_job_request, value), { NULL, 0 }, IMS_RELEASE_ARGUMENT },
+        { offsetof(ims_release_job_request, value), null_some, IMS_RELEASE_ARGUMENT },
+        { offsetof(ims_release_job_request, value), minus, IMS_RELEASE_ARGUMENT },
+        { offsetof(ims_release_job_request, text), null_some, IMS_RELEASE_BAD_REASON_TEXT },
+        { offsetof(ims_release_job_request, text), minus, IMS_RELEASE_BAD_REASON_TEXT },
+        { offsetof(ims_release_job_request, text), line, IMS_RELEASE_BAD_REASON_TEXT },
+    };
+    for (size_t i = 0; i < COUNT(texts); i++) {
+        ims_release_job_request bad = good;
+        memcpy((char *)&bad + texts[i].at, &texts[i].text, sizeof texts[i].text);
+        assert_int_equal(ims_release_registry_job_make(open, &bad, NOW, &number), texts[i].status);
+    }
+    assert_int_equal(number, 77);
+    for (uint32_t i = 1; i <= 8; i++) {
+        assert_int_equal(ims_release_registry_job_make(open, &good, NOW, &number), IMS_RELEASE_OK);
+        assert_int_equal(number, i);
+    }
+    assert_int_equal(ims_release_registry_job_make(open, &good, NOW, &number), IMS_RELEASE_TOO_MANY_JOBS);
+
+    assert_int_equal(ims_release_registry_jobs(NULL, count_job, &shown), IMS_RELEASE_NULL);
+    assert_int_equal(ims_release_registry_jobs(open, NULL, &shown), IMS_RELEASE_NULL);
+    assert_int_equal(ims_release_registry_jobs(open, count_job, &shown), IMS_RELEASE_OK);
+    assert_int_equal(shown, 8);
+    assert_int_equal(ims_release_registry_job_cancel(NULL, 1), IMS_RELEASE_NULL);
+    assert_int_equal(ims_release_registry_job_cancel(open, 0), IMS_RELEASE_NOT_FOUND);
+    assert_int_equal(ims_release_registry_job_cancel(open, 256), IMS_RELEASE_ARGUMENT);
+    assert_int_equal(ims_release_registry_job_cancel(open, 8), IMS_RELEASE_OK);
+    assert_int_equal(ims_release_registry_job_step(NULL, NOW, never_started, NULL, &running), IMS_RELEASE_NULL);
+    assert_int_equal(ims_release_registry_job_step(open, NOW, NULL, NULL, &running), IMS_RELEASE_NULL);
+    assert_int_equal(ims_release_registry_job_step(open, NOW, never_started, NULL, NULL), IMS_RELEASE_NULL);
+    assert_int_equal(running, 77);
+    assert_int_equal(ims_release_registry_job_step(open, NOW, never_started, NULL, &running), IMS_RELEASE_OK);
+    assert_int_equal(running, 0);
+    ims_release_registry_close(open);
+}
+
 /* A struct that is all zero but for its size, and one without a size. */
 static void structs_of_zeros(void **state)
 {
@@ -232,7 +326,7 @@ static void numbers_out_of_range(void **state)
     options.flags = 2;
     assert_int_equal(build(&fields, &options, &pair), IMS_RELEASE_ARGUMENT);
     options = reason_r();
-    options.reserved = 1;
+    options.job = 9;
     assert_int_equal(build(&fields, &options, &pair), IMS_RELEASE_ARGUMENT);
     static const uint32_t causes[] = { 0, 48, 99, 700, 65536 + 503, UINT32_MAX };
     for (size_t i = 0; i < COUNT(causes); i++) {
@@ -567,7 +661,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(without_arguments), cmocka_unit_test(building),
-        cmocka_unit_test(making_a_dialog),   cmocka_unit_test(structs_of_zeros),
+        cmocka_unit_test(making_a_dialog),   cmocka_unit_test(jobs),
+        cmocka_unit_test(structs_of_zeros),
         cmocka_unit_test(texts),             cmocka_unit_test(arrays),
         cmocka_unit_test(numbers_out_of_range), cmocka_unit_test(injection),
         cmocka_unit_test(messages),          cmocka_unit_test(registry),

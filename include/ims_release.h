@@ -206,6 +206,9 @@
 // Dialog: it was released, and is only still known for what comes late.
 #define IMS_RELEASE_RELEASED 308
 
+// Job: too many are running.
+#define IMS_RELEASE_TOO_MANY_JOBS 309
+
 // Store: full. Raise its size.
 #define IMS_RELEASE_STORE_FULL 320
 
@@ -428,6 +431,28 @@
 // `pass`: an ACK on such a dialog, other than that to the 2xx of the INVITE: drop it.
 #define IMS_RELEASE_PASS_SWALLOWED 4
 
+// `dialogs`: all.
+#define IMS_RELEASE_JOB_ALL 1
+
+// `dialogs`: those of a served user. `value` is the URI of From where the calling user is served, of To where the called
+// user is; user part and host are compared, of another scheme than SIP the whole URI.
+#define IMS_RELEASE_JOB_USER 2
+
+// `dialogs`: those with a user whose Contact has the URI `value`; user part, host and port are compared.
+#define IMS_RELEASE_JOB_CONTACT 3
+
+// `flags`: only count.
+#define IMS_RELEASE_JOB_DRY 1
+
+// `state`: it goes on.
+#define IMS_RELEASE_JOB_RUNNING 1
+
+// `state`: it was cancelled; what it has started ends as ever.
+#define IMS_RELEASE_JOB_CANCELLED 2
+
+// `state`: it has seen all dialogs; what it has started may still be under way.
+#define IMS_RELEASE_JOB_FINISHED 3
+
 // A checked dialog, made by ims_release_dialog_new() from the fields.
 //
 // Building from it costs a fraction of ims_release_build(), which checks the fields each time.
@@ -446,8 +471,9 @@ typedef struct ims_release_dialog ims_release_dialog;
 //
 // Time: `now_ms` is Unix time in milliseconds, the host's.
 //
-// Methods: ims_release_registry_open(), _close(), _resume(), _track(), _observe(), _find(), _start(), _note(),
-// _next(), _adopt(), _own_hop(), _recognise(), _answered(), _sent_on(), _sweep(), _list(), _stats().
+// Methods: ims_release_registry_open(), _close(), _resume(), _track(), _observe(), _find(), _start(), _note(), _next(),
+// _adopt(), _own_hop(), _recognise(), _answered(), _sent_on(), _sweep(), _drop(), _list(), _stats(), _job_make(),
+// _job_step(), _job_cancel(), _jobs().
 typedef struct ims_release_registry ims_release_registry;
 
 // Outcome of a call: IMS_RELEASE_OK or a code that says what was refused.
@@ -585,8 +611,8 @@ typedef struct ims_release_options {
     struct ims_release_str via_transport;
     // IMS_RELEASE_KEEP_GRUU or 0.
     uint32_t flags;
-    // Zero.
-    uint32_t reserved;
+    // The job that ims_release_registry_start() starts the release for; 0: none.
+    uint32_t job;
 } ims_release_options;
 
 // One built BYE: what it is, and its parts as slices of the caller's buffer.
@@ -877,6 +903,84 @@ typedef struct ims_release_swept {
     // INVITEs and dialogs that it dropped.
     uint64_t dropped;
 } ims_release_swept;
+
+// What a job is to do. Set all to zero first, then `struct_size`, `dialogs` and `cause`.
+//
+// Lifetime: it and all it points at are read during the call only.
+typedef struct ims_release_job_request {
+    // sizeof(ims_release_job_request).
+    uint32_t struct_size;
+    // Which dialogs: IMS_RELEASE_JOB_ALL, _USER or _CONTACT.
+    uint32_t dialogs;
+    // The URI of the user or the Contact.
+    struct ims_release_str value;
+    // SIP status code of the Reason, 100 to 699.
+    uint32_t cause;
+    // IMS_RELEASE_JOB_DRY or 0.
+    uint32_t flags;
+    // Text of the Reason; empty: none.
+    struct ims_release_str text;
+    // Releases started a second, at most, to 65,535; 0 for 200.
+    uint32_t rate;
+    // Releases under way at a time, at most, to 65,535, those of others included; 0 for 500.
+    uint32_t in_flight;
+} ims_release_job_request;
+
+// Starts the release of dialog `id` for job `job`, with this Reason: ims_release_registry_start() with the number in
+// `job` of the options. Returns 1 when it was started, else 0. No lock is held. It must not unwind.
+typedef int (*ims_release_job_start_fn)(void *env,
+                                        uint64_t id,
+                                        uint32_t job,
+                                        uint32_t cause,
+                                        struct ims_release_str text);
+
+// A job as it is shown.
+//
+// Lifetime: it and its texts end with the callback.
+typedef struct ims_release_job_entry {
+    // sizeof(ims_release_job_entry) of the library: members are only ever added at the end.
+    uint32_t struct_size;
+    // Its number, from 1 on.
+    uint32_t number;
+    // IMS_RELEASE_JOB_RUNNING, _CANCELLED or _FINISHED.
+    uint32_t state;
+    // IMS_RELEASE_JOB_ALL, _USER or _CONTACT.
+    uint32_t dialogs;
+    // IMS_RELEASE_JOB_DRY or 0.
+    uint32_t flags;
+    // SIP status code of the Reason.
+    uint32_t cause;
+    // Text of the Reason.
+    struct ims_release_str text;
+    // The URI of the user or the Contact.
+    struct ims_release_str value;
+    // When it was made, in Unix seconds.
+    uint64_t made_s;
+    // Records seen.
+    uint64_t visited;
+    // Dialogs that are meant, early ones included. After the death of a process 16 may be counted twice, here and in
+    // `refused`.
+    uint64_t matched;
+    // Early ones: their INVITE is to be cancelled instead.
+    uint64_t early;
+    // Releases started.
+    uint64_t started;
+    // Releases refused: under way already, ending by a user's BYE, or not to be built.
+    uint64_t refused;
+    // Outcomes of what it has started: see IMS_RELEASE_COMPLETED.
+    uint64_t completed;
+    // See IMS_RELEASE_GONE.
+    uint64_t gone;
+    // See IMS_RELEASE_PARTIAL.
+    uint64_t partial;
+    // See IMS_RELEASE_FAILED.
+    uint64_t failed;
+    // See IMS_RELEASE_EXPIRED.
+    uint64_t expired;
+} ims_release_job_entry;
+
+// Takes one job. No lock is held: it may call the library. It must not unwind.
+typedef void (*ims_release_job_fn)(void *env, const struct ims_release_job_entry *job);
 
 #ifdef __cplusplus
 extern "C" {
@@ -1182,6 +1286,13 @@ ims_release_status ims_release_registry_next(const struct ims_release_registry *
                                              size_t capacity,
                                              struct ims_release_bye *bye);
 
+// Drops a dialog, or what a release has left of it, without any SIP: nobody is told, and the session goes on unless it is
+// over. For an operator who knows better.
+//
+// Errors: 1, 300, 303 while its release is under way, 320 to 399. From any thread and process. No callback but the log.
+ims_release_status ims_release_registry_drop(const struct ims_release_registry *registry,
+                                             uint64_t id);
+
 // Takes a request that the host sends on, whole, as its transaction layer has printed it: our BYE that leaves for the
 // far user, with no own entry before it any more, is no longer service control's, and what comes back is that user's
 // answer. Any other message is no matter, not even one that cannot be read.
@@ -1189,6 +1300,39 @@ ims_release_status ims_release_registry_next(const struct ims_release_registry *
 // Consumes nothing. Errors: 1, 3, 320 to 399. From any thread and process. No callback but the log.
 ims_release_status ims_release_registry_sent_on(const struct ims_release_registry *registry,
                                                 struct ims_release_str message);
+
+// Makes a job, which the host then takes on with ims_release_registry_job_step(), and gives its number, from 1 on. Jobs
+// are kept in the store: they go on after a restart. Of eight at a time, the oldest that is over makes room.
+//
+// Consumes nothing. Errors: 1 to 3, 115, 116, 309, 320 to 399. From any thread and process. No callback but the log.
+ims_release_status ims_release_registry_job_make(const struct ims_release_registry *registry,
+                                                 const struct ims_release_job_request *job,
+                                                 uint64_t now_ms,
+                                                 uint32_t *number);
+
+// Cancels a job: it starts nothing more. What it has started ends as ever; of one that is over nothing changes.
+//
+// Errors: 1, 3, 300, 320 to 399. From any thread and process. No callback but the log.
+ims_release_status ims_release_registry_job_cancel(const struct ims_release_registry *registry, uint32_t number);
+
+// Takes the running jobs a step on: calls `start` for each dialog that is to be released now. `*running` is 1 while one
+// goes on, else 0.
+//
+// In the process that sweeps, after each ims_release_registry_sweep(): what is under way is known from that.
+//
+// Errors: 1, 320 to 399. `start` is called during the call.
+ims_release_status ims_release_registry_job_step(const struct ims_release_registry *registry,
+                                                 uint64_t now_ms,
+                                                 ims_release_job_start_fn start,
+                                                 void *env,
+                                                 uint32_t *running);
+
+// Calls `found` with each job, those that are over included.
+//
+// Errors: 1, 320 to 399. From any thread and process. `found` is called during the call.
+ims_release_status ims_release_registry_jobs(const struct ims_release_registry *registry,
+                                             ims_release_job_fn found,
+                                             void *env);
 
 #ifdef __cplusplus
 }  // extern "C"

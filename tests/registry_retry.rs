@@ -200,7 +200,7 @@ fn t53b_the_bye_to_the_calling_user_waits_for_its_ack() {
                 let pair = proxy.start(id).unwrap();
                 assert_eq!((pair.called.is_ok(), format!("{:?}", pair.calling)), (true, "Err(Held)".into()));
                 proxy.note(id, User::Called, if serves == Calling { Code(200) } else { Code(481) });
-                proxy.wait(31_990);
+                proxy.wait(if acknowledged { 100 } else { 31_990 });
                 nothing_is_due(proxy);
                 assert!(matches!(proxy.next(id, User::Calling), Err(RegistryError::NotReleasing)));
                 if acknowledged {

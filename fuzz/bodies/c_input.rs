@@ -187,7 +187,7 @@ impl<'a> Lines<'a> {
             via_sent_by: self.text("via"),
             via_transport: self.text("transport"),
             flags: self.number("flags", 0) as u32,
-            reserved: self.number("option-reserved", 0) as u32,
+            job: self.number("option-job", 0) as u32,
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::release::Request;
 use crate::store::{Entry as Stored, Id, Store, StoreError};
 
 use super::release::{fitting, held_until, write};
-use super::words::{RELEASE, SEEN, TIMES, Times, cseq_to, cseq_word, cseqs, leg_to};
+use super::words::{DETAIL, Detail, RELEASE, SEEN, TIMES, Times, cseq_to, cseq_word, cseqs, leg_to};
 use super::{Bye, MILLIS, Registry, RegistryError, TRIES};
 
 /// By how much the CSeq of a BYE that was answered 500 rises: the receiver knows a higher one, and not how much higher
@@ -134,7 +134,9 @@ impl<S: Store> Registry<S> {
     pub(super) fn is_overdue(&self, record: &Record<'_>, stored: &Stored, to: User, now: u64) -> bool {
         let release = Release::from_word(stored.words[RELEASE]);
         let first = Leg::from_word(stored.words[leg_to(to)]).attempts == 0;
-        let starting = first && now < release.started * MILLIS + STARTING;
+        // One that was held is not among those that it sends.
+        let held = to == User::Calling && Detail::from_word(stored.words[DETAIL]).held;
+        let starting = first && !held && now < release.started * MILLIS + STARTING;
         !starting && self.is_due(record, stored, to, now)
     }
 }

@@ -119,7 +119,8 @@ impl<S: Store> Registry<S> {
         }
         // It is under way, whatever becomes of this process: what is not sent below is found due by the sweep.
         self.counters.add(&self.store, Counter::Started);
-        let detail = Detail { millis: (now % MILLIS) as u16, job, ..Detail::default() }.to_word();
+        let held = held_until(&record, stored.words[SEEN]).is_some_and(|until| now < until);
+        let detail = Detail { millis: (now % MILLIS) as u16, job, held, ..Detail::default() }.to_word();
         self.change(id, DETAIL, |_| Some(detail))?;
         let _ = self.counted(self.keep_reason(id, request));
         let mut send = |to, buffer: &mut [u8]| match self.send(id, to, request, now, random, buffer) {

@@ -4,7 +4,7 @@
 
 use crate::cseq::CSeqs;
 use crate::dialog::User;
-use crate::pending::{Leg, LegState};
+use crate::pending::Leg;
 use crate::store::WORDS;
 
 /// Highest CSeq from the calling to the called user; bit 32: there is one.
@@ -90,7 +90,7 @@ impl UserBye {
     pub fn noted(self, word: u64) -> Option<u64> {
         let newer = match Self::from_word(word) {
             Some(known) => self.cseq > known.cseq || (self.cseq == known.cseq && self.refused && !known.refused),
-            None => Leg::from_word(word).state == LegState::Idle,
+            None => Leg::from_word(word) == Leg::default(),
         };
         newer.then(|| self.to_word())
     }
@@ -155,6 +155,8 @@ pub(super) struct Detail {
     pub calling_retried: bool,
     /// The job that started it; 0: none.
     pub job: u8,
+    /// The BYE to the calling user was held for the ACK when it started.
+    pub held: bool,
 }
 
 /// What became of a BYE in service control, at the proxy's own socket. It holds for one attempt alone, so that nothing
@@ -199,6 +201,7 @@ impl Detail {
             | u64::from(self.called_retried) << 24
             | u64::from(self.calling_retried) << 25
             | u64::from(self.job & 15) << 26
+            | u64::from(self.held) << 30
     }
 
     pub fn from_word(word: u64) -> Self {
@@ -212,6 +215,7 @@ impl Detail {
             called_retried: word >> 24 & 1 == 1,
             calling_retried: word >> 25 & 1 == 1,
             job: (word >> 26) as u8 & 15,
+            held: word >> 30 & 1 == 1,
         }
     }
 }
@@ -303,8 +307,14 @@ mod tests {
         for service in
             [Service { attempt: 7, answered: 0, sent_on: true }, Service { attempt: 1, answered: 699, sent_on: false }]
         {
-            let detail =
-                Detail { service, millis: 999, called_retried: service.sent_on, calling_retried: true, job: 8 };
+            let detail = Detail {
+                service,
+                millis: 999,
+                called_retried: service.sent_on,
+                calling_retried: true,
+                job: 8,
+                held: true,
+            };
             assert_eq!(Detail::from_word(detail.to_word()), detail);
             assert_eq!((detail.service(service.attempt), detail.service(2)), (service, Service::default()));
             assert_eq!((detail.retried(User::Called), detail.retried(User::Calling)), (service.sent_on, true));
