@@ -434,8 +434,8 @@
 // `dialogs`: all.
 #define IMS_RELEASE_JOB_ALL 1
 
-// `dialogs`: those of a served user. `value` is the URI of From where the calling user is served, of To where the called
-// user is; user part and host are compared, of another scheme than SIP the whole URI.
+// `dialogs`: those of a served user. `value` is the URI of From where the calling user is served, of To where the
+// called user is; user part and host are compared, of another scheme than SIP the whole URI.
 #define IMS_RELEASE_JOB_USER 2
 
 // `dialogs`: those with a user whose Contact has the URI `value`; user part, host and port are compared.
@@ -471,9 +471,9 @@ typedef struct ims_release_dialog ims_release_dialog;
 //
 // Time: `now_ms` is Unix time in milliseconds, the host's.
 //
-// Methods: ims_release_registry_open(), _close(), _resume(), _track(), _observe(), _find(), _start(), _note(), _next(),
-// _adopt(), _own_hop(), _recognise(), _answered(), _sent_on(), _sweep(), _drop(), _list(), _stats(), _job_make(),
-// _job_step(), _job_cancel(), _jobs().
+// Methods: ims_release_registry_open(), _close(), _resume(), _track(), _observe(), _find(), _start(), _note(),
+// _next(), _adopt(), _own_hop(), _recognise(), _answered(), _sent_on(), _sweep(), _drop(), _list(), _stats(),
+// _job_make(), _job_step(), _job_cancel(), _jobs().
 typedef struct ims_release_registry ims_release_registry;
 
 // Outcome of a call: IMS_RELEASE_OK or a code that says what was refused.
@@ -1060,8 +1060,8 @@ ims_release_status ims_release_build(const struct ims_release_fields *fields,
 // Reads one message, whole, as ims_release_registry_track() and _observe() do, and tells what they would say of its
 // form. It needs no registry and changes nothing.
 //
-// `*offset` is where the line begins that is wrong, in octets from the start of `message`: 0 where a header is missing,
-// and with IMS_RELEASE_OK. It is written with IMS_RELEASE_OK and with 200 to 299, else it is untouched.
+// `*offset` is where the line begins that is wrong, in octets from the start of `message`: 0 where a header is
+// missing, and with IMS_RELEASE_OK. It is written with IMS_RELEASE_OK and with 200 to 299, else it is untouched.
 //
 // Consumes nothing. Errors: 1, 3, 200 to 299. From any thread, before and after a fork. No callback.
 ims_release_status ims_release_message_check(struct ims_release_str message, size_t *offset);
@@ -1286,12 +1286,12 @@ ims_release_status ims_release_registry_next(const struct ims_release_registry *
                                              size_t capacity,
                                              struct ims_release_bye *bye);
 
-// Drops a dialog, or what a release has left of it, without any SIP: nobody is told, and the session goes on unless it is
-// over. For an operator who knows better.
+// Drops a dialog, or what a release has left of it, without any SIP: nobody is told, and the session goes on unless it
+// is over. For an operator who knows better.
 //
-// Errors: 1, 300, 303 while its release is under way, 320 to 399. From any thread and process. No callback but the log.
-ims_release_status ims_release_registry_drop(const struct ims_release_registry *registry,
-                                             uint64_t id);
+// Errors: 1, 300, 303 while its release is under way, 320 to 399. From any thread and process. No callback but the
+// log.
+ims_release_status ims_release_registry_drop(const struct ims_release_registry *registry, uint64_t id);
 
 // Takes a request that the host sends on, whole, as its transaction layer has printed it: our BYE that leaves for the
 // far user, with no own entry before it any more, is no longer service control's, and what comes back is that user's
@@ -1301,8 +1301,8 @@ ims_release_status ims_release_registry_drop(const struct ims_release_registry *
 ims_release_status ims_release_registry_sent_on(const struct ims_release_registry *registry,
                                                 struct ims_release_str message);
 
-// Makes a job, which the host then takes on with ims_release_registry_job_step(), and gives its number, from 1 on. Jobs
-// are kept in the store: they go on after a restart. Of eight at a time, the oldest that is over makes room.
+// Makes a job, which the host then takes on with ims_release_registry_job_step(), and gives its number, from 1 on.
+// Jobs are kept in the store: they go on after a restart. Of eight at a time, the oldest that is over makes room.
 //
 // Consumes nothing. Errors: 1 to 3, 115, 116, 309, 320 to 399. From any thread and process. No callback but the log.
 ims_release_status ims_release_registry_job_make(const struct ims_release_registry *registry,
@@ -1315,8 +1315,8 @@ ims_release_status ims_release_registry_job_make(const struct ims_release_regist
 // Errors: 1, 3, 300, 320 to 399. From any thread and process. No callback but the log.
 ims_release_status ims_release_registry_job_cancel(const struct ims_release_registry *registry, uint32_t number);
 
-// Takes the running jobs a step on: calls `start` for each dialog that is to be released now. `*running` is 1 while one
-// goes on, else 0.
+// Takes the running jobs a step on: calls `start` for each dialog that is to be released now. `*running` is 1 while
+// one goes on, else 0.
 //
 // In the process that sweeps, after each ims_release_registry_sweep(): what is under way is known from that.
 //

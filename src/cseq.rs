@@ -50,8 +50,8 @@ pub fn next(stored: u32) -> Result<u32, Error> {
 }
 
 /// TS 24.229 5.4.5.1.2 step 2: a random number within the valid range, for called to calling when none is stored.
-/// `random` is uniform over 64 bits; the result is from 1,000,000,000 to 2^31 - 2^16: always ten digits, so that a message
-/// has the length that its caller was told (and never 0, which some peers take for "none").
+/// `random` is uniform over 64 bits; the result is from 1,000,000,000 to 2^31 - 2^16: always ten digits, so that a
+/// message has the length that its caller was told (and never 0, which some peers take for "none").
 pub fn draw(random: u64) -> u32 {
     // The high half of the product is uniform to within 2^-33, and fits 32 bits because the range does.
     let range = u64::from(LIMIT - HEADROOM - TEN_DIGITS + 1);

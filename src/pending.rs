@@ -29,8 +29,8 @@ pub enum LegState {
     Waiting,
     /// Answered 2xx.
     Done,
-    /// There is no session at that end: 481, 408, time-out, or not sent (RFC 3261 15.1.1), or another code that ends it,
-    /// see [`ends_session`].
+    /// There is no session at that end: 481, 408, time-out, or not sent (RFC 3261 15.1.1), or another code that ends
+    /// it, see [`ends_session`].
     Gone,
     /// Any other final reply.
     Failed,

@@ -333,9 +333,9 @@ fn messages_that_refresh_overlap_and_overtake() {
     });
 }
 
-/// Base A as a proxy sees it at its own socket: each message as it came in, and as it went out with one Via more or less.
-/// The application server sends the INVITE back with the same Call-ID, tags and CSeq: one dialog, and the values are
-/// those of the calling user's pass.
+/// Base A as a proxy sees it at its own socket: each message as it came in, and as it went out with one Via more or
+/// less. The application server sends the INVITE back with the same Call-ID, tags and CSeq: one dialog, and the values
+/// are those of the calling user's pass.
 #[test]
 fn a_spiral_and_every_message_twice_are_one_dialog() {
     both_of(HOST, |proxy| {

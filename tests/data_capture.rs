@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! All messages of RFC 4475, RFC 5118 and of a VoLTE subscriber go through capture: the verdict on each and what is taken
-//! from it stand in `tests/data/expected.txt`.
+//! All messages of RFC 4475, RFC 5118 and of a VoLTE subscriber go through capture: the verdict on each and what is
+//! taken from it stand in `tests/data/expected.txt`.
 
 mod support;
 
@@ -77,9 +77,10 @@ const CALLING: &str = "<tel:12345678901;phone-context=+86;noa=subscriber;srvattr
 const CALLED: &str = "<sip:12345678901;phone-context=xx.ims.mnc000.mcc123.3gppnetwork.org@ims.mnc000.mcc123.\
                       3gppnetwork.org;user=phone>;tag=12345678-1234-1234-1234-12345678912";
 
-/// The expected values are worked out by hand: To and the called user's Contact are those of the 200, the calling user's
-/// Contact that of the UPDATE before it, each number is one more than the highest of its direction, and none was seen
-/// from the called user. The only Record-Route entry is the proxy's own, so that no Route is left towards either user.
+/// The expected values are worked out by hand: To and the called user's Contact are those of the 200, the calling
+/// user's Contact that of the UPDATE before it, each number is one more than the highest of its direction, and none was
+/// seen from the called user. The only Record-Route entry is the proxy's own, so that no Route is left towards either
+/// user.
 #[test]
 fn the_volte_call_is_released_by_the_two_byes_of_its_messages() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/volte");

@@ -256,7 +256,8 @@ fn what_time_ends() {
             assert_eq!((proxy.sweep().ended, proxy.told()), (0, vec![]));
             assert_eq!(refused(proxy, id), "NotFound");
 
-            // An INVITE or early dialog lives as long as something comes; one that was refused for the longest a 2xx may take.
+            // An INVITE or early dialog lives as long as something comes; one that was refused for the longest a 2xx
+            // may take.
             for (call, lines, lifetime) in [
                 ("invite", &[][..], 300_000),
                 ("early", &["< 180 INVITE 127"], 300_000),
@@ -272,7 +273,8 @@ fn what_time_ends() {
                 assert_eq!(proxy.records(), before, "{call}");
             }
 
-            // T64: nothing is kept for ever, and nobody is sent a BYE for that (RFC 4028 8.3). Each message begins it anew.
+            // T64: nothing is kept for ever, and nobody is sent a BYE for that (RFC 4028 8.3). Each message begins it
+            // anew.
             proxy.wait(11 * 60 * 60 * 1_000);
             proxy.see("quiet", "> UPDATE 129");
             proxy.wait(12 * 60 * 60 * 1_000 - 1);

@@ -5,8 +5,8 @@
 //! Commands, a number behind most: `c` tracks for that side; `o` observes; `f` finds by that selector; `s` starts the
 //! release of all dialogs with the options in the text; `a` has the printed text adopt each BYE, which is then
 //! recognised and sent on; `k` recognises; `n` notes a code, with the text as the reply; `w` lets milliseconds pass,
-//! sweeps, and sends what is due with the options in the text; `e` sends on; `u` takes releases up again; `b` builds from
-//! the fields in the text; `p` opens another registry. Without a command: track and observe.
+//! sweeps, and sends what is due with the options in the text; `e` sends on; `u` takes releases up again; `b` builds
+//! from the fields in the text; `p` opens another registry. Without a command: track and observe.
 #![allow(unsafe_code, reason = "the C interface is called")]
 
 use core::ffi::{c_char, c_void};

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The messages of calls, captured one by one, then the release of every dialog that came of them.
 //!
-//! Commands: `c`, `d`, `n` track the INVITE as that of a served calling user, called user, or neither; `o` observes; `f`
-//! looks the dialog of the message up; `w` and a number lets so many seconds pass, sweeps, and sends what is due; `r`
-//! releases all dialogs; `a` and a code notes it for all BYEs, with the text as the reply; `u` takes releases up again;
-//! `e` sends the message on. Without a command an INVITE is tracked and all else observed.
+//! Commands: `c`, `d`, `n` track the INVITE as that of a served calling user, called user, or neither; `o` observes;
+//! `f` looks the dialog of the message up; `w` and a number lets so many seconds pass, sweeps, and sends what is due;
+//! `r` releases all dialogs; `a` and a code notes it for all BYEs, with the text as the reply; `u` takes releases up
+//! again; `e` sends the message on. Without a command an INVITE is tracked and all else observed.
 
 use std::borrow::Cow;
 

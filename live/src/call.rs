@@ -51,7 +51,8 @@ impl Script {
             to: "<sip:bob@home1.net>".to_owned(),
             cseq: 101,
             calling: user(calling, "Alice", "a-[call_number]"),
-            // The same in all calls: SIPp numbers them as they come, and the proxy's workers let one INVITE overtake another.
+            // The same in all calls: SIPp numbers them as they come, and the proxy's workers let one INVITE overtake
+            // another.
             called: user(called, "Bob", "b"),
             ringing: 0,
             acknowledge_after: 0,

@@ -81,8 +81,8 @@ pub trait Host {
     fn directory(&self) -> &Path;
     /// A remote procedure call with text parameters.
     fn call(&self, method: &str, parameters: &[&str]) -> Result<std::result::Result<Value, Fault>>;
-    /// The same through the proxy's other process for remote calls, as an operator does at the prompt: exit status 0, and
-    /// what was printed.
+    /// The same through the proxy's other process for remote calls, as an operator does at the prompt: exit status 0,
+    /// and what was printed.
     fn command(&self, words: &[&str]) -> Result<(bool, String)>;
     /// All of its log.
     fn log(&self) -> String;

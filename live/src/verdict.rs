@@ -45,8 +45,8 @@ fn shown_to_oracle(bye: &Message, expected: &Expected, routes: &[String]) -> Res
     })
 }
 
-/// What the two parsers do not read alike, or not as the message has it, in the BYEs of ours that the proxy sent. Each live
-/// test ends with it, so that no BYE goes around them.
+/// What the two parsers do not read alike, or not as the message has it, in the BYEs of ours that the proxy sent. Each
+/// live test ends with it, so that no BYE goes around them.
 pub fn unread_byes(wire: &[Packet]) -> Vec<String> {
     let ours =
         |packet: &&Packet| packet.sent && packet.message.is("BYE") && !packet.message.header("Reason").is_empty();

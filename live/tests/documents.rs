@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Every example of the module's README, tried: Kamailio starts with each configuration, each command at the prompt works.
+//! Every example of the module's README, tried: Kamailio starts with each configuration, each command at the prompt
+//! works.
 
 use std::fs;
 

@@ -50,8 +50,8 @@ fn arrived(host: &Kamailio, call_id: &str, forgers: &[&Peer]) -> bool {
     })
 }
 
-/// What the forgers sent in the name of the proxy was dropped, without an answer that would come to the proxy itself, and
-/// the script saw nothing of it. What might be back from an application server it saw as a stranger's.
+/// What the forgers sent in the name of the proxy was dropped, without an answer that would come to the proxy itself,
+/// and the script saw nothing of it. What might be back from an application server it saw as a stranger's.
 fn strangers(host: &Kamailio, call_id: &str, forgers: &[&Peer]) -> Result<()> {
     let log = || log_of(host, call_id);
     check(wait_until(PROMPT, || arrived(host, call_id, forgers)), || "not all came in".to_owned())?;

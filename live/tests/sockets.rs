@@ -55,8 +55,8 @@ fn serving_neither() -> Trial {
     released(Serves::Neither)
 }
 
-/// On all addresses, as in a container: no socket has the address that the loop comes from. The script sleeps, so that the
-/// BYE is sent over the own socket more than once.
+/// On all addresses, as in a container: no socket has the address that the loop comes from. The script sleeps, so that
+/// the BYE is sent over the own socket more than once.
 #[test]
 fn one_socket_on_all_addresses() -> Trial {
     for serves in [Serves::Calling, Serves::Called] {

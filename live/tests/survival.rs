@@ -190,8 +190,8 @@ fn what_was_answered_is_not_asked_again() -> Trial {
     Ok(all_good(&host, &call, &call_id, &judge.verdicts)?)
 }
 
-/// Calls under way at the moment of a SIGKILL: each is finished after the start, none is lost, none is told twice. Gives
-/// how long that took from the start on.
+/// Calls under way at the moment of a SIGKILL: each is finished after the start, none is lost, none is told twice.
+/// Gives how long that took from the start on.
 fn under_way(calls: u32, defines: &[&str]) -> Result<Duration> {
     let mut host = kamailio(defines)?;
     let count = calls as usize;

@@ -2,8 +2,8 @@
 //! What a message does to the stored information (RFC 3261 12, 13.2.2.4; RFC 3311; RFC 5057; RFC 6141): the initial
 //! INVITE and its replies make a record, requests inside the dialog and their replies change it.
 //!
-//! Messages may come twice (sent again, or seen as they came in and as they went out), late, or before what they answer:
-//! the first copy counts, a number never goes back, and a reply tells that its request was sent.
+//! Messages may come twice (sent again, or seen as they came in and as they went out), late, or before what they
+//! answer: the first copy counts, a number never goes back, and a reply tells that its request was sent.
 
 use crate::dialog::User;
 use crate::message::StartLine;
@@ -66,9 +66,9 @@ pub fn invite<'a>(message: &'a Captured<'_>, roles: Roles) -> Record<'a> {
 }
 
 /// An INVITE with the Call-ID and From tag of one that is known: sent again after a challenge it has a higher CSeq and
-/// takes its place. Back from an application server (a spiral, RFC 3261 6) it is the same call: it adds the user that is
-/// served on this pass, and its values count only where they are those of the calling user's pass, of several passes for
-/// one user the first. `None`: a retransmission, or the INVITE as it went out; nothing changes.
+/// takes its place. Back from an application server (a spiral, RFC 3261 6) it is the same call: it adds the user that
+/// is served on this pass, and its values count only where they are those of the calling user's pass, of several passes
+/// for one user the first. `None`: a retransmission, or the INVITE as it went out; nothing changes.
 pub fn invite_again<'a>(known: &Record<'a>, message: &'a Captured<'_>, roles: Roles) -> Option<Record<'a>> {
     let again = invite(message, known.roles | roles);
     if message.cseq > known.invite_cseq {
@@ -184,9 +184,9 @@ pub fn reply<'a>(dialog: &Record<'a>, sender: User, message: &'a Captured<'_>) -
     Change { counts: counts(message), record, signal }
 }
 
-/// Whether the method is a target refresh request inside a dialog: INVITE (RFC 3261 12.2), UPDATE (RFC 3311 5.1), and of
-/// the usages that may share the dialog SUBSCRIBE, NOTIFY and REFER (RFC 5057 5.4). INFO, PRACK, OPTIONS, MESSAGE, BYE
-/// and ACK never are.
+/// Whether the method is a target refresh request inside a dialog: INVITE (RFC 3261 12.2), UPDATE (RFC 3311 5.1), and
+/// of the usages that may share the dialog SUBSCRIBE, NOTIFY and REFER (RFC 5057 5.4). INFO, PRACK, OPTIONS, MESSAGE,
+/// BYE and ACK never are.
 fn refreshes(method: &[u8]) -> bool {
     matches!(method, b"INVITE" | b"UPDATE" | b"SUBSCRIBE" | b"NOTIFY" | b"REFER")
 }

@@ -35,11 +35,11 @@ pub struct Captured<'a> {
     /// The method in CSeq; of a request also that of its first line.
     pub method: &'a [u8],
     /// The whole Contact value; `None` without one, empty where it cannot be a remote target (several rows, a control
-    /// character). `*`, a list, `tel:` and whatever else is not one SIP or SIPS URI is kept, and is no remote target when a
-    /// BYE is built: it marks its leg.
+    /// character). `*`, a list, `tel:` and whatever else is not one SIP or SIPS URI is kept, and is no remote target
+    /// when a BYE is built: it marks its leg.
     pub contact: Option<Cow<'a, [u8]>>,
-    /// The Record-Route rows, each but the last with a line feed behind it (no value holds one). Rows and comma lists are
-    /// the same list (RFC 3261 7.3.1).
+    /// The Record-Route rows, each but the last with a line feed behind it (no value holds one). Rows and comma lists
+    /// are the same list (RFC 3261 7.3.1).
     pub record_route: Cow<'a, [u8]>,
     /// Whether a provisional reply is reliable (RSeq, RFC 3262).
     pub reliable: bool,

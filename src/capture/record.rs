@@ -88,8 +88,8 @@ pub struct Party<'a> {
 /// What one kind of request of one user has done to the targets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Refreshes<'a> {
-    /// CSeq of the last one that a 2xx, or a reliable provisional reply (RFC 6141 4.4), has committed. A 2xx to an earlier one is a retransmission and must not bring old
-    /// targets back.
+    /// CSeq of the last one that a 2xx, or a reliable provisional reply (RFC 6141 4.4), has committed. A 2xx to an
+    /// earlier one is a retransmission and must not bring old targets back.
     pub committed: Option<u32>,
     /// A Contact that waits for its 2xx; of the committed CSeq: a reliable provisional reply has committed it already.
     /// Of the committed CSeq and empty: what commits it was seen, and waits for the request that it answers.

@@ -38,8 +38,8 @@ const NAMES: usize = 2 * (BYE.len() + VERSION.len() + LINE_END.len() + MAX_FORWA
     + CALL_ID.len()
     + CSEQ.len();
 
-/// Both messages hold what they have in common, and a strict router has its routes written up to three times. Names take
-/// far less than the rest.
+/// Both messages hold what they have in common, and a strict router has its routes written up to three times. Names
+/// take far less than the rest.
 pub(super) type Text = ArrayVec<u8, { 3 * MAX_DIALOG + 2048 }>;
 
 /// Where the parts lie in the text.

@@ -198,10 +198,11 @@ pub unsafe extern "C" fn ims_release_registry_next(
     })
 }
 
-/// Drops a dialog, or what a release has left of it, without any SIP: nobody is told, and the session goes on unless it is
-/// over. For an operator who knows better.
+/// Drops a dialog, or what a release has left of it, without any SIP: nobody is told, and the session goes on unless it
+/// is over. For an operator who knows better.
 ///
-/// Errors: 1, 300, 303 while its release is under way, 320 to 399. From any thread and process. No callback but the log.
+/// Errors: 1, 300, 303 while its release is under way, 320 to 399. From any thread and process. No callback but the
+/// log.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ims_release_registry_drop(registry: *const Registry, id: u64) -> Status {
     guard("ims_release_registry_drop", || {

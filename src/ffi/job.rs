@@ -16,8 +16,8 @@ use crate::store::Id;
 
 /// `dialogs`: all.
 pub const IMS_RELEASE_JOB_ALL: u32 = 1;
-/// `dialogs`: those of a served user. `value` is the URI of From where the calling user is served, of To where the called
-/// user is; user part and host are compared, of another scheme than SIP the whole URI.
+/// `dialogs`: those of a served user. `value` is the URI of From where the calling user is served, of To where the
+/// called user is; user part and host are compared, of another scheme than SIP the whole URI.
 pub const IMS_RELEASE_JOB_USER: u32 = 2;
 /// `dialogs`: those with a user whose Contact has the URI `value`; user part, host and port are compared.
 pub const IMS_RELEASE_JOB_CONTACT: u32 = 3;
@@ -118,8 +118,8 @@ const RATE: u16 = 200;
 /// Releases under way when nothing else is said.
 const IN_FLIGHT: u16 = 500;
 
-/// Makes a job, which the host then takes on with ims_release_registry_job_step(), and gives its number, from 1 on. Jobs
-/// are kept in the store: they go on after a restart. Of eight at a time, the oldest that is over makes room.
+/// Makes a job, which the host then takes on with ims_release_registry_job_step(), and gives its number, from 1 on.
+/// Jobs are kept in the store: they go on after a restart. Of eight at a time, the oldest that is over makes room.
 ///
 /// Consumes nothing. Errors: 1 to 3, 115, 116, 309, 320 to 399. From any thread and process. No callback but the log.
 #[unsafe(no_mangle)]
@@ -180,8 +180,8 @@ pub unsafe extern "C" fn ims_release_registry_job_cancel(registry: *const Regist
     })
 }
 
-/// Takes the running jobs a step on: calls `start` for each dialog that is to be released now. `*running` is 1 while one
-/// goes on, else 0.
+/// Takes the running jobs a step on: calls `start` for each dialog that is to be released now. `*running` is 1 while
+/// one goes on, else 0.
 ///
 /// In the process that sweeps, after each ims_release_registry_sweep(): what is under way is known from that.
 ///

@@ -9,8 +9,8 @@ use crate::capture;
 /// Reads one message, whole, as ims_release_registry_track() and _observe() do, and tells what they would say of its
 /// form. It needs no registry and changes nothing.
 ///
-/// `*offset` is where the line begins that is wrong, in octets from the start of `message`: 0 where a header is missing,
-/// and with IMS_RELEASE_OK. It is written with IMS_RELEASE_OK and with 200 to 299, else it is untouched.
+/// `*offset` is where the line begins that is wrong, in octets from the start of `message`: 0 where a header is
+/// missing, and with IMS_RELEASE_OK. It is written with IMS_RELEASE_OK and with 200 to 299, else it is untouched.
 ///
 /// Consumes nothing. Errors: 1, 3, 200 to 299. From any thread, before and after a fork. No callback.
 #[unsafe(no_mangle)]

@@ -178,9 +178,9 @@ unsafe impl Sized32 for Config {}
 ///
 /// Time: `now_ms` is Unix time in milliseconds, the host's.
 ///
-/// Methods: ims_release_registry_open(), _close(), _resume(), _track(), _observe(), _find(), _start(), _note(), _next(),
-/// _adopt(), _own_hop(), _recognise(), _answered(), _sent_on(), _sweep(), _drop(), _list(), _stats(), _job_make(),
-/// _job_step(), _job_cancel(), _jobs().
+/// Methods: ims_release_registry_open(), _close(), _resume(), _track(), _observe(), _find(), _start(), _note(),
+/// _next(), _adopt(), _own_hop(), _recognise(), _answered(), _sent_on(), _sweep(), _drop(), _list(), _stats(),
+/// _job_make(), _job_step(), _job_cancel(), _jobs().
 pub struct Registry(pub(super) registry::Registry<Box<dyn Store>>);
 
 impl Registry {

@@ -83,8 +83,8 @@ impl<'a> NameAddr<'a> {
     }
 }
 
-/// The URI of a value that is nothing but a plain one in brackets, which most Route and Contact values are; else `None`.
-/// Where it is `Some`, [`parse`] and [`list::elements`](super::list::elements) find the same.
+/// The URI of a value that is nothing but a plain one in brackets, which most Route and Contact values are; else
+/// `None`. Where it is `Some`, [`parse`] and [`list::elements`](super::list::elements) find the same.
 #[inline]
 pub(crate) fn only_uri(value: &[u8]) -> Option<&[u8]> {
     match value {

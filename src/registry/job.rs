@@ -2,8 +2,8 @@
 //! The release of many dialogs as a job: so many a second, so many at once, and it goes on after a restart.
 //!
 //! A job is a record of the store. What it asks for is in the record; how far it has come is in the words of its cell,
-//! so that a process that dies leaves nothing half done: the place is written behind the dialogs that it stands for, and
-//! a dialog that is met twice is under release already.
+//! so that a process that dies leaves nothing half done: the place is written behind the dialogs that it stands for,
+//! and a dialog that is met twice is under release already.
 
 use core::sync::atomic::Ordering;
 
@@ -24,8 +24,8 @@ pub const MAX_JOBS: u8 = 8;
 pub enum Many<'a> {
     /// All.
     All,
-    /// Those of a served user: its URI is that of From where the calling user is served, of To where the called user is.
-    /// User part and host are compared, of another scheme than SIP the whole URI.
+    /// Those of a served user: its URI is that of From where the calling user is served, of To where the called user
+    /// is. User part and host are compared, of another scheme than SIP the whole URI.
     User(&'a [u8]),
     /// Those with a user whose Contact has this URI: user part, host and port are compared.
     Contact(&'a [u8]),
@@ -78,7 +78,7 @@ pub struct JobShown<'a> {
     pub figures: Figures,
 }
 
-/// What a job has done. After the death of a process up to [`PAGE`] dialogs may be counted twice as matched and once as
+/// What a job has done. After the death of a process sixteen dialogs may be counted twice as matched, and once as
 /// refused.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Figures {
@@ -271,8 +271,8 @@ impl<S: Store> Registry<S> {
         Ok(())
     }
 
-    /// Takes the running jobs a step on: calls `start` for each dialog that is to be released now, which releases it with
-    /// this Reason and [tells](Registry::start_for) for which job, and says whether it did. No lock is held.
+    /// Takes the running jobs a step on: calls `start` for each dialog that is to be released now, which releases it
+    /// with this Reason and [tells](Registry::start_for) for which job, and says whether it did. No lock is held.
     ///
     /// From the process that [sweeps](Registry::sweep), after each sweep: what is under way is known from that. Returns
     /// whether a job is running. `now` is in milliseconds.

@@ -85,8 +85,8 @@ impl<S: Store> Registry<S> {
         Ok(length)
     }
 
-    /// What a request is to the releases of this proxy. The first pass of our BYE through service control is given once.
-    /// `now` is in milliseconds.
+    /// What a request is to the releases of this proxy. The first pass of our BYE through service control is given
+    /// once. `now` is in milliseconds.
     pub fn recognise(&self, message: &[u8], from_own_socket: bool, now: u64) -> Result<Pass, RegistryError> {
         if memmem::find(message, PARAMETER).is_some()
             && let Some(pass) = self.counted(self.pass_of_ours(message, from_own_socket))?
@@ -210,8 +210,8 @@ impl<S: Store> Registry<S> {
         self.counted(self.change_service(id, |service| Service { answered: code, ..service }))
     }
 
-    /// A request that this proxy has sent: where it is our BYE, with no own entry before it any more, it is on its way to
-    /// the far user, and what comes back is that user's answer.
+    /// A request that this proxy has sent: where it is our BYE, with no own entry before it any more, it is on its way
+    /// to the far user, and what comes back is that user's answer.
     pub fn sent_on(&self, message: &[u8]) -> Result<(), RegistryError> {
         if memmem::find(message, PARAMETER).is_none() {
             return Ok(());

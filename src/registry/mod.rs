@@ -60,8 +60,8 @@ pub struct Settings<'a> {
     pub deadline: u64,
     /// How long an ended release stays known, for what comes late, in milliseconds; 0: its dialog is dropped at once.
     pub linger: u64,
-    /// When no reply to a BYE can come any more, in milliseconds: longer than the host's transactions wait, which report
-    /// their time-out themselves.
+    /// When no reply to a BYE can come any more, in milliseconds: longer than the host's transactions wait, which
+    /// report their time-out themselves.
     pub attempt: u64,
     /// Whether a release before the ACK to the 2xx starts, and only its BYE to the calling user waits for the ACK, or
     /// for 64*T1 (RFC 3261 15); else it is refused.
@@ -117,7 +117,8 @@ pub struct Ended<'a> {
     pub to_tag: &'a [u8],
     /// From start to end, in milliseconds.
     pub duration: u64,
-    /// From the start to the final reply of the called user, in milliseconds; of that leg where there is none, to the end.
+    /// From the start to the final reply of the called user, in milliseconds; of that leg where there is none, to the
+    /// end.
     pub called_duration: u64,
     /// The same of the calling user.
     pub calling_duration: u64,
@@ -314,8 +315,8 @@ impl<S: Store> Registry<S> {
         Ok(confirmed)
     }
 
-    /// Drops a dialog, or what a release has left of it, without any SIP: nobody is told, and the session goes on unless
-    /// it is over. `false`: another process was first.
+    /// Drops a dialog, or what a release has left of it, without any SIP: nobody is told, and the session goes on
+    /// unless it is over. `false`: another process was first.
     ///
     /// Errors: [`RegistryError::NotFound`]; [`RegistryError::AlreadyReleasing`] while its release is under way.
     pub fn drop_dialog(&self, id: Id) -> Result<bool, RegistryError> {

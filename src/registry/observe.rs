@@ -76,10 +76,10 @@ impl<S: Store> Registry<S> {
         self.counted(self.observe_captured(&message, now))
     }
 
-    /// Takes in the reply to an INVITE that was never seen, as where a capture begins in the middle of a call: beside what
-    /// [`Registry::observe`] does it makes the dialog that the reply tells of, early or not, in which the proxy serves
-    /// `serves`. Its INVITE is taken for the initial one, and the calling user has no Contact before a target refresh
-    /// tells one. For who reads a capture: a proxy knows which calls it tracks.
+    /// Takes in the reply to an INVITE that was never seen, as where a capture begins in the middle of a call: beside
+    /// what [`Registry::observe`] does it makes the dialog that the reply tells of, early or not, in which the proxy
+    /// serves `serves`. Its INVITE is taken for the initial one, and the calling user has no Contact before a target
+    /// refresh tells one. For who reads a capture: a proxy knows which calls it tracks.
     pub fn join(&self, reply: &[u8], serves: Serves, now: u64) -> Result<Seen, RegistryError> {
         let reply = self.read_message(reply)?;
         self.counted(self.join_captured(&reply, serves, now))
@@ -164,7 +164,8 @@ impl<S: Store> Registry<S> {
         Err(StoreError::Busy.into())
     }
 
-    /// Whether an INVITE without a To tag is one inside a dialog: of a called user who has none (RFC 2543), after the 2xx.
+    /// Whether an INVITE without a To tag is one inside a dialog: of a called user who has none (RFC 2543), after the
+    /// 2xx.
     pub(super) fn is_within(&self, invite: &Captured<'_>) -> Result<bool, RegistryError> {
         let mut bytes = Vec::new();
         let Some(Member { id, sender: User::Calling }) = self.member(invite)? else { return Ok(false) };
@@ -194,7 +195,8 @@ impl<S: Store> Registry<S> {
             let Some((stored, record)) = self.load(id, &mut bytes)? else {
                 return Ok(UNKNOWN);
             };
-            // Our own BYEs come by here too, and so may a user's: which of them ends the dialog is the release's matter.
+            // Our own BYEs come by here too, and so may a user's: which of them ends the dialog is the release's
+            // matter.
             if message.method == b"BYE" && self.release(id)?.phase != Phase::None {
                 return Ok(seen(What::Releasing, id));
             }
@@ -353,7 +355,8 @@ impl<S: Store> Registry<S> {
                         continue;
                     }
                     self.count_cseq(id, User::Called, reply.cseq)?;
-                    // An ACK that was seen before this 2xx is one to it, unless it was for the INVITE before a challenge.
+                    // An ACK that was seen before this 2xx is one to it, unless it was for the INVITE before a
+                    // challenge.
                     let older = if stored_cseq < reply.cseq { SeenWord::ACKNOWLEDGED } else { 0 };
                     self.touch(id, now, SeenWord::CONFIRMED, SeenWord::FADING | SeenWord::REFUSED | older)?;
                     id

@@ -22,8 +22,9 @@ impl<S: Store> Registry<S> {
     /// configured, no BYE has a Route.
     ///
     /// Errors: [`RegistryError::NotFound`]; [`RegistryError::Early`] before the 2xx; [`RegistryError::Ending`] from a
-    /// user's BYE on, and where the INVITE was refused; [`RegistryError::AlreadyReleasing`]; [`RegistryError::Released`];
-    /// [`RegistryError::Request`]; [`RegistryError::BufferTooSmall`] with the lengths needed.
+    /// user's BYE on, and where the INVITE was refused; [`RegistryError::AlreadyReleasing`];
+    /// [`RegistryError::Released`]; [`RegistryError::Request`]; [`RegistryError::BufferTooSmall`] with the lengths
+    /// needed.
     pub fn plan(
         &self,
         id: Id,

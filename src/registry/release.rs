@@ -156,8 +156,8 @@ impl<S: Store> Registry<S> {
     }
 
     /// Notes what came of the BYE to `to` that has this CSeq; what comes late of an earlier one changes nothing.
-    /// `retry_after` is the number of seconds in the reply's Retry-After, `now` is in milliseconds. The process that notes
-    /// the last reply tells the host, from within this call.
+    /// `retry_after` is the number of seconds in the reply's Retry-After, `now` is in milliseconds. The process that
+    /// notes the last reply tells the host, from within this call.
     pub fn note(
         &self,
         id: Id,
@@ -248,7 +248,8 @@ impl<S: Store> Registry<S> {
 
     /// Claims the outcome with one step and tells the host. `None`: another process was first.
     pub(super) fn end(&self, id: Id, outcome: Outcome, now: u64) -> Result<Option<Outcome>, RegistryError> {
-        // Before the claim: the host is told once, so it must be told all. Where the store is busy the sweep comes again.
+        // Before the claim: the host is told once, so it must be told all. Where the store is busy the sweep comes
+        // again.
         let mut bytes = Vec::new();
         let record = self.load(id, &mut bytes)?.map(|(_, record)| record);
         let release = self.release(id)?;

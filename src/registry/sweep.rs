@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What time brings: BYEs that are due, releases past their deadline, dialogs past their lifetime, what a killed process
-//! left half done. In steps that are bounded, called from the host's timer.
+//! What time brings: BYEs that are due, releases past their deadline, dialogs past their lifetime, what a killed
+//! process left half done. In steps that are bounded, called from the host's timer.
 
 use core::sync::atomic::Ordering;
 
@@ -29,9 +29,9 @@ pub struct Swept {
 }
 
 impl<S: Store> Registry<S> {
-    /// Looks at the next `limit` records, and calls `due` for each BYE that is to be sent now with [`Registry::next`]: one
-    /// that was held for the ACK, one that is sent again, or whose process has died before it sent it. No lock is held:
-    /// `due` may call the registry. `now` is in milliseconds.
+    /// Looks at the next `limit` records, and calls `due` for each BYE that is to be sent now with [`Registry::next`]:
+    /// one that was held for the ACK, one that is sent again, or whose process has died before it sent it. No lock is
+    /// held: `due` may call the registry. `now` is in milliseconds.
     ///
     /// From one process, a few times a second while releases are under way ([`Registry::is_active`]): how often a whole
     /// round is done is how late such a BYE may be.

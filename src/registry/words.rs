@@ -222,9 +222,9 @@ impl Detail {
 
 const CODES: u16 = 1023;
 
-/// A time for each leg, counted from the second in which the release started: when the BYE is due, while one is out when
-/// no reply can come any more, of a leg that is final when it became so. At any instant the later of two times shows:
-/// too late is mended by the next look, too early sends a BYE twice.
+/// A time for each leg, counted from the second in which the release started: when the BYE is due, while one is out
+/// when no reply can come any more, of a leg that is final when it became so. At any instant the later of two times
+/// shows: too late is mended by the next look, too early sends a BYE twice.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Times {
     called: u32,

@@ -2,8 +2,8 @@
 //! Where dialogs and releases are kept: the contract, and its engines.
 //!
 //! A store keeps *records* (opaque bytes, a whole one or none) under keys, and for each record a *cell* of a few words
-//! that outlives versions of the record and is changed word by word without a lock. What changes with every message of a
-//! dialog lives in the cell, so that a final reply is never lost to a lock that timed out.
+//! that outlives versions of the record and is changed word by word without a lock. What changes with every message of
+//! a dialog lives in the cell, so that a final reply is never lost to a lock that timed out.
 //!
 //! Nothing here assumes one machine or a process-local pointer: an [`Id`] means the same to all users of a store.
 
@@ -24,8 +24,8 @@ pub const WORDS: usize = 8;
 /// The highest value of a word.
 pub const WORD_MAX: u64 = (1 << 48) - 1;
 
-/// Names one record until it is removed, and no other after that: the index of its cell (low 32 bits) and how often that
-/// cell was given out (high 32 bits, never 0). Hosts print it.
+/// Names one record until it is removed, and no other after that: the index of its cell (low 32 bits) and how often
+/// that cell was given out (high 32 bits, never 0). Hosts print it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Id(pub u64);
 

@@ -160,8 +160,8 @@ impl Proxy {
         seen
     }
 
-    /// A call of these messages, divided by `; `: `OK` is the 2xx with its ACK, the first thing where none is. Gives its
-    /// dialog.
+    /// A call of these messages, divided by `; `: `OK` is the 2xx with its ACK, the first thing where none is. Gives
+    /// its dialog.
     pub fn call(&self, call: &str, serves: &[Serves], lines: &str) -> Id {
         for serves in serves {
             self.track(call, *serves, "> INVITE 127 tag=");
@@ -308,9 +308,9 @@ fn name(call_id: &[u8], from_tag: &[u8], to_tag: &[u8]) -> String {
     String::from_utf8_lossy(&[call_id, from_tag, to_tag].join(&b',')).into_owned()
 }
 
-/// One message of a call. `> INFO 128` is a request that goes to the called user, `< 200 INFO 128` the reply to it. Then
-/// words may follow: `tag` of the called user, `from` of the calling user without its tag, `contact` (of `a2` it is
-/// `<sip:a2>`), `routes` for Record-Route, `reliable` for RSeq.
+/// One message of a call. `> INFO 128` is a request that goes to the called user, `< 200 INFO 128` the reply to it.
+/// Then words may follow: `tag` of the called user, `from` of the calling user without its tag, `contact` (of `a2` it
+/// is `<sip:a2>`), `routes` for Record-Route, `reliable` for RSeq.
 pub fn message(call: &str, line: &str) -> String {
     let mut words = line.split(' ');
     let to_called = words.next() == Some(">");

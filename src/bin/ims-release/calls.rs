@@ -237,7 +237,8 @@ impl<'m> Reader<'m> {
         self.rejected.push(Rejected { place: self.messages[number].place, kind: kind_of_fault(fault), detail });
     }
 
-    /// Hands messages to the library, in order, and with them those that had come too early and belong to what they make.
+    /// Hands messages to the library, in order, and with them those that had come too early and belong to what they
+    /// make.
     fn place(&mut self, mut numbers: BTreeSet<usize>) -> Result<(), String> {
         while let Some(number) = numbers.pop_first() {
             numbers.extend(self.hand_in(number)?);
@@ -280,8 +281,8 @@ impl<'m> Reader<'m> {
         }
     }
 
-    /// Whether it answers an INVITE that comes later in the capture: a call may be known by an earlier one already, which
-    /// was challenged.
+    /// Whether it answers an INVITE that comes later in the capture: a call may be known by an earlier one already,
+    /// which was challenged.
     fn is_too_early(&self, message: &Captured<'_>) -> bool {
         let answers = matches!(message.start, StartLine::Reply { .. }) && message.method == b"INVITE";
         let invite = invite(message);

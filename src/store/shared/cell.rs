@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Words of a cell: 48 bits and their check. The check knows the cell, how often it was given out, and which word it is,
-//! so that a flipped bit shows, and so that a word of an earlier record is never taken for one of the present.
+//! Words of a cell: 48 bits and their check. The check knows the cell, how often it was given out, and which word it
+//! is, so that a flipped bit shows, and so that a word of an earlier record is never taken for one of the present.
 
 use super::super::WORD_MAX;
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The directory, the lock and the file: made, checked, taken over, or put aside. Every refusal says what is wrong, where,
-//! and what to do.
+//! The directory, the lock and the file: made, checked, taken over, or put aside. Every refusal says what is wrong,
+//! where, and what to do.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};

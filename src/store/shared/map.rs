@@ -36,8 +36,8 @@ pub(super) struct Mapping {
     length: usize,
 }
 
-// SAFETY: the memory is shared between processes anyway. Words are only touched as atomics; bytes only under the lock of
-// their stripe, or as copies that are verified before they are used.
+// SAFETY: the memory is shared between processes anyway. Words are only touched as atomics; bytes only under the lock
+// of their stripe, or as copies that are verified before they are used.
 unsafe impl Send for Mapping {}
 // SAFETY: as above.
 unsafe impl Sync for Mapping {}
@@ -215,8 +215,8 @@ pub(super) fn allocate(file: &File, length: u64) -> io::Result<()> {
     }
 }
 
-/// Locks the file against other proxies. The lock belongs to the open file, which children inherit: it ends with the last
-/// of them, where an fcntl lock would end with the first process.
+/// Locks the file against other proxies. The lock belongs to the open file, which children inherit: it ends with the
+/// last of them, where an fcntl lock would end with the first process.
 pub(super) fn lock_file(file: &File) -> io::Result<()> {
     // SAFETY: the descriptor is open.
     match unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) } {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The engine for a proxy of forked processes: one file of fixed size, mapped before the fork and inherited by all.
 //!
-//! Promise: what a call acknowledged survives the death of any or all processes at any instant. A power cut may lose the
-//! last seconds; each record is checked at the next start and no whole one is dropped. Truncating or replacing the file
-//! under a running proxy is outside the promise.
+//! Promise: what a call acknowledged survives the death of any or all processes at any instant. A power cut may lose
+//! the last seconds; each record is checked at the next start and no whole one is dropped. Truncating or replacing the
+//! file under a running proxy is outside the promise.
 //!
 //! Fork: open the store once, before the fork; every child then uses the inherited one. A store cannot be opened twice.
 //! Threads: any.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The one repair: at every start for every stripe, and whenever the owner of a stripe's lock died. It looks at each slot,
-//! drops what is not a whole record, and makes chains and free lists anew. It is used all the time, so it is tested
-//! all the time.
+//! The one repair: at every start for every stripe, and whenever the owner of a stripe's lock died. It looks at each
+//! slot, drops what is not a whole record, and makes chains and free lists anew. It is used all the time, so it is
+//! tested all the time.
 
 use core::sync::atomic::Ordering;
 
@@ -11,8 +11,8 @@ use super::layout::{CHAINS, CLASSES, Number, SLOTS};
 use super::map::Word;
 use super::stripe::{Counter, Locked, Maps, SlotHead, cell_in_stripe, generation_of, stripe_of};
 
-/// Repairs a stripe whose lock the caller holds. A process that dies in here leaves work for the next: nothing is marked
-/// sound before the end, and each step leaves the slots as true as they were.
+/// Repairs a stripe whose lock the caller holds. A process that dies in here leaves work for the next: nothing is
+/// marked sound before the end, and each step leaves the slots as true as they were.
 pub(super) fn repair(maps: &Maps, stripe: usize, stripes: u32) {
     let locked = Locked::holding(maps, stripe);
     let mut holders: Vec<Option<(usize, SlotHead)>> = vec![None; SLOTS];
