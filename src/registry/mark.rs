@@ -14,34 +14,13 @@ use siphasher::sip::SipHasher24;
 use crate::capture;
 use crate::dialog::User;
 use crate::message::{Message, Name, StartLine, list, name_addr, uri};
-use crate::pending::{LegState, Phase, Release};
+use crate::pending::{LegState, Phase};
 use crate::store::{Id, Store};
 
-use super::counters::Counter;
 use super::mend::mended;
-use super::observe::Member;
+use super::pass::Pass;
 use super::words::{DETAIL, Detail, Service};
-use super::{Registry, RegistryError, other};
-
-/// What a request is to the proxy's script.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pass {
-    /// The script's: no BYE of this library, or one on its way back from an application server.
-    NotOurs,
-    /// Our BYE, for the first time: the script routes it.
-    First(Id),
-    /// A request of a user on a dialog under release: it is to be answered 481 (TS 24.229 5.4.5.1.3).
-    Refused(Id),
-    /// An ACK on such a dialog: it is dropped, because no ACK is answered.
-    Swallowed(Id),
-    /// Our BYE again: its transaction or the stateless answer is sent again, the script does not run.
-    Again {
-        /// The dialog.
-        id: Id,
-        /// The code of the stateless answer that the script gave; 0: it gave none.
-        answered: u16,
-    },
-}
+use super::{Registry, RegistryError};
 
 const PARAMETER: &[u8] = b";ims-release=";
 /// Number and digest in hexadecimal.
@@ -85,26 +64,8 @@ impl<S: Store> Registry<S> {
         Ok(length)
     }
 
-    /// What a request is to the releases of this proxy. The first pass of our BYE through service control is given
-    /// once. `now` is in milliseconds.
-    pub fn recognise(&self, message: &[u8], from_own_socket: bool, now: u64) -> Result<Pass, RegistryError> {
-        if memmem::find(message, PARAMETER).is_some()
-            && let Some(pass) = self.counted(self.pass_of_ours(message, from_own_socket))?
-        {
-            return Ok(pass);
-        }
-        // What this proxy has sent itself must not fail on it.
-        if from_own_socket || !self.refuse_requests || !self.counted(self.is_active(now))? {
-            return Ok(Pass::NotOurs);
-        }
-        match self.refusal(message) {
-            Err(RegistryError::NotFound | RegistryError::Message(_)) => Ok(Pass::NotOurs),
-            pass => self.counted(pass),
-        }
-    }
-
-    /// `None`: no BYE of ours, or not any more.
-    fn pass_of_ours(&self, message: &[u8], from_own_socket: bool) -> Result<Option<Pass>, RegistryError> {
+    /// What a request is as a BYE of ours; `None`: it is none, or not any more.
+    pub(super) fn pass_of_ours(&self, message: &[u8], from_own_socket: bool) -> Result<Option<Pass>, RegistryError> {
         let Ok(captured) = capture::read(message) else { return Ok(None) };
         if !matches!(captured.start, StartLine::Request { method: b"BYE", .. }) {
             return Ok(None);
@@ -165,43 +126,6 @@ impl<S: Store> Registry<S> {
         Ok(Pass::Again { id, answered })
     }
 
-    /// A user's request on a dialog under release.
-    fn refusal(&self, message: &[u8]) -> Result<Pass, RegistryError> {
-        let request = capture::read(message).map_err(RegistryError::Message)?;
-        let StartLine::Request { method, .. } = request.start else { return Ok(Pass::NotOurs) };
-        let Some(Member { id, sender }) = self.member(&request)? else { return Ok(Pass::NotOurs) };
-        let release = self.release(id)?;
-        if release.phase == Phase::None {
-            return Ok(Pass::NotOurs);
-        }
-        let pass = match method {
-            b"CANCEL" => Pass::NotOurs,
-            b"ACK" => {
-                let mut bytes = Vec::new();
-                let initial = self.load(id, &mut bytes)?.is_some_and(|(_, r)| r.invite_cseq == request.cseq);
-                if initial { Pass::NotOurs } else { Pass::Swallowed(id) }
-            }
-            // Where ours does not end the session at the other user, this one may.
-            b"BYE" if !self.ends_at(id, other(sender), release)? => Pass::NotOurs,
-            _ => Pass::Refused(id),
-        };
-        if matches!(pass, Pass::Refused(_)) {
-            self.counters.add(&self.store, Counter::RefusedRequests);
-        }
-        Ok(pass)
-    }
-
-    /// Whether the session ends, or has ended, at a user by our BYE.
-    fn ends_at(&self, id: Id, user: User, release: Release) -> Result<bool, RegistryError> {
-        let leg = self.leg(id, user)?;
-        Ok(match leg.state {
-            LegState::Failed | LegState::NotBuilt => false,
-            LegState::Done => true,
-            LegState::Gone => leg.code != 0,
-            LegState::Idle | LegState::Waiting => !release.phase.is_over(),
-        })
-    }
-
     /// The script answered our BYE without a transaction: a retransmission gets the same code.
     pub fn answered(&self, id: Id, code: u16) -> Result<(), RegistryError> {
         if !(100..700).contains(&code) {
@@ -213,7 +137,7 @@ impl<S: Store> Registry<S> {
     /// A request that this proxy has sent: where it is our BYE, with no own entry before it any more, it is on its way
     /// to the far user, and what comes back is that user's answer.
     pub fn sent_on(&self, message: &[u8]) -> Result<(), RegistryError> {
-        if memmem::find(message, PARAMETER).is_none() {
+        if !may_be_marked(message) {
             return Ok(());
         }
         let (Ok(captured), Ok(parsed)) = (capture::read(message), Message::parse(message)) else { return Ok(()) };
@@ -269,6 +193,11 @@ impl<S: Store> Registry<S> {
 /// Compared in constant time: how long it takes does not tell how much of a guess is right.
 fn same(a: u64, b: u64) -> bool {
     core::hint::black_box(a ^ b) == 0
+}
+
+/// Whether there may be a mark in it: a quick look.
+pub(super) fn may_be_marked(message: &[u8]) -> bool {
+    memmem::find(message, PARAMETER).is_some()
 }
 
 /// The marks in the values of Via, from the topmost on.
