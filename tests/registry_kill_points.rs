@@ -497,7 +497,7 @@ fn play(place: &str, host: &Host, heir: Heir, operation: &Operation, figures: &m
         Heir::Silent => Vec::new(),
         Heir::Again | Heir::Restarted => audit.byes.iter().filter(is_open).copied().collect(),
     };
-    run(host, &mut out, DEADLINE + LINGER + 40_000);
+    host.run(&mut out, DEADLINE + LINGER + 40_000, 500);
     let kept = host.id(KEPT);
     let after = host.audit(ATTEMPT).byes.into_iter().filter(|bye| !bye.calling && bye.id != kept && bye.at > moment);
     for bye in after.filter(|bye| bye.at < rest_until) {
@@ -507,29 +507,11 @@ fn play(place: &str, host: &Host, heir: Heir, operation: &Operation, figures: &m
     host.start(kept).unwrap();
     let before: BTreeSet<Handed> = audit.byes.into_iter().collect();
     out.extend(host.audit(ATTEMPT).byes.into_iter().filter(|bye| !before.contains(bye) && bye.at == now()));
-    run(host, &mut out, LINGER + 5_000);
+    host.run(&mut out, LINGER + 5_000, 500);
     // Of a user's BYE and of a refused INVITE something stays for 64*T1 or twice that.
     wait(100_000);
     sweep(host);
     figures.count(place, host, kept, operation);
-}
-
-/// Lets time go by. Each BYE is answered in the round after that in which it left.
-fn run(host: &Host, out: &mut Vec<Handed>, time: u64) {
-    let end = now() + time;
-    while now() < end {
-        for bye in core::mem::take(out) {
-            host.note(bye.id, bye.to(), bye.cseq, 200, None);
-        }
-        for (id, to) in host.sweep() {
-            match host.next(id, to) {
-                Ok(bye) => out.push(bye),
-                Err(RegistryError::Dialog(_)) => (),
-                Err(error) => panic!("{error}"),
-            }
-        }
-        wait(500);
-    }
 }
 
 fn each_store(operation: &Operation, figures: &mut Figures) {

@@ -25,6 +25,7 @@ use crate::support::{built, request};
 /// Long: a call that gives up on a lock found one that nobody holds.
 const PATIENCE: Duration = Duration::from_secs(5);
 const LEDGER: &str = "ledger";
+const END: &str = " .\n";
 /// From the taking of a BYE to the look at what a kill has left, in milliseconds.
 const SLACK: u64 = 50;
 /// The words of a cell: as in `src/registry/words.rs`.
@@ -46,9 +47,14 @@ pub fn wait(milliseconds: u64) {
     NOW.fetch_add(milliseconds, Relaxed);
 }
 
+/// With one call, and the end of each line marked: who is killed in a write may have written a part of it.
+fn write(mut ledger: &File, lines: &str) {
+    ledger.write_all(format!("\n{}", lines.replace('\n', END)).as_bytes()).unwrap();
+}
+
 /// One proxy: this process, and the children that inherit it.
-pub struct Host {
-    pub registry: Registry<SharedStore>,
+pub struct Host<S = SharedStore> {
+    pub registry: Registry<S>,
     ledger: Arc<File>,
     path: PathBuf,
     /// Whether each BYE goes to the judge.
@@ -79,7 +85,13 @@ impl Host {
     /// A proxy over the store in a directory; the ledger there goes on.
     pub fn open(directory: &Path, size: u64, settings: &Settings<'_>) -> Self {
         let config = SharedConfig { directory, size, lock_timeout: PATIENCE, owner: None, log: &|_, _| () };
-        let store = SharedStore::open(&config).unwrap();
+        Self::over(SharedStore::open(&config).unwrap(), directory, settings)
+    }
+}
+
+impl<S: Store> Host<S> {
+    /// A proxy over any store; its ledger is in a directory.
+    pub fn over(store: S, directory: &Path, settings: &Settings<'_>) -> Self {
         let path = directory.join(LEDGER);
         // What is written so is added whole, whichever process writes.
         let ledger = Arc::new(OpenOptions::new().create(true).append(true).open(&path).unwrap());
@@ -90,7 +102,7 @@ impl Host {
             let called = leg(ended.called, ended.called_duration);
             let calling = leg(ended.calling, ended.calling_duration);
             let line = format!("told {} {} {called} {calling}\n", ended.id.0, ended.outcome.text());
-            (&*told).write_all(line.as_bytes()).unwrap();
+            write(&told, &line);
         });
         let own = [Own::host(b"s", b"").unwrap()];
         let registry = Registry::new(store, &Settings { own: &own, ..*settings }, ended).unwrap();
@@ -98,7 +110,7 @@ impl Host {
     }
 
     pub fn write(&self, lines: &str) {
-        (&*self.ledger).write_all(lines.as_bytes()).unwrap();
+        write(&self.ledger, lines);
     }
 
     pub fn see(&self, call: &str, line: &str) -> Seen {
@@ -226,6 +238,24 @@ impl Host {
         self.registry.resume(now()).unwrap();
     }
 
+    /// Lets time go by. Each BYE is answered in the round after that in which it left.
+    pub fn run(&self, out: &mut Vec<Handed>, time: u64, step: u64) {
+        let end = now() + time;
+        while now() < end {
+            for bye in core::mem::take(out) {
+                self.note(bye.id, bye.to(), bye.cseq, 200, None);
+            }
+            for (id, to) in self.sweep() {
+                match self.next(id, to) {
+                    Ok(bye) => out.push(bye),
+                    Err(RegistryError::Dialog(_)) => (),
+                    Err(error) => panic!("{error}"),
+                }
+            }
+            wait(step);
+        }
+    }
+
     pub fn records(&self) -> u64 {
         self.registry.stats().unwrap().records
     }
@@ -267,7 +297,7 @@ impl Audit {
         let mut restarts = Vec::new();
         let mut taken: BTreeMap<(u64, bool), (u32, u64)> = BTreeMap::new();
         let mut ends = Vec::new();
-        for line in ledger.lines() {
+        for line in ledger.split('\n').filter_map(|line| line.strip_suffix(" .")) {
             let words: Vec<&str> = line.split(' ').collect();
             let n = |at: usize| words[at].parse::<u64>().unwrap();
             match words[0] {
