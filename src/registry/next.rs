@@ -112,7 +112,7 @@ impl<S: Store> Registry<S> {
             if !self.store.compare_exchange(id, cseq_to(to), current, next)? {
                 continue;
             }
-            self.set_time(id, to, Times::now(now, release.started) + self.attempt)?;
+            self.put_off(id, to, Times::now(now, release.started) + self.attempt)?;
             if !self.store.compare_exchange(id, leg_to(to), word, leg.sent(planned.cseq()).to_word())? {
                 return Err(RegistryError::NotReleasing);
             }

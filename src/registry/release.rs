@@ -212,13 +212,18 @@ impl<S: Store> Registry<S> {
                 Next::Again { leg: next, wait } => {
                     let due = elapsed + wait;
                     // The later of two times shows, see `Times`.
-                    let later = due > Times::from_word(self.word(id, TIMES)?).of(to);
+                    let known = Times::from_word(self.word(id, TIMES)?).of(to);
+                    let later = due > known;
                     if later {
-                        self.set_time(id, to, due)?;
+                        self.put_off(id, to, due)?;
                     }
                     if self.store.compare_exchange(id, leg_to(to), word, next.to_word())? {
                         if !later {
-                            self.set_time(id, to, due)?;
+                            self.change(id, TIMES, |word| {
+                                let times = Times::from_word(word);
+                                // Another time is that of a BYE which was sent meanwhile.
+                                (times.of(to) == known).then(|| times.with(to, due).to_word())
+                            })?;
                         }
                         if next.bypass == leg.bypass {
                             self.change(id, DETAIL, |word| Some(Detail::from_word(word).with_retried(to).to_word()))?;
@@ -235,6 +240,17 @@ impl<S: Store> Registry<S> {
 
     pub(super) fn set_time(&self, id: Id, of: User, time: u64) -> Result<(), RegistryError> {
         self.change(id, TIMES, |word| Some(Times::from_word(word).with(of, time).to_word()))?;
+        Ok(())
+    }
+
+    /// The same where that is later: who was stopped on his way to it does not take the time of a BYE that another has
+    /// sent since.
+    pub(super) fn put_off(&self, id: Id, of: User, time: u64) -> Result<(), RegistryError> {
+        self.change(id, TIMES, |word| {
+            let times = Times::from_word(word);
+            let later = times.with(of, time);
+            (later.of(of) > times.of(of)).then(|| later.to_word())
+        })?;
         Ok(())
     }
 

@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! One process stands still in the middle of an operation, in front of each of its steps in the store, while another
+//! does something else with the same release: whichever comes first, each release has one outcome, and no BYE goes out
+//! while the one before it may still be answered.
+
+mod support;
+
+#[path = "support/ledger.rs"]
+mod ledger;
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use ims_release::dialog::{Serves, User};
+use ims_release::registry::{RegistryError, Settings};
+use ims_release::store::{Entry, Id, Insert, Key, MemoryStore, Store, StoreError, Usage, WORDS};
+
+use ledger::{Handed, Host, now, set_now, wait};
+use support::proxy::message;
+
+const T0: u64 = 1_800_000_000_000;
+const DEADLINE: u64 = 10_000;
+const ATTEMPT: u64 = 1_000;
+const LINGER: u64 = 30_000;
+const CALL: &str = "s";
+
+thread_local! {
+    /// In front of which step of the store something else happens, and what.
+    static BETWEEN: RefCell<Option<Rc<dyn Fn()>>> = const { RefCell::new(None) };
+    static STEPS_LEFT: Cell<u32> = const { Cell::new(0) };
+}
+
+fn step() {
+    let left = STEPS_LEFT.get();
+    STEPS_LEFT.set(left.saturating_sub(1));
+    if left == 1
+        && let Some(other) = BETWEEN.take()
+    {
+        other();
+    }
+}
+
+/// A store that lets others in.
+struct Stepped(MemoryStore);
+
+impl Store for Stepped {
+    fn secret(&self) -> [u8; 16] {
+        self.0.secret()
+    }
+
+    fn insert(&self, key: Key, record: &[u8], words: &[u64; WORDS]) -> Result<Insert, StoreError> {
+        step();
+        self.0.insert(key, record, words)
+    }
+
+    fn find(&self, key: Key) -> Result<Option<Id>, StoreError> {
+        step();
+        self.0.find(key)
+    }
+
+    fn group(&self, group: u128, ids: &mut Vec<Id>) -> Result<(), StoreError> {
+        step();
+        self.0.group(group, ids)
+    }
+
+    fn read(&self, id: Id, record: &mut Vec<u8>) -> Result<Option<Entry>, StoreError> {
+        step();
+        self.0.read(id, record)
+    }
+
+    fn replace(&self, id: Id, version: u64, record: &[u8]) -> Result<bool, StoreError> {
+        step();
+        self.0.replace(id, version, record)
+    }
+
+    fn remove(&self, id: Id) -> Result<bool, StoreError> {
+        step();
+        self.0.remove(id)
+    }
+
+    fn word(&self, id: Id, word: usize) -> Result<Option<u64>, StoreError> {
+        step();
+        self.0.word(id, word)
+    }
+
+    fn compare_exchange(&self, id: Id, word: usize, current: u64, new: u64) -> Result<bool, StoreError> {
+        step();
+        self.0.compare_exchange(id, word, current, new)
+    }
+
+    fn scan(&self, cursor: u64, limit: usize, visit: &mut dyn FnMut(Id)) -> Result<u64, StoreError> {
+        step();
+        self.0.scan(cursor, limit, visit)
+    }
+
+    fn usage(&self) -> Usage {
+        self.0.usage()
+    }
+}
+
+type Proxy = Host<Stepped>;
+type Act = fn(&Proxy);
+
+/// What may happen at one state of a release.
+struct State {
+    before: fn(&Proxy),
+    acts: &'static [(&'static str, Act)],
+}
+
+fn dialog(host: &Proxy) {
+    host.registry.track(message(CALL, "> INVITE 127 tag=").as_bytes(), Serves::Calling, now()).unwrap();
+    for line in ["< 200 INVITE 127", "> ACK 127", "> INFO 128", "< INFO 6"] {
+        host.see(CALL, line);
+    }
+}
+
+fn started(host: &Proxy) {
+    dialog(host);
+    start(host);
+    wait(100);
+}
+
+fn start(host: &Proxy) {
+    use RegistryError::{AlreadyReleasing, Ending, NotFound, Released};
+    let Some((id, _)) = host.dialog(CALL) else { return };
+    match host.start(id) {
+        Ok(()) | Err(AlreadyReleasing | Ending | NotFound | Released) => (),
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// A reply to the BYE that is out.
+fn reply(host: &Proxy, to: User, code: u16) {
+    let Some((id, _)) = host.dialog(CALL) else { return };
+    let leg = host.leg(id, to);
+    if leg.attempts > 0 {
+        host.note(id, to, leg.cseq, code, None);
+    }
+}
+
+fn next(host: &Proxy, to: User) {
+    use RegistryError::{NotFound, NotReleasing};
+    let Some((id, _)) = host.dialog(CALL) else { return };
+    match host.next(id, to) {
+        Ok(_) | Err(NotReleasing | NotFound) => (),
+        Err(error) => panic!("{error}"),
+    }
+}
+
+fn sweep(host: &Proxy) {
+    for (_, to) in host.sweep() {
+        next(host, to);
+    }
+}
+
+fn info(host: &Proxy) {
+    host.see(CALL, "> INFO 140");
+}
+
+fn bye_of_a_user(host: &Proxy) {
+    host.see(CALL, "> BYE 141");
+    host.see(CALL, "< 200 BYE 141");
+}
+
+const STATES: [State; 4] = [
+    State {
+        before: dialog,
+        acts: &[("start", start), ("a user's BYE", bye_of_a_user), ("a user's request", info), ("sweep", sweep)],
+    },
+    State {
+        before: started,
+        acts: &[
+            ("200 of the called user", |host| reply(host, User::Called, 200)),
+            ("500 of the called user", |host| reply(host, User::Called, 500)),
+            ("both replies", |host| {
+                reply(host, User::Called, 200);
+                reply(host, User::Calling, 481);
+            }),
+            ("a user's request", info),
+            ("the end of an attempt", |host| {
+                wait(ATTEMPT);
+                sweep(host);
+            }),
+            ("the deadline", |host| {
+                wait(DEADLINE);
+                sweep(host);
+            }),
+        ],
+    },
+    State {
+        before: |host| {
+            started(host);
+            reply(host, User::Called, 500);
+            reply(host, User::Calling, 200);
+            wait(100);
+        },
+        acts: &[
+            ("next", |host| next(host, User::Called)),
+            ("next, and its reply", |host| {
+                next(host, User::Called);
+                reply(host, User::Called, 200);
+            }),
+            ("sweep", sweep),
+            ("a user's request", info),
+            ("the deadline", |host| {
+                wait(DEADLINE);
+                sweep(host);
+            }),
+        ],
+    },
+    State {
+        before: |host| {
+            started(host);
+            reply(host, User::Called, 200);
+        },
+        acts: &[
+            ("last reply", |host| reply(host, User::Calling, 200)),
+            ("another last reply", |host| reply(host, User::Calling, 481)),
+            ("the deadline", |host| {
+                wait(DEADLINE);
+                sweep(host);
+            }),
+        ],
+    },
+];
+
+/// Whether `one` came as far as its step `at`, and `other` happened in front of it.
+fn once(state: &State, one: Act, other: Act, at: u32) -> (bool, Vec<String>) {
+    let directory = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
+    let settings = Settings { deadline: DEADLINE, attempt: ATTEMPT, linger: LINGER, ..Settings::default() };
+    let host = Rc::new(Host::over(Stepped(MemoryStore::new(64).unwrap()), directory.path(), &settings));
+    set_now(T0);
+    (state.before)(&host);
+    let second = Rc::clone(&host);
+    let later = Rc::new(Cell::new(now()));
+    let latest = Rc::clone(&later);
+    // The one stands still for a while, and goes on with the time that it has read.
+    BETWEEN.set(Some(Rc::new(move || {
+        let before = now();
+        wait(ATTEMPT * 2 / 3);
+        other(&second);
+        latest.set(now());
+        set_now(before);
+    })));
+    STEPS_LEFT.set(at);
+    one(&host);
+    let reached = BETWEEN.take().is_none();
+    set_now(now().max(later.get()));
+    host.mark(true);
+    host.run(&mut Vec::<Handed>::new(), DEADLINE + LINGER + 5_000, 250);
+    wait(100_000);
+    sweep(&host);
+    let audit = host.audit(ATTEMPT);
+    let mut wrong: Vec<String> = audit.lost.into_iter().chain(audit.double).collect();
+    if host.dialog(CALL).is_some() && !audit.claimed.is_empty() {
+        wrong.push("something is left".into());
+    }
+    (reached, wrong)
+}
+
+#[test]
+fn whatever_happens_in_between() {
+    let (mut runs, mut wrong) = (0, Vec::new());
+    for state in &STATES {
+        for (one, act) in state.acts {
+            for (other, between) in state.acts {
+                for at in 1.. {
+                    let (reached, found) = once(state, *act, *between, at);
+                    runs += 1;
+                    wrong.extend(found.into_iter().map(|found| format!("{other} at step {at} of {one}: {found}")));
+                    if !reached {
+                        break;
+                    }
+                }
+            }
+        }
+    }
+    println!("operations in between: {runs} runs, {} wrong", wrong.len());
+    assert!(wrong.is_empty(), "{}", wrong[..wrong.len().min(40)].join("\n"));
+}
