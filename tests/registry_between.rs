@@ -12,8 +12,8 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use ims_release::dialog::{Serves, User};
-use ims_release::registry::{RegistryError, Settings};
-use ims_release::store::{Entry, Id, Insert, Key, MemoryStore, Store, StoreError, Usage, WORDS};
+use ims_release::registry::{Entry, RegistryError, Selector, Settings};
+use ims_release::store::{self, Id, Insert, Key, MemoryStore, Store, StoreError, Usage, WORDS};
 
 use ledger::{Handed, Host, now, set_now, wait};
 use support::proxy::message;
@@ -63,7 +63,7 @@ impl Store for Stepped {
         self.0.group(group, ids)
     }
 
-    fn read(&self, id: Id, record: &mut Vec<u8>) -> Result<Option<Entry>, StoreError> {
+    fn read(&self, id: Id, record: &mut Vec<u8>) -> Result<Option<store::Entry>, StoreError> {
         step();
         self.0.read(id, record)
     }
@@ -247,11 +247,21 @@ fn once(state: &State, one: Act, other: Act, at: u32) -> (bool, Vec<String>) {
     let reached = BETWEEN.take().is_none();
     set_now(now().max(later.get()));
     host.mark(true);
-    host.run(&mut Vec::<Handed>::new(), DEADLINE + LINGER + 5_000, 250);
+    host.run(&mut Vec::<Handed>::new(), DEADLINE + 5_000, 250);
+    let mut shown = None;
+    let name = format!("{CALL},a,b");
+    let mut show = |entry: &Entry<'_>| shown = entry.outcome.map(|outcome| (entry.id, outcome.text()));
+    host.registry.find(Selector::Dialog(name.as_bytes()), &mut show).unwrap();
+    host.run(&mut Vec::<Handed>::new(), LINGER, 250);
     wait(100_000);
     sweep(&host);
     let audit = host.audit(ATTEMPT);
     let mut wrong: Vec<String> = audit.lost.into_iter().chain(audit.double).collect();
+    if let Some((id, outcome)) = shown
+        && audit.told.get(&id.0).is_none_or(|told| told != &[outcome])
+    {
+        wrong.push(format!("{outcome} is shown, and told was {:?}", audit.told));
+    }
     if host.dialog(CALL).is_some() && !audit.claimed.is_empty() {
         wrong.push("something is left".into());
     }

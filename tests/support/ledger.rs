@@ -148,7 +148,7 @@ impl<S: Store> Host<S> {
         let mut random = || Ok(1 << 20);
         self.write(&format!("starting {}\n", id.0));
         let started = self.registry.start(id, &request(), now(), &mut random, &mut called, &mut calling)?;
-        let mut lines = format!("claimed {}\n", id.0);
+        let mut lines = format!("started {}\n", id.0);
         for (to, bye, bytes) in [(User::Called, started.called, called), (User::Calling, started.calling, calling)] {
             lines += &bye.map_or(String::new(), |bye| self.handed(id, to, &bye, bytes));
         }
@@ -295,6 +295,7 @@ impl Audit {
         let mut audit = Self::default();
         let mut codes: BTreeMap<(u64, bool, u32), BTreeSet<u64>> = BTreeMap::new();
         let mut restarts = Vec::new();
+        let mut started = BTreeSet::new();
         let mut taken: BTreeMap<(u64, bool), (u32, u64)> = BTreeMap::new();
         let mut ends = Vec::new();
         for line in ledger.split('\n').filter_map(|line| line.strip_suffix(" .")) {
@@ -302,6 +303,12 @@ impl Audit {
             let n = |at: usize| words[at].parse::<u64>().unwrap();
             match words[0] {
                 "starting" => _ = audit.starting.insert(n(1)),
+                "started" => {
+                    audit.claimed.insert(n(1));
+                    if !started.insert(n(1)) {
+                        audit.double.push(format!("the release of {} was started twice", n(1)));
+                    }
+                }
                 "claimed" => _ = audit.claimed.insert(n(1)),
                 "telling" => _ = audit.telling.insert(n(1)),
                 "dialog" => _ = audit.dialogs.insert(n(1)),
