@@ -367,6 +367,7 @@ fn open(directory: &Path, operation: &Operation) -> Host {
     };
     let mut host = Host::open(directory, 1, &settings);
     host.judging = true;
+    host.prompt = true;
     host
 }
 

@@ -264,7 +264,11 @@ fn killed_at_random_under_load() {
         audit.claimed.len(),
         audit.byes.len(),
     );
-    assert_eq!((lost, audit.double), (Vec::<String>::new(), Vec::<String>::new()), "seed {seed}");
+    let wrong = [lost, audit.double].concat();
+    if !wrong.is_empty() {
+        let kept = directory.keep();
+        panic!("seed {seed}, {}: {}", kept.display(), wrong.join("\n"));
+    }
     assert!(audit.claimed.len() as u32 > kills, "too little was done: the test shows nothing");
     // Nothing is held, and nothing stays.
     wait(SETTINGS.dialog_lifetime + 100_000);

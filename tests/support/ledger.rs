@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use ims_release::dialog::User;
-use ims_release::pending::{Final, Leg, Phase, Release};
+use ims_release::pending::{Final, Leg, LegState, Phase, Release};
 use ims_release::registry::{Bye, Noted, OnEnded, Registry, RegistryError, Seen, Selector, Settings, State, Swept};
 use ims_release::route::Own;
 use ims_release::store::shared::SharedConfig;
@@ -59,6 +59,8 @@ pub struct Host<S = SharedStore> {
     path: PathBuf,
     /// Whether each BYE goes to the judge.
     pub judging: bool,
+    /// Whether [`Host::mark`] is called at the moment of each kill, by who knows what was under way.
+    pub prompt: bool,
 }
 
 /// A BYE that was handed out.
@@ -106,7 +108,7 @@ impl<S: Store> Host<S> {
         });
         let own = [Own::host(b"s", b"").unwrap()];
         let registry = Registry::new(store, &Settings { own: &own, ..*settings }, ended).unwrap();
-        Self { registry, ledger, path, judging: false }
+        Self { registry, ledger, path, judging: false, prompt: false }
     }
 
     pub fn write(&self, lines: &str) {
@@ -225,7 +227,8 @@ impl<S: Store> Host<S> {
             for (to, _) in LEGS {
                 let leg = self.leg(id, to);
                 if all_dead && leg.attempts > 0 {
-                    lines += &format!("taken {} {} {} {}\n", id.0, u8::from(is_calling(to)), leg.cseq, now());
+                    let since = if self.prompt && leg.state == LegState::Waiting { now() } else { 0 };
+                    lines += &format!("taken {} {} {} {since}\n", id.0, u8::from(is_calling(to)), leg.cseq);
                 }
             }
         }
@@ -362,7 +365,10 @@ impl Audit {
             for (calling, (code, cseq, at)) in [(false, legs[0]), (true, legs[1])] {
                 let said = codes.get(&(id, calling, cseq)).is_some_and(|codes| codes.contains(&code));
                 let handed = audit.byes.iter().find(|bye| (bye.id.0, bye.calling, bye.cseq) == (id, calling, cseq));
-                let taken = taken.get(&(id, calling)).filter(|taken| taken.0 == cseq).map(|taken| taken.1 - SLACK);
+                let taken = taken
+                    .get(&(id, calling))
+                    .filter(|taken| taken.0 == cseq)
+                    .map(|taken| taken.1.saturating_sub(SLACK));
                 let since = handed.map(|bye| bye.at).or(taken);
                 if code == 408 && !said && since.is_some_and(|since| at < since + attempt) {
                     audit.double.push(format!("{handed:?} was given up at {at}"));
