@@ -153,6 +153,11 @@ fn sweep(host: &Proxy) {
     }
 }
 
+fn sweep_later(host: &Proxy) {
+    wait(1_000);
+    sweep(host);
+}
+
 fn info(host: &Proxy) {
     host.see(CALL, "> INFO 140");
 }
@@ -162,10 +167,17 @@ fn bye_of_a_user(host: &Proxy) {
     host.see(CALL, "< 200 BYE 141");
 }
 
-const STATES: [State; 4] = [
+const STATES: [State; 5] = [
     State {
         before: dialog,
         acts: &[("start", start), ("a user's BYE", bye_of_a_user), ("a user's request", info), ("sweep", sweep)],
+    },
+    State {
+        before: |host| {
+            dialog(host);
+            wait(Settings::default().dialog_lifetime - 100);
+        },
+        acts: &[("start", start), ("the end of its time", sweep_later), ("a user's BYE", bye_of_a_user)],
     },
     State {
         before: started,
@@ -257,7 +269,7 @@ fn once(state: &State, one: Act, other: Act, at: u32) -> (bool, Vec<String>) {
     sweep(&host);
     let audit = host.audit(ATTEMPT);
     let mut wrong: Vec<String> = audit.lost.into_iter().chain(audit.double).collect();
-    if let Some((id, outcome)) = shown
+    if let Some((id, outcome)) = shown.filter(|(id, _)| audit.claimed.contains(&id.0))
         && audit.told.get(&id.0).is_none_or(|told| told != &[outcome])
     {
         wrong.push(format!("{outcome} is shown, and told was {:?}", audit.told));

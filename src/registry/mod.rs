@@ -323,10 +323,19 @@ impl<S: Store> Registry<S> {
     pub fn drop_dialog(&self, id: Id) -> Result<bool, RegistryError> {
         let mut bytes = Vec::new();
         let (stored, record) = self.counted(self.load(id, &mut bytes))?.ok_or(RegistryError::NotFound)?;
-        match Release::from_word(stored.words[words::RELEASE]).phase {
-            Phase::UnderWay | Phase::Telling => Err(RegistryError::AlreadyReleasing),
-            Phase::None | Phase::Told => self.counted(self.forget(id, record.call_id, record.from_tag())),
+        let over = Release::from_word(stored.words[words::RELEASE]).phase == Phase::Told;
+        if !over && !self.counted(self.close(id, 0))? {
+            return Err(RegistryError::AlreadyReleasing);
         }
+        self.counted(self.forget(id, record.call_id, record.from_tag()))
+    }
+
+    /// Takes a dialog that has ended without a release out of the reach of one: what is removed from under a release that
+    /// another process has just started would leave that without an outcome. `false`: it is under release. Who dies
+    /// before he removes it leaves it to the sweep.
+    fn close(&self, id: Id, now: u64) -> Result<bool, RegistryError> {
+        let closed = Release { phase: Phase::Told, started: now / MILLIS, ..Release::default() };
+        Ok(self.store.compare_exchange(id, words::RELEASE, 0, closed.to_word())?)
     }
 
     /// Removes an ended dialog, and its INVITE and early siblings unless another dialog of that INVITE lives. `true`

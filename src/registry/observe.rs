@@ -222,6 +222,7 @@ impl<S: Store> Registry<S> {
                 Signal::NotEnding if !self.note_bye(id, sender, bye(true))? => (0, What::NotEnding),
                 Signal::Ending | Signal::NotEnding => (0, What::Counted),
                 Signal::Ended if self.keep_ended => (SeenWord::ENDED, What::Ended),
+                Signal::Ended if !self.close(id, now)? => return Ok(seen(What::Releasing, id)),
                 Signal::Ended => {
                     if self.forget(id, record.call_id, record.from_tag())? {
                         self.counters.add(&self.store, Counter::EndedByUser);

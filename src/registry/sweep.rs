@@ -159,6 +159,7 @@ impl<S: Store> Registry<S> {
                 return Ok(());
             };
             if let Some((_, record)) = self.load(id, &mut bytes)?
+                && self.close(id, now)?
                 && self.forget(id, record.call_id, record.from_tag())?
             {
                 self.counters.add(&self.store, counter);

@@ -217,7 +217,8 @@ impl<S: Store> Host<S> {
             let mut is_dialog = false;
             self.registry.find(Selector::Id(id), &mut |_| is_dialog = true).unwrap();
             let release = self.release(id);
-            if !is_dialog || release.phase == Phase::None {
+            // A dialog that is about to be removed looks like one that was released, for no reason.
+            if !is_dialog || release.phase == Phase::None || release.cause == 0 {
                 continue;
             }
             lines += &format!("claimed {}\n", id.0);
