@@ -25,6 +25,7 @@ help:
 	@echo 'make kamailio   target/kamailio/ims_release.so for the Kamailio found, or KAMAILIO_SRC=DIRECTORY'
 	@echo 'make bench      measure the building of the two BYEs and the capture of a call; figures in target/bench.json'
 	@echo 'make fuzz       run the fuzz targets, FUZZ_SECONDS (600) each; their seeds run in make test'
+	@echo 'make soak       the long forms of the tests that kill, damage and repeat; figures in target/soak.json'
 	@echo 'make asan       the C harnesses with both sides under AddressSanitizer (part of make test)'
 	@echo 'make install    library, header, pkg-config file, command, module; make uninstall'
 	@echo '                (DESTDIR, PREFIX, LIBDIR, KAMAILIO_MODULES, STORE_DIR)'
