@@ -10,13 +10,17 @@ mod ledger;
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::sync::{Mutex, PoisonError};
 
 use ims_release::dialog::{Serves, User};
-use ims_release::registry::{Entry, RegistryError, Selector, Settings};
+use ims_release::registry::{Entry, RegistryError, Selector, Settings, State as DialogState, What};
 use ims_release::store::{self, Id, Insert, Key, MemoryStore, Store, StoreError, Usage, WORDS};
 
 use ledger::{Handed, Host, now, set_now, wait};
 use support::proxy::message;
+
+/// There is one clock.
+static TURN: Mutex<()> = Mutex::new(());
 
 const T0: u64 = 1_800_000_000_000;
 const DEADLINE: u64 = 10_000;
@@ -76,6 +80,11 @@ impl Store for Stepped {
     fn remove(&self, id: Id) -> Result<bool, StoreError> {
         step();
         self.0.remove(id)
+    }
+
+    fn remove_version(&self, id: Id, version: u64) -> Result<bool, StoreError> {
+        step();
+        self.0.remove_version(id, version)
     }
 
     fn word(&self, id: Id, word: usize) -> Result<Option<u64>, StoreError> {
@@ -282,6 +291,7 @@ fn once(state: &State, one: Act, other: Act, at: u32) -> (bool, Vec<String>) {
 
 #[test]
 fn whatever_happens_in_between() {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let (mut runs, mut wrong) = (0, Vec::new());
     for state in &STATES {
         for (one, act) in state.acts {
@@ -299,4 +309,52 @@ fn whatever_happens_in_between() {
     }
     println!("operations in between: {runs} runs, {} wrong", wrong.len());
     assert!(wrong.is_empty(), "{}", wrong[..wrong.len().min(40)].join("\n"));
+}
+
+/// A 2xx that is answered makes a dialog, whatever drops the early ones at that moment.
+#[test]
+fn no_dialog_is_dropped_for_the_early_one_that_it_was() {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let forked: fn(&Proxy) = |host| {
+        host.registry.track(message(CALL, "> INVITE 127 tag=").as_bytes(), Serves::Calling, now()).unwrap();
+        for line in ["< 180 INVITE 127 tag=t1", "< 180 INVITE 127", "< 200 INVITE 127 tag=t1", "> ACK 127 tag=t1"] {
+            host.see(CALL, line);
+        }
+    };
+    let early: fn(&Proxy) = |host| {
+        host.registry.track(message(CALL, "> INVITE 127 tag=").as_bytes(), Serves::Calling, now()).unwrap();
+        host.see(CALL, "< 180 INVITE 127");
+        wait(Settings::default().early_lifetime - ATTEMPT * 2 / 3);
+    };
+    let dropped: fn(&Proxy) = |host| {
+        wait(ATTEMPT);
+        sweep(host);
+    };
+    let ended: fn(&Proxy) = |host| {
+        host.see(CALL, "> BYE 128 tag=t1");
+        host.see(CALL, "< 200 BYE 128 tag=t1");
+    };
+    for (before, one) in [(early, dropped), (forked, ended)] {
+        for at in 1.. {
+            let directory = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
+            let host =
+                Rc::new(Host::over(Stepped(MemoryStore::new(64).unwrap()), directory.path(), &Settings::default()));
+            set_now(T0);
+            before(&host);
+            let second = Rc::clone(&host);
+            let made = Rc::new(Cell::new(false));
+            let confirmed = Rc::clone(&made);
+            BETWEEN.set(Some(Rc::new(move || {
+                confirmed.set(second.see(CALL, "< 200 INVITE 127").what == What::Confirmed);
+            })));
+            STEPS_LEFT.set(at);
+            one(&host);
+            if BETWEEN.take().is_some() {
+                break;
+            }
+            // Where all of it was gone already the 2xx is of no call.
+            let left = host.dialog(CALL).map(|(_, state)| state);
+            assert_eq!(left == Some(DialogState::Confirmed), made.get(), "step {at}: {left:?}");
+        }
+    }
 }

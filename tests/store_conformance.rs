@@ -89,6 +89,11 @@ fn words_change_by_compare_and_exchange_and_outlive_versions() {
         assert!(!store.replace(id, version, b"c").unwrap(), "an old version replaces nothing");
         let entry = store.read(id, &mut record).unwrap().unwrap();
         assert_eq!((&record[..], entry.words[3], entry.words[4]), (&b"bb"[..], 8, WORD_MAX - 4));
+        assert!(!store.remove_version(id, version).unwrap(), "an old version is not what is there");
+        assert!(store.read(id, &mut record).unwrap().is_some());
+        assert!(store.remove_version(id, entry.version).unwrap());
+        assert!(!store.remove_version(id, entry.version).unwrap());
+        assert_eq!(store.read(id, &mut record).unwrap(), None);
     });
 }
 

@@ -296,20 +296,20 @@ impl<S: Store> Registry<S> {
         call_id: &[u8],
         from_tag: &[u8],
         except: Option<Id>,
-        mut visit: impl FnMut(Id, &Record<'_>),
+        mut visit: impl FnMut(Id, &Stored, &Record<'_>),
     ) -> Result<bool, RegistryError> {
         let mut ids = Vec::with_capacity(GROUP);
         self.store.group(self.keys.group(call_id), &mut ids)?;
         let mut confirmed = false;
         let mut bytes = Vec::new();
         for id in ids.into_iter().filter(|id| Some(*id) != except) {
-            if let Some((_, record)) = self.load(id, &mut bytes)?
+            if let Some((stored, record)) = self.load(id, &mut bytes)?
                 && record.call_id == call_id
                 && record.from_tag() == from_tag
             {
                 confirmed |= record.stage == Stage::Confirmed;
                 if record.stage != Stage::Confirmed {
-                    visit(id, &record);
+                    visit(id, &stored, &record);
                 }
             }
         }
@@ -343,10 +343,11 @@ impl<S: Store> Registry<S> {
     fn forget(&self, id: Id, call_id: &[u8], from_tag: &[u8]) -> Result<bool, RegistryError> {
         // The siblings first: a process that dies in between leaves the dialog, which is swept, not a ghost.
         let mut siblings = Vec::new();
-        let others = self.siblings(call_id, from_tag, Some(id), |sibling, _| siblings.push(sibling))?;
+        let others = self.siblings(call_id, from_tag, Some(id), |id, stored, _| siblings.push((id, stored.version)))?;
         if !others {
-            for sibling in siblings {
-                self.store.remove(sibling)?;
+            for (sibling, version) in siblings {
+                // A 2xx may make a dialog of it at this moment.
+                self.store.remove_version(sibling, version)?;
             }
         }
         Ok(self.store.remove(id)?)

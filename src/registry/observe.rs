@@ -412,7 +412,7 @@ impl<S: Store> Registry<S> {
     /// others.
     fn fade(&self, reply: &Captured<'_>, except: Option<Id>, branch: Option<&[u8]>, now: u64) {
         let mut siblings = Vec::new();
-        let found = self.siblings(&reply.call_id, reply.from_tag(), except, |id, record| {
+        let found = self.siblings(&reply.call_id, reply.from_tag(), except, |id, _, record| {
             if record.invite_cseq <= reply.cseq {
                 let refused = branch.is_none_or(|branch| record.branch.is_empty() || record.branch == branch);
                 siblings.push((id, record.stage, refused));

@@ -171,12 +171,13 @@ impl<S: Store> Registry<S> {
         if idle < lifetime {
             return Ok(());
         }
-        if let Some((_, record)) = self.load(id, &mut bytes)? {
+        if let Some((stored, record)) = self.load(id, &mut bytes)? {
             if record.stage == Stage::Confirmed {
                 // The process that saw the 2xx was killed before it marked the cell.
                 return self.touch(id, seen.at * MILLIS, Seen::CONFIRMED, Seen::FADING);
             }
-            if self.store.remove(id)? {
+            // A 2xx may make a dialog of it at this moment.
+            if self.store.remove_version(id, stored.version)? {
                 swept.dropped += 1;
                 if !seen.has(Seen::FADING) {
                     self.counters.add(&self.store, Counter::EarlyDropped);

@@ -70,6 +70,27 @@ impl Tables {
         let slot = self.slots.get(id.0 as u32 as usize)?;
         slot.kept.as_ref().filter(|_| u64::from(slot.generation) == id.0 >> 32)
     }
+
+    /// Drops a record, where a version is given only that one.
+    fn remove(&mut self, id: Id, version: Option<u64>) -> bool {
+        let known = self.kept(id).map(|kept| kept.version);
+        if known.is_none() || version.is_some_and(|version| known != Some(version)) {
+            return false;
+        }
+        let index = id.0 as u32;
+        let Some(kept) = self.slots[index as usize].kept.take() else {
+            return false;
+        };
+        self.free.push(index);
+        self.members.remove(&kept.key.member);
+        if let Some(members) = self.groups.get_mut(&kept.key.group) {
+            members.retain(|member| *member != id);
+            if members.is_empty() {
+                self.groups.remove(&kept.key.group);
+            }
+        }
+        true
+    }
 }
 
 impl MemoryStore {
@@ -164,23 +185,11 @@ impl Store for MemoryStore {
     }
 
     fn remove(&self, id: Id) -> Result<bool, StoreError> {
-        let tables = &mut *self.tables.write();
-        if tables.kept(id).is_none() {
-            return Ok(false);
-        }
-        let index = id.0 as u32;
-        let Some(kept) = tables.slots[index as usize].kept.take() else {
-            return Ok(false);
-        };
-        tables.free.push(index);
-        tables.members.remove(&kept.key.member);
-        if let Some(members) = tables.groups.get_mut(&kept.key.group) {
-            members.retain(|member| *member != id);
-            if members.is_empty() {
-                tables.groups.remove(&kept.key.group);
-            }
-        }
-        Ok(true)
+        Ok(self.tables.write().remove(id, None))
+    }
+
+    fn remove_version(&self, id: Id, version: u64) -> Result<bool, StoreError> {
+        Ok(self.tables.write().remove(id, Some(version)))
     }
 
     fn word(&self, id: Id, word: usize) -> Result<Option<u64>, StoreError> {

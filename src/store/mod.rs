@@ -132,6 +132,10 @@ pub trait Store: Send + Sync {
     /// Drops a record and its cell. `true` for the one caller that did it.
     fn remove(&self, id: Id) -> Result<bool, StoreError>;
 
+    /// The same where nobody has replaced the record since it was read with this `version`. `false`: somebody has, or it
+    /// is gone.
+    fn remove_version(&self, id: Id, version: u64) -> Result<bool, StoreError>;
+
     /// One word of the cell; `None` when the record is gone. Takes no lock.
     ///
     /// All callers see the changes of all words in one order. So of two that each change a word and then read the one
@@ -177,6 +181,10 @@ impl<S: Store + ?Sized> Store for Box<S> {
 
     fn remove(&self, id: Id) -> Result<bool, StoreError> {
         (**self).remove(id)
+    }
+
+    fn remove_version(&self, id: Id, version: u64) -> Result<bool, StoreError> {
+        (**self).remove_version(id, version)
     }
 
     fn word(&self, id: Id, word: usize) -> Result<Option<u64>, StoreError> {

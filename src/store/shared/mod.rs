@@ -232,7 +232,14 @@ impl Store for SharedStore {
         if !self.is_live(id) {
             return Ok(false);
         }
-        Ok(self.lock(stripe_of(id))?.remove(id))
+        Ok(self.lock(stripe_of(id))?.remove(id, None))
+    }
+
+    fn remove_version(&self, id: Id, version: u64) -> Result<bool, StoreError> {
+        if !self.is_live(id) {
+            return Ok(false);
+        }
+        Ok(self.lock(stripe_of(id))?.remove(id, Some(version)))
     }
 
     fn word(&self, id: Id, word: usize) -> Result<Option<u64>, StoreError> {

@@ -317,7 +317,7 @@ impl<'s> Locked<'s> {
     }
 
     /// Drops a record and its cell; `false` when there is none.
-    pub(super) fn remove(&self, id: Id) -> bool {
+    pub(super) fn remove(&self, id: Id, version: Option<u64>) -> bool {
         let cell = cell_in_stripe(id);
         let Some(slot) = self.slot_of(cell) else {
             return false;
@@ -325,6 +325,9 @@ impl<'s> Locked<'s> {
         let Some(head) = self.maps.head(self.stripe, slot).filter(|head| head.id == id) else {
             return false;
         };
+        if version.is_some_and(|version| head.seal != version) {
+            return false;
+        }
         self.unlink(slot, head.key);
         self.invalidate(slot);
         self.set(Number::SlotOf(cell), 0);
