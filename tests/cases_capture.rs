@@ -298,6 +298,10 @@ const CASES: &[&str] = &[
     "T69 | < NOTIFY 40 | 128 b1 | 41 a1",
     "T69: NOTIFY refreshes | < NOTIFY 40 contact=b2; > 200 NOTIFY 40 contact=a2 | 128 b2 | 41 a2",
     "T69: SUBSCRIBE refreshes | > SUBSCRIBE 128 contact=a2; < 202 SUBSCRIBE 128 contact=b2 | 129 b2 | drawn a2",
+    "T69: beside an UPDATE | < NOTIFY 5 contact=b2; < UPDATE 6 contact=b3; > 200 NOTIFY 5 contact=; > 500 UPDATE 6 \
+     | 128 b2 | 7 a1",
+    "T69: beside a SUBSCRIBE | > UPDATE 128 contact=a2; > SUBSCRIBE 129 contact=a3; < 200 UPDATE 128; < 489 SUBSCRIBE 129 \
+     | 130 b1 | drawn a2",
     "T69: REFER refreshes | < REFER 9 contact=b2; > 202 REFER 9 | 128 b2 | 10 a1",
     "T69: refused | < REFER 9 contact=b2; > 603 REFER 9 contact=a2 | 128 b1 | 10 a1",
     "T33c: the others never | > MESSAGE 128 contact=a2; < 200 MESSAGE 128 contact=b2; < OPTIONS 2 contact=b3; \

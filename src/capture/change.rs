@@ -215,12 +215,16 @@ impl<'a> Record<'a> {
 
 impl<'a> Party<'a> {
     fn refreshes(&mut self, method: &[u8]) -> &mut Refreshes<'a> {
-        if method == b"INVITE" { &mut self.by_invite } else { &mut self.by_other }
+        match method {
+            b"INVITE" => &mut self.by_invite,
+            b"UPDATE" => &mut self.by_update,
+            _ => &mut self.by_other,
+        }
     }
 
-    /// CSeq of the last request of this user, of either kind, whose Contact is the target.
+    /// CSeq of the last request of this user, of any kind, whose Contact is the target.
     fn target_of(&self) -> Option<u32> {
-        self.by_invite.committed.max(self.by_other.committed)
+        self.by_invite.committed.max(self.by_update.committed).max(self.by_other.committed)
     }
 }
 

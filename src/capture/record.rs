@@ -81,7 +81,9 @@ pub struct Party<'a> {
     pub session_id: &'a [u8],
     /// This user's INVITEs.
     pub by_invite: Refreshes<'a>,
-    /// Its other target refresh requests. One of each kind may be under way at a time (RFC 3261 14.1, RFC 3311 5.1).
+    /// Its UPDATEs. One of each kind may be under way at a time (RFC 3261 14.1, RFC 3311 5.1).
+    pub by_update: Refreshes<'a>,
+    /// Its target refresh requests of other usages of the dialog: SUBSCRIBE, NOTIFY, REFER.
     pub by_other: Refreshes<'a>,
 }
 
@@ -147,13 +149,17 @@ pub struct Record<'a> {
 }
 
 const VERSION: u8 = 3;
-const TEXTS: usize = 15;
+const TEXTS: usize = 17;
 const NUMBERS: usize = 16;
 const LENGTHS: usize = NUMBERS + 4 * 2 * REFRESHES;
 const HEAD: usize = LENGTHS + 2 * (TEXTS + 4);
 
+/// Of the number that says when the 2xx came the upper bits are the flags of the refreshes.
+const FLAGS: u32 = 48;
+const ANSWERED: u64 = (1 << FLAGS) - 1;
+
 /// Kinds of refresh of both users; of each, one flag bit says that a CSeq is committed, one that a Contact is pending.
-const REFRESHES: usize = 4;
+const REFRESHES: usize = 6;
 
 impl<'a> Record<'a> {
     /// The calling user's tag; empty for an RFC 2543 peer.
@@ -191,6 +197,8 @@ impl<'a> Record<'a> {
     }
 
     fn texts(&self) -> [&'a [u8]; TEXTS] {
+        let pending = self.refreshes().map(|kind| kind.pending.map_or(&b""[..], |pending| pending.contact));
+        let [calling_invite, calling_update, calling_other, called_invite, called_update, called_other] = pending;
         [
             self.call_id,
             self.from,
@@ -201,17 +209,21 @@ impl<'a> Record<'a> {
             self.calling.session_id,
             self.called.session_id,
             self.branch,
-            self.calling.by_invite.pending.map_or(b"", |p| p.contact),
-            self.calling.by_other.pending.map_or(b"", |p| p.contact),
-            self.called.by_invite.pending.map_or(b"", |p| p.contact),
-            self.called.by_other.pending.map_or(b"", |p| p.contact),
             self.reason.text,
             self.reason.q850,
+            calling_invite,
+            calling_update,
+            calling_other,
+            called_invite,
+            called_update,
+            called_other,
         ]
     }
 
     fn refreshes(&self) -> [Refreshes<'a>; REFRESHES] {
-        [self.calling.by_invite, self.calling.by_other, self.called.by_invite, self.called.by_other]
+        let of = |party: &Party<'a>| [party.by_invite, party.by_update, party.by_other];
+        let ([a, b, c], [d, e, f]) = (of(&self.calling), of(&self.called));
+        [a, b, c, d, e, f]
     }
 
     /// Writes the record into `bytes` (what was there goes away), for a store; `TooLarge` above the limit of a dialog.
@@ -229,11 +241,11 @@ impl<'a> Record<'a> {
             Stage::Confirmed => 3,
         };
         let numbers = || self.refreshes().into_iter().flat_map(|r| [r.committed, r.pending.map(|p| p.cseq)]);
-        let flags = numbers().enumerate().fold(0, |all, (bit, number)| all | u8::from(number.is_some()) << bit);
+        let flags = numbers().enumerate().fold(0, |all, (bit, number)| all | u64::from(number.is_some()) << bit);
         let mut head = [0; HEAD];
-        head[..4].copy_from_slice(&[VERSION, stage, self.roles.0, flags]);
+        head[..3].copy_from_slice(&[VERSION, stage, self.roles.0]);
         head[4..8].copy_from_slice(&self.invite_cseq.to_le_bytes());
-        head[8..NUMBERS].copy_from_slice(&self.answered.to_le_bytes());
+        head[8..NUMBERS].copy_from_slice(&(self.answered & ANSWERED | flags << FLAGS).to_le_bytes());
         for (place, number) in head[NUMBERS..LENGTHS].chunks_exact_mut(4).zip(numbers()) {
             place.copy_from_slice(&number.unwrap_or_default().to_le_bytes());
         }
@@ -259,7 +271,7 @@ impl<'a> Record<'a> {
             (VERSION, 3) => Stage::Confirmed,
             _ => return None,
         };
-        let flags = head[3];
+        let answered = u64::from_le_bytes(*head[8..].first_chunk()?);
         let number = |at: usize| u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
         let length = |index: usize| {
             let at = LENGTHS + 2 * index;
@@ -282,19 +294,15 @@ impl<'a> Record<'a> {
             calling_id,
             called_id,
             branch,
-            calling_by_invite,
-            calling_by_other,
-            called_by_invite,
-            called_by_other,
             text,
             q850,
+            pending @ ..,
         ] = texts;
-        let pending = [calling_by_invite, calling_by_other, called_by_invite, called_by_other];
         let tag = |index: usize, value: &[u8]| {
             let (start, end) = (length(index), length(index + 1));
             (start <= end && end <= value.len()).then_some((start, end))
         };
-        let present = |index: usize| (flags >> index & 1 == 1).then(|| number(NUMBERS + 4 * index));
+        let present = |index: usize| (answered >> FLAGS >> index & 1 == 1).then(|| number(NUMBERS + 4 * index));
         let refreshes = |kind: usize| Refreshes {
             committed: present(2 * kind),
             pending: present(2 * kind + 1).map(|cseq| Pending { cseq, contact: pending[kind] }),
@@ -303,7 +311,7 @@ impl<'a> Record<'a> {
             stage,
             roles: Roles(head[2]),
             invite_cseq: number(4),
-            answered: u64::from(number(8)) | u64::from(number(12)) << 32,
+            answered: answered & ANSWERED,
             call_id,
             from,
             to,
@@ -313,13 +321,15 @@ impl<'a> Record<'a> {
                 contact: calling_contact,
                 session_id: calling_id,
                 by_invite: refreshes(0),
-                by_other: refreshes(1),
+                by_update: refreshes(1),
+                by_other: refreshes(2),
             },
             called: Party {
                 contact: called_contact,
                 session_id: called_id,
-                by_invite: refreshes(2),
-                by_other: refreshes(3),
+                by_invite: refreshes(3),
+                by_update: refreshes(4),
+                by_other: refreshes(5),
             },
             record_route,
             reason: ReasonTexts { text, q850 },
@@ -352,7 +362,8 @@ mod tests {
                 contact: b"<sip:c>",
                 session_id: b"id",
                 by_invite: Refreshes { committed: None, pending: Some(Pending { cseq: 9, contact: b"<sip:n>" }) },
-                by_other: Refreshes { committed: Some(8), pending: Some(Pending { cseq: 8, contact: b"" }) },
+                by_update: Refreshes { committed: Some(8), pending: Some(Pending { cseq: 8, contact: b"" }) },
+                by_other: Refreshes { committed: Some(u32::MAX), pending: None },
             },
             record_route: b"<sip:p;lr>\n<sip:o;lr>",
             reason: ReasonTexts { text: b"Gone", q850: b"\x1fNormal" },
