@@ -149,14 +149,13 @@ pub struct Record<'a> {
 }
 
 const VERSION: u8 = 3;
-const TEXTS: usize = 17;
-const NUMBERS: usize = 16;
-const LENGTHS: usize = NUMBERS + 4 * 2 * REFRESHES;
+/// Of every record: version, stage, roles, whether there is more, CSeq and time; lengths of the texts, places of the tags.
+const TEXTS: usize = 9;
+const LENGTHS: usize = 16;
 const HEAD: usize = LENGTHS + 2 * (TEXTS + 4);
-
-/// Of the number that says when the 2xx came the upper bits are the flags of the refreshes.
-const FLAGS: u32 = 48;
-const ANSWERED: u64 = (1 << FLAGS) - 1;
+/// What most records have not, in those that have any of it: numbers of the refreshes, lengths of further texts.
+const MORE_TEXTS: usize = REFRESHES + 2;
+const MORE: usize = 2 + 4 * 2 * REFRESHES + 2 * MORE_TEXTS;
 
 /// Kinds of refresh of both users; of each, one flag bit says that a CSeq is committed, one that a Contact is pending.
 const REFRESHES: usize = 6;
@@ -197,8 +196,6 @@ impl<'a> Record<'a> {
     }
 
     fn texts(&self) -> [&'a [u8]; TEXTS] {
-        let pending = self.refreshes().map(|kind| kind.pending.map_or(&b""[..], |pending| pending.contact));
-        let [calling_invite, calling_update, calling_other, called_invite, called_update, called_other] = pending;
         [
             self.call_id,
             self.from,
@@ -209,14 +206,6 @@ impl<'a> Record<'a> {
             self.calling.session_id,
             self.called.session_id,
             self.branch,
-            self.reason.text,
-            self.reason.q850,
-            calling_invite,
-            calling_update,
-            calling_other,
-            called_invite,
-            called_update,
-            called_other,
         ]
     }
 
@@ -226,11 +215,21 @@ impl<'a> Record<'a> {
         [a, b, c, d, e, f]
     }
 
+    fn more_texts(&self) -> [&'a [u8]; MORE_TEXTS] {
+        let pending = self.refreshes().map(|kind| kind.pending.map_or(&b""[..], |pending| pending.contact));
+        let [a, b, c, d, e, f] = pending;
+        [a, b, c, d, e, f, self.reason.text, self.reason.q850]
+    }
+
     /// Writes the record into `bytes` (what was there goes away), for a store; `TooLarge` above the limit of a dialog.
     pub fn encode(&self, bytes: &mut Vec<u8>) -> Result<(), Error> {
         bytes.clear();
         let texts = self.texts();
-        let length = HEAD + texts.iter().map(|t| t.len()).sum::<usize>();
+        let more = self.reason != ReasonTexts::default() || self.refreshes() != [Refreshes::default(); REFRESHES];
+        let mut length = HEAD + texts.iter().map(|t| t.len()).sum::<usize>();
+        if more {
+            length += MORE + self.more_texts().iter().map(|t| t.len()).sum::<usize>();
+        }
         if length > MAX_DIALOG {
             return Err(Error::TooLarge);
         }
@@ -240,78 +239,71 @@ impl<'a> Record<'a> {
             Stage::Early => 2,
             Stage::Confirmed => 3,
         };
-        let numbers = || self.refreshes().into_iter().flat_map(|r| [r.committed, r.pending.map(|p| p.cseq)]);
-        let flags = numbers().enumerate().fold(0, |all, (bit, number)| all | u64::from(number.is_some()) << bit);
         let mut head = [0; HEAD];
-        head[..3].copy_from_slice(&[VERSION, stage, self.roles.0]);
+        head[..4].copy_from_slice(&[VERSION, stage, self.roles.0, more.into()]);
         head[4..8].copy_from_slice(&self.invite_cseq.to_le_bytes());
-        head[8..NUMBERS].copy_from_slice(&(self.answered & ANSWERED | flags << FLAGS).to_le_bytes());
-        for (place, number) in head[NUMBERS..LENGTHS].chunks_exact_mut(4).zip(numbers()) {
-            place.copy_from_slice(&number.unwrap_or_default().to_le_bytes());
-        }
+        head[8..LENGTHS].copy_from_slice(&self.answered.to_le_bytes());
         // All fit 16 bits: the sum is below the limit.
         let tags = [self.from_tag.0, self.from_tag.1, self.to_tag.0, self.to_tag.1];
-        let lengths = texts.iter().map(|t| t.len()).chain(tags);
-        for (place, length) in head[LENGTHS..].chunks_exact_mut(2).zip(lengths) {
-            place.copy_from_slice(&(length as u16).to_le_bytes());
-        }
+        put_lengths(&mut head[LENGTHS..], texts.iter().map(|t| t.len()).chain(tags));
         bytes.extend_from_slice(&head);
+        if more {
+            self.encode_more(bytes);
+        }
         for text in texts {
             bytes.extend_from_slice(text);
         }
         Ok(())
     }
 
+    fn encode_more(&self, bytes: &mut Vec<u8>) {
+        let mut flags = 0_u16;
+        let mut head = [0; MORE];
+        let numbers = self.refreshes().into_iter().flat_map(|r| [r.committed, r.pending.map(|p| p.cseq)]);
+        for ((bit, number), place) in numbers.enumerate().zip(head[2..].chunks_exact_mut(4)) {
+            flags |= u16::from(number.is_some()) << bit;
+            place.copy_from_slice(&number.unwrap_or_default().to_le_bytes());
+        }
+        head[..2].copy_from_slice(&flags.to_le_bytes());
+        let texts = self.more_texts();
+        put_lengths(&mut head[MORE - 2 * MORE_TEXTS..], texts.iter().map(|t| t.len()));
+        bytes.extend_from_slice(&head);
+        for text in texts {
+            bytes.extend_from_slice(text);
+        }
+    }
+
     /// Reads what [`Record::encode`] wrote; `None` when the bytes are not that.
     pub fn decode(bytes: &'a [u8]) -> Option<Self> {
-        let (head, mut text) = bytes.split_at_checked(HEAD)?;
+        let (head, behind) = bytes.split_at_checked(HEAD)?;
         let stage = match (head[0], head[1]) {
             (VERSION, 1) => Stage::Invite,
             (VERSION, 2) => Stage::Early,
             (VERSION, 3) => Stage::Confirmed,
             _ => return None,
         };
-        let answered = u64::from_le_bytes(*head[8..].first_chunk()?);
-        let number = |at: usize| u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
-        let length = |index: usize| {
-            let at = LENGTHS + 2 * index;
-            usize::from(u16::from_le_bytes([head[at], head[at + 1]]))
+        let (More { refreshes: [a, b, c, d, e, f], reason }, mut text) = match head[3] {
+            0 => (More::default(), behind),
+            1 => More::decode(behind)?,
+            _ => return None,
         };
         let mut texts = [&b""[..]; TEXTS];
         for (index, part) in texts.iter_mut().enumerate() {
-            (*part, text) = text.split_at_checked(length(index))?;
+            (*part, text) = text.split_at_checked(length_at(&head[LENGTHS..], index))?;
         }
         if !text.is_empty() {
             return None;
         }
-        let [
-            call_id,
-            from,
-            to,
-            calling_contact,
-            called_contact,
-            record_route,
-            calling_id,
-            called_id,
-            branch,
-            text,
-            q850,
-            pending @ ..,
-        ] = texts;
+        let [call_id, from, to, calling_contact, called_contact, record_route, calling_id, called_id, branch] = texts;
         let tag = |index: usize, value: &[u8]| {
-            let (start, end) = (length(index), length(index + 1));
+            let (start, end) = (length_at(&head[LENGTHS..], index), length_at(&head[LENGTHS..], index + 1));
             (start <= end && end <= value.len()).then_some((start, end))
-        };
-        let present = |index: usize| (answered >> FLAGS >> index & 1 == 1).then(|| number(NUMBERS + 4 * index));
-        let refreshes = |kind: usize| Refreshes {
-            committed: present(2 * kind),
-            pending: present(2 * kind + 1).map(|cseq| Pending { cseq, contact: pending[kind] }),
         };
         Some(Self {
             stage,
             roles: Roles(head[2]),
-            invite_cseq: number(4),
-            answered: answered & ANSWERED,
+            invite_cseq: u32::from_le_bytes(*head[4..].first_chunk()?),
+            answered: u64::from_le_bytes(*head[8..].first_chunk()?),
             call_id,
             from,
             to,
@@ -320,22 +312,56 @@ impl<'a> Record<'a> {
             calling: Party {
                 contact: calling_contact,
                 session_id: calling_id,
-                by_invite: refreshes(0),
-                by_update: refreshes(1),
-                by_other: refreshes(2),
+                by_invite: a,
+                by_update: b,
+                by_other: c,
             },
-            called: Party {
-                contact: called_contact,
-                session_id: called_id,
-                by_invite: refreshes(3),
-                by_update: refreshes(4),
-                by_other: refreshes(5),
-            },
+            called: Party { contact: called_contact, session_id: called_id, by_invite: d, by_update: e, by_other: f },
             record_route,
-            reason: ReasonTexts { text, q850 },
+            reason,
             branch,
         })
     }
+}
+
+/// What most records have not.
+#[derive(Default)]
+struct More<'a> {
+    refreshes: [Refreshes<'a>; REFRESHES],
+    reason: ReasonTexts<'a>,
+}
+
+impl<'a> More<'a> {
+    /// What stands in front of the texts that every record has, and those.
+    fn decode(bytes: &'a [u8]) -> Option<(Self, &'a [u8])> {
+        let (head, mut text) = bytes.split_at_checked(MORE)?;
+        let flags = u16::from_le_bytes([head[0], head[1]]);
+        let mut texts = [&b""[..]; MORE_TEXTS];
+        for (index, part) in texts.iter_mut().enumerate() {
+            (*part, text) = text.split_at_checked(length_at(&head[MORE - 2 * MORE_TEXTS..], index))?;
+        }
+        let number = |index: usize| {
+            let at = 2 + 4 * index;
+            let bytes = [head[at], head[at + 1], head[at + 2], head[at + 3]];
+            (flags >> index & 1 == 1).then(|| u32::from_le_bytes(bytes))
+        };
+        let refreshes = core::array::from_fn(|kind| Refreshes {
+            committed: number(2 * kind),
+            pending: number(2 * kind + 1).map(|cseq| Pending { cseq, contact: texts[kind] }),
+        });
+        let reason = ReasonTexts { text: texts[REFRESHES], q850: texts[REFRESHES + 1] };
+        Some((Self { refreshes, reason }, text))
+    }
+}
+
+fn put_lengths(places: &mut [u8], lengths: impl Iterator<Item = usize>) {
+    for (place, length) in places.chunks_exact_mut(2).zip(lengths) {
+        place.copy_from_slice(&(length as u16).to_le_bytes());
+    }
+}
+
+fn length_at(lengths: &[u8], index: usize) -> usize {
+    usize::from(u16::from_le_bytes([lengths[2 * index], lengths[2 * index + 1]]))
 }
 
 #[cfg(test)]
