@@ -401,3 +401,33 @@ fn flipped_bytes_cost_the_damaged_records_only() {
     println!("flipped bytes, 300 at a time: {rounds} runs, 0 crashes, {lost} of {} records lost", rounds * 200);
     assert!(damaged >= rounds);
 }
+
+#[test]
+fn a_record_with_the_id_of_another_is_not_taken_for_it() {
+    let _turn = alone();
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path()).unwrap();
+    for number in 0..200 {
+        new(&store, number, 5);
+    }
+    let path = directory.path().join("ims_release.store");
+    let bytes = fs::read(&path).unwrap();
+    let file = fs::OpenOptions::new().write(true).open(&path).unwrap();
+    let place = memchr::memmem::find(&bytes, &record(115, 5)).unwrap();
+    // Seal and id stand in front of keys, length and checksum.
+    let id_at = place - 56 + 8;
+    for bit in 0..64 {
+        let (at, bit) = (id_at + bit / 8, 1 << (bit % 8));
+        file.write_all_at(&[bytes[at] ^ bit], at as u64).unwrap();
+        let mut found = Vec::new();
+        if let Some(id) = store.find(key(115)).unwrap() {
+            let entry = store.read(id, &mut found).unwrap();
+            assert!(entry.is_none(), "octet {at}, {bit:#x}: {id:?}");
+        }
+        let mut group = Vec::new();
+        store.group(key(115).group, &mut group).unwrap();
+        let others = group.into_iter().filter(|id| store.read(*id, &mut found).unwrap().is_some());
+        assert!(others.count() <= 2, "octet {at}, {bit:#x}");
+        file.write_all_at(&[bytes[at]], at as u64).unwrap();
+    }
+}

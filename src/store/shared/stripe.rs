@@ -166,17 +166,24 @@ impl<'s> Locked<'s> {
         })
     }
 
+    /// The heads of a chain. An id that is damaged could be that of another record: the index knows whose the slot is.
+    fn heads(&self, key: Key) -> impl Iterator<Item = SlotHead> + use<'_> {
+        self.chain(key).filter_map(|slot| {
+            let head = self.maps.head(self.stripe, slot)?;
+            let own = stripe_of(head.id) == self.stripe && self.slot_of(cell_in_stripe(head.id)) == Some(slot);
+            (own && head.seal != 0).then_some(head)
+        })
+    }
+
     /// The id of the record with this key.
     pub(super) fn find(&self, key: Key) -> Option<Id> {
-        let mut heads = self.chain(key).filter_map(|slot| self.maps.head(self.stripe, slot));
-        heads.find(|head| head.seal != 0 && head.key == key).map(|head| head.id)
+        self.heads(key).find(|head| head.key == key).map(|head| head.id)
     }
 
     /// The ids of a group.
     pub(super) fn group(&self, group: u128, ids: &mut Vec<Id>) {
-        let key = Key { group, member: 0 };
-        let heads = self.chain(key).filter_map(|slot| self.maps.head(self.stripe, slot));
-        ids.extend(heads.filter(|head| head.seal != 0 && head.key.group == group).map(|head| head.id));
+        let heads = self.heads(Key { group, member: 0 });
+        ids.extend(heads.filter(|head| head.key.group == group).map(|head| head.id));
     }
 
     /// The slot that holds the record of a cell.
