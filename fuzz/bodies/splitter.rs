@@ -73,7 +73,7 @@ fn name(value: &[u8]) {
     }
     assert_eq!(params == 0, cut.params.is_empty());
     if let Some(tag) = name_addr::tag(value, &cut) {
-        assert!(tag.semicolon < tag.start && tag.start < tag.end && tag.end <= value.len());
+        assert!(tag.semicolon < tag.start && tag.start <= tag.end && tag.end <= value.len());
         assert_eq!(value[tag.semicolon], b';');
         // A tag put on its own is the same tag.
         let again = [&b"<sip:x>;tag="[..], &value[tag.start..tag.end]].concat();
