@@ -91,6 +91,19 @@ fn a_job_releases_each_dialog_once_and_no_faster_than_asked_for() {
 }
 
 #[test]
+fn a_rate_that_no_step_divides_is_kept() {
+    both(|proxy| {
+        (0..30).for_each(|_| _ = proxy.plain(&proxy.fresh()));
+        for rate in [1, 7, 15] {
+            let number = proxy.registry.job_make(&Job { rate, ..job(Many::All) }, proxy.now()).unwrap();
+            let started: usize = (0..10).map(|_| step(proxy).len()).sum();
+            assert_eq!(started, usize::from(rate));
+            assert!(proxy.registry.job_cancel(number).unwrap());
+        }
+    });
+}
+
+#[test]
 fn what_a_job_meets_is_counted_apart() {
     both(|proxy| {
         proxy.track("invite", Calling, "> INVITE 127 tag=");

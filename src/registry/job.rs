@@ -281,15 +281,15 @@ impl<S: Store> Registry<S> {
         now: u64,
         start: &mut dyn FnMut(Id, u8, &Reason<'_>) -> bool,
     ) -> Result<bool, RegistryError> {
-        let elapsed = match self.stepped.swap(now, Ordering::Relaxed) {
+        let since = match self.stepped.swap(now, Ordering::Relaxed) {
             // The first step of this process: as after one of a timer.
-            0 => FIRST,
-            last => now.saturating_sub(last).min(MILLIS),
+            0 => now.saturating_sub(FIRST),
+            last => last.clamp(now.saturating_sub(MILLIS), now),
         };
         let mut running = false;
         for number in 1..=MAX_JOBS {
             let Some(id) = self.counted(self.job_id(number))? else { continue };
-            match self.step(id, number, elapsed, start) {
+            match self.step(id, number, (since, now), start) {
                 Ok(goes_on) => running |= goes_on,
                 Err(RegistryError::NotFound) => {}
                 Err(error) => return self.counted(Err(error)),
@@ -302,7 +302,7 @@ impl<S: Store> Registry<S> {
         &self,
         id: Id,
         number: u8,
-        elapsed: u64,
+        (since, now): (u64, u64),
         start: &mut dyn FnMut(Id, u8, &Reason<'_>) -> bool,
     ) -> Result<bool, RegistryError> {
         let (mut bytes, mut record_bytes) = (Vec::new(), Vec::new());
@@ -311,8 +311,10 @@ impl<S: Store> Registry<S> {
         if stored.words[STATE] & 3 != 1 {
             return Ok(false);
         }
-        // A step may come at any pace, and what is left of one is not saved up.
-        let mut tokens = (u64::from(job.rate) * elapsed).div_ceil(MILLIS);
+        // A step may come at any pace, and what is left of one is not saved up; rounded so that many steps start no more
+        // than the rate.
+        let until = |time: u64| u128::from(time) * u128::from(job.rate) / u128::from(MILLIS);
+        let mut tokens = u64::try_from(until(now) - until(since)).unwrap_or(u64::MAX);
         let mut cursor = stored.words[CURSOR];
         let mut seen = 0;
         while job.dry || tokens > 0 {
