@@ -31,6 +31,8 @@ struct config config = {
 	.refuse_requests = 1,
 	.dialog_lifetime = 43200,
 	.send_rate = 400,
+	.job_rate = 200,
+	.job_inflight = 500,
 };
 
 static ims_release_str headers[IMS_RELEASE_MAX_HEADERS];
@@ -215,7 +217,9 @@ static int check_numbers(void)
 			|| check_range("bypass", config.bypass, 0, 1) < 0 || check_range("hold", config.hold, 0, 1) < 0
 			|| check_range("refuse_requests", config.refuse_requests, 0, 1) < 0
 			|| check_range("dialog_lifetime", config.dialog_lifetime, 60, 31536000) < 0
-			|| check_range("send_rate", config.send_rate, 1, 10000) < 0)
+			|| check_range("send_rate", config.send_rate, 1, 10000) < 0
+			|| check_range("job_rate", config.job_rate, 1, 65535) < 0
+			|| check_range("job_inflight", config.job_inflight, 1, 65535) < 0)
 		return -1;
 	/* Else a release would be over before its first BYE had its time. */
 	if((uint32_t)config.deadline * 1000 < attempt_ms()) {

@@ -26,6 +26,8 @@ struct config {
 	int refuse_requests;
 	int dialog_lifetime; /* seconds */
 	int send_rate;    /* BYEs a second that the timer sends */
+	int job_rate;     /* releases a second */
+	int job_inflight; /* releases under way */
 };
 
 /* Filled in by the core from modparams. */

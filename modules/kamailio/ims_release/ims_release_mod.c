@@ -2,9 +2,9 @@
 /*
  * Releases calls from the network, the way 3GPP TS 24.229 5.4.5.1.2 says. README.md is the manual.
  *
- * This file: the tables that Kamailio reads, the start, and the wrappers of the script functions. Then read capture.c,
- * send.c, loop.c, timer.c and done.c, in the order in which a call passes them; config.c, sockets.c and host.c serve
- * them; rpc.c is beside them.
+ * This file: the tables that Kamailio reads, and the start. Then read script.c, capture.c, send.c, loop.c, timer.c and
+ * done.c, in the order in which a call passes them, and jobs.c for many calls; config.c, sockets.c and host.c serve
+ * them; rpc.c and rpc_jobs.c are beside them.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -19,9 +19,9 @@
 #include "host.h"
 #include "loop.h"
 #include "rpc.h"
+#include "script.h"
 #include "send.h"
 #include "timer.h"
-#include "words.h"
 
 MODULE_VERSION
 
@@ -29,19 +29,18 @@ static int mod_init(void);
 static int child_init(int rank);
 static void mod_destroy(void);
 
-static int w_track(struct sip_msg *message, char *serves, char *unused);
-static int w_release(struct sip_msg *message, char *cause, char *text);
-static int w_is_ours(struct sip_msg *message, char *unused1, char *unused2);
-static int fixup_release(void **parameter, int number);
-static int fixup_free_release(void **parameter, int number);
-
+/* Of functions with more than two parameters the core knows the type by their number. */
 static cmd_export_t commands[] = {
-	{"ims_release_track", (cmd_function)w_track, 1, fixup_spve_null, fixup_free_spve_null, REQUEST_ROUTE},
-	{"ims_release", (cmd_function)w_release, 1, fixup_release, fixup_free_release,
+	{"ims_release_track", (cmd_function)script_track, 1, fixup_spve_null, fixup_free_spve_null, REQUEST_ROUTE},
+	{"ims_release", (cmd_function)script_release, 1, script_fixup_release, script_fixup_free_release,
 			REQUEST_ROUTE | FAILURE_ROUTE | ONREPLY_ROUTE | BRANCH_ROUTE},
-	{"ims_release", (cmd_function)w_release, 2, fixup_release, fixup_free_release,
+	{"ims_release", (cmd_function)script_release, 2, script_fixup_release, script_fixup_free_release,
 			REQUEST_ROUTE | FAILURE_ROUTE | ONREPLY_ROUTE | BRANCH_ROUTE},
-	{"is_ims_release", (cmd_function)w_is_ours, 0, NULL, NULL, ANY_ROUTE},
+	{"ims_release_by", (cmd_function)(void *)script_release_by3, 3, script_fixup_release_by, script_fixup_free_release_by,
+			ANY_ROUTE},
+	{"ims_release_by", (cmd_function)(void *)script_release_by4, 4, script_fixup_release_by, script_fixup_free_release_by,
+			ANY_ROUTE},
+	{"is_ims_release", (cmd_function)script_is_ours, 0, NULL, NULL, ANY_ROUTE},
 	{NULL, NULL, 0, NULL, NULL, 0},
 };
 
@@ -62,6 +61,8 @@ static param_export_t parameters[] = {
 	{"refuse_requests", PARAM_INT, &config.refuse_requests},
 	{"dialog_lifetime", PARAM_INT, &config.dialog_lifetime},
 	{"send_rate", PARAM_INT, &config.send_rate},
+	{"job_rate", PARAM_INT, &config.job_rate},
+	{"job_inflight", PARAM_INT, &config.job_inflight},
 	{NULL, 0, NULL},
 };
 
@@ -82,6 +83,16 @@ struct module_exports exports = {
 	child_init,
 	mod_destroy,
 };
+
+/* The core calls it by this name. */
+int mod_register(char *path, int *dlflags, void *unused1, void *unused2)
+{
+	(void)path;
+	(void)dlflags;
+	(void)unused1;
+	(void)unused2;
+	return sr_kemi_modules_add(script_kemi);
+}
 
 /* Before the fork: what an earlier run has left under way is the timer's from its first tick on. */
 static int resume(void)
@@ -132,87 +143,4 @@ static void mod_destroy(void)
 {
 	ims_release_registry_close(registry);
 	registry = NULL;
-}
-
-static int w_track(struct sip_msg *message, char *serves, char *unused)
-{
-	str word;
-	uint32_t side;
-	ims_release_status status;
-
-	(void)unused;
-	if(get_str_fparam(&word, message, (fparam_t *)serves) < 0) {
-		LM_ERR("ims_release_track(): no value for the served user\n");
-		return -1;
-	}
-	side = serves_of_word(text_of(&word));
-	if(side == 0) {
-		LM_ERR("ims_release_track(): the served user is \"%.*s\", expected orig, term or neither\n", word.len, word.s);
-		return -1;
-	}
-	status = ims_release_registry_track(registry, message_of(message), side, now_ms());
-	if(status != IMS_RELEASE_OK) {
-		log_refused_script("ims_release_track(): the call is not tracked and cannot be released", status);
-		return -1;
-	}
-	return 1;
-}
-
-struct first_dialog {
-	uint64_t id;
-	int found;
-};
-
-static void keep_first(void *env, const ims_release_entry *entry)
-{
-	struct first_dialog *first = env;
-
-	if(!first->found)
-		*first = (struct first_dialog){entry->id, 1};
-}
-
-static int w_release(struct sip_msg *message, char *cause, char *text)
-{
-	struct first_dialog first = {0, 0};
-	struct reason reason = {0, {NULL, 0}};
-	str words = STR_NULL;
-	int code;
-	ims_release_status status;
-
-	if(get_int_fparam(&code, message, (fparam_t *)cause) < 0 || code < 0
-			|| (text != NULL && get_str_fparam(&words, message, (fparam_t *)text) < 0)) {
-		LM_ERR("ims_release(): no value for the cause or its text\n");
-		return -1;
-	}
-	reason.cause = (uint32_t)code;
-	reason.text = text_of(&words);
-	/* tm tells of it only when it is relayed, perhaps after this; its CSeq must count now. */
-	if(message->first_line.type == SIP_REQUEST)
-		capture(message_of(message));
-	status = ims_release_registry_find(
-			registry, IMS_RELEASE_SELECT_MESSAGE, message_of(message), keep_first, &first);
-	if(status == IMS_RELEASE_OK)
-		status = release(first.id, &reason, NULL);
-	if(status != IMS_RELEASE_OK) {
-		log_refused_script("ims_release(): the call is not released", status);
-		return -1;
-	}
-	return 1;
-}
-
-static int fixup_release(void **parameter, int number)
-{
-	return number == 1 ? fixup_igp_null(parameter, 1) : fixup_spve_null(parameter, 1);
-}
-
-static int fixup_free_release(void **parameter, int number)
-{
-	return number == 1 ? fixup_free_igp_null(parameter, 1) : fixup_free_spve_null(parameter, 1);
-}
-
-static int w_is_ours(struct sip_msg *message, char *unused1, char *unused2)
-{
-	(void)unused1;
-	(void)unused2;
-	return is_ours(message) ? 1 : -1;
 }

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "config.h"
+#include "job.h"
+#include "rpc_jobs.h"
 #include "send.h"
 #include "words.h"
 
@@ -51,18 +53,30 @@ static void add_dialog(rpc_t *rpc, void *structure, const ims_release_entry *ent
 	rpc->struct_add(structure, "SSS", "call_id", &call_id, "from_tag", &from_tag, "to_tag", &to_tag);
 }
 
-/* Which dialogs are meant. 0, or -1 after a fault. */
+/* Which dialogs are meant; `more` names the further selectors. 0, or -1 after a fault. */
 static int parse_selector(rpc_t *rpc, void *context, const str *word, const str *value, uint32_t *selector,
-		ims_release_str *selected)
+		ims_release_str *selected, const char *more)
 {
 	*selector = selector_of_word(text_of(word));
 	if(*selector == 0) {
-		rpc->fault(context, IMS_RELEASE_BAD_SELECTOR, "the selector is \"%.*s\", expected call, dialog or id",
-				word->len > 32 ? 32 : word->len, word->s);
+		rpc->fault(context, IMS_RELEASE_BAD_SELECTOR, "the selector is \"%.*s\", expected call, dialog%s",
+				word->len > 32 ? 32 : word->len, word->s, more);
 		return -1;
 	}
 	*selected = *selector == IMS_RELEASE_SELECT_ID ? number_of_id(text_of(value)) : text_of(value);
 	return 0;
+}
+
+/* The same where there is nothing else. */
+static int scan_selector(
+		rpc_t *rpc, void *context, str *word, str *value, uint32_t *selector, ims_release_str *selected)
+{
+	if(rpc->scan(context, "*.S.S", word, value) < 2) {
+		rpc->fault(context, IMS_RELEASE_ARGUMENT,
+				"expected: SELECTOR VALUE; with kamcmd s: before what looks like a number");
+		return -1;
+	}
+	return parse_selector(rpc, context, word, value, selector, selected, " or id");
 }
 
 struct refusal {
@@ -111,9 +125,11 @@ static void release_dialog(void *env, const ims_release_entry *entry)
 }
 
 static const char *doc_release[] = {
-	"Releases dialogs. Parameters: SELECTOR VALUE [cause [text]]. SELECTOR is call (VALUE a Call-ID: all its dialogs), "
-	"dialog (CALL-ID,FROM-TAG,TO-TAG) or id (as ims_release.list shows it). With kamcmd write s:VALUE for a Call-ID "
-	"of digits.",
+	"Releases dialogs. Parameters: SELECTOR VALUE [cause [text [OPTIONS]]]. SELECTOR is call (VALUE a Call-ID: all its "
+	"dialogs), dialog (CALL-ID,FROM-TAG,TO-TAG) or id (as ims_release.list shows it); or all (VALUE *), user (URI of a "
+	"served user) or contact (URI of a Contact): these make a job, whose number is told at once. OPTIONS of a job: "
+	"dry,rate=RELEASES-A-SECOND,inflight=RELEASES-AT-A-TIME. With kamcmd write s:VALUE for a Call-ID of digits, and s: "
+	"for an empty text.",
 	NULL,
 };
 
@@ -124,17 +140,22 @@ static void rpc_release(rpc_t *rpc, void *context)
 	str value = STR_NULL;
 	str cause = STR_NULL;
 	str text = STR_NULL;
+	str options = STR_NULL;
 	uint64_t number;
-	uint32_t select;
+	uint32_t dialogs;
+	uint32_t select = 0;
 	ims_release_str selected;
 	ims_release_status status;
-	int given = rpc->scan(context, "*.S.S.S.S", &selector, &value, &cause, &text);
+	int given = rpc->scan(context, "*.S.S.S.S.S", &selector, &value, &cause, &text, &options);
 
+	dialogs = given >= 1 ? dialogs_of_word(text_of(&selector)) : 0;
 	if(given < 2) {
-		rpc->fault(context, IMS_RELEASE_ARGUMENT, "expected: SELECTOR VALUE [cause [text]]; with kamcmd s: before what looks like a number");
+		rpc->fault(context, IMS_RELEASE_ARGUMENT,
+				"expected: SELECTOR VALUE [cause [text [OPTIONS]]]; with kamcmd s: before what looks like a number");
 		return;
 	}
-	if(parse_selector(rpc, context, &selector, &value, &select, &selected) < 0)
+	if(dialogs == 0
+			&& parse_selector(rpc, context, &selector, &value, &select, &selected, ", id, all, user or contact") < 0)
 		return;
 	config_default_reason(&work.reason.cause, &work.reason.text);
 	if(given >= 3) {
@@ -145,6 +166,16 @@ static void rpc_release(rpc_t *rpc, void *context)
 		}
 		work.reason.cause = (uint32_t)number;
 		work.reason.text = given >= 4 ? text_of(&text) : (ims_release_str){NULL, 0};
+	}
+	if(dialogs != 0) {
+		/* ctl fills in what it was not given. */
+		rpc_make_job(rpc, context, dialogs, text_of(&value), &work.reason,
+				given >= 5 ? text_of(&options) : (ims_release_str){NULL, 0});
+		return;
+	}
+	if(given >= 5) {
+		rpc->fault(context, IMS_RELEASE_ARGUMENT, "options are for all, user and contact");
+		return;
 	}
 	status = ims_release_registry_find(registry, select, selected, release_dialog, &work);
 	if(status != IMS_RELEASE_OK) {
@@ -265,7 +296,7 @@ static void show_dialog(void *env, const ims_release_entry *entry)
 }
 
 static const char *doc_show[] = {
-	"Shows dialogs in full. Parameters: SELECTOR VALUE, as for ims_release.release.",
+	"Shows dialogs in full. Parameters: SELECTOR VALUE; SELECTOR is call, dialog or id, as for ims_release.release.",
 	NULL,
 };
 
@@ -278,15 +309,59 @@ static void rpc_show(rpc_t *rpc, void *context)
 	ims_release_str selected;
 	ims_release_status status;
 
-	if(rpc->scan(context, "*.S.S", &selector, &value) < 2) {
-		rpc->fault(context, IMS_RELEASE_ARGUMENT, "expected: SELECTOR VALUE; with kamcmd s: before what looks like a number");
-		return;
-	}
-	if(parse_selector(rpc, context, &selector, &value, &select, &selected) < 0)
+	if(scan_selector(rpc, context, &selector, &value, &select, &selected) < 0)
 		return;
 	status = ims_release_registry_find(registry, select, selected, show_dialog, &work);
 	if(status != IMS_RELEASE_OK)
 		fault(rpc, context, status);
+}
+
+struct dropping {
+	int dropped;
+	ims_release_status refused;
+};
+
+static void drop_dialog(void *env, const ims_release_entry *entry)
+{
+	struct dropping *work = env;
+	ims_release_status status = ims_release_registry_drop(registry, entry->id);
+
+	if(status == IMS_RELEASE_OK)
+		work->dropped++;
+	else
+		work->refused = status;
+}
+
+static const char *doc_forget[] = {
+	"Drops what is stored of dialogs, without any SIP: nobody is told, and a session that is not over goes on and cannot "
+	"be released any more. Parameters: SELECTOR VALUE; SELECTOR is call, dialog or id, as for ims_release.release.",
+	NULL,
+};
+
+static void rpc_forget(rpc_t *rpc, void *context)
+{
+	struct dropping work = {0, IMS_RELEASE_OK};
+	str selector = STR_NULL;
+	str value = STR_NULL;
+	uint32_t select;
+	ims_release_str selected;
+	ims_release_status status;
+	void *structure;
+
+	if(scan_selector(rpc, context, &selector, &value, &select, &selected) < 0)
+		return;
+	status = ims_release_registry_find(registry, select, selected, drop_dialog, &work);
+	if(status == IMS_RELEASE_OK && work.dropped == 0)
+		status = work.refused;
+	if(status != IMS_RELEASE_OK) {
+		fault(rpc, context, status);
+		return;
+	}
+	if(rpc->add(context, "{", &structure) < 0)
+		return;
+	rpc->struct_add(structure, "d", "dropped", work.dropped);
+	if(work.refused != IMS_RELEASE_OK)
+		rpc->struct_add(structure, "s", "others", ims_release_status_text(work.refused));
 }
 
 static const char *doc_stats[] = {
@@ -344,6 +419,8 @@ static void rpc_stats(rpc_t *rpc, void *context)
 
 rpc_export_t rpc_methods[] = {
 	{"ims_release.release", rpc_release, doc_release, RET_ARRAY},
+	{"ims_release.jobs", rpc_jobs, rpc_doc_jobs, RET_ARRAY},
+	{"ims_release.forget", rpc_forget, doc_forget, 0},
 	{"ims_release.list", rpc_list, doc_list, RET_ARRAY},
 	{"ims_release.show", rpc_show, doc_show, RET_ARRAY},
 	{"ims_release.stats", rpc_stats, doc_stats, 0},

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The remote procedures: ims_release.release, .list, .show, .stats.
+ * The remote procedures: ims_release.release, .jobs, .forget, .list, .show, .stats.
  */
 #ifndef IMS_RELEASE_RPC_H
 #define IMS_RELEASE_RPC_H

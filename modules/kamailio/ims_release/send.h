@@ -16,6 +16,7 @@
 struct reason {
 	uint32_t cause;
 	ims_release_str text; /* empty: none */
+	uint32_t job;         /* 0: none */
 };
 
 /* Registers with tm. In mod_init. 0, or -1 after a line in the log. */

@@ -8,10 +8,15 @@
 #include "../../core/timer_proc.h"
 
 #include "config.h"
+#include "jobs.h"
 #include "send.h"
 
 #define TICK_US 100000
 #define TICKS_A_SECOND 10
+/* A tick that comes later than this is no reason for a burst. */
+#define TICK_MOST_MS 200
+/* What one BYE takes of what may be sent: the rate is of a second, time is in milliseconds. */
+#define ONE_BYE 1000
 /* Records looked at in one go: all of a store of the default size. */
 #define SWEEP_RECORDS 65536
 /* What more is due than this is found again in the next round. */
@@ -53,36 +58,69 @@ static int sweep(void)
 	return swept.active != 0;
 }
 
+/* Milliseconds since the tick before. */
+static int elapsed_ms(void)
+{
+	static uint64_t last = 0;
+	uint64_t now = now_ms();
+	/* The first one is as any. */
+	uint64_t elapsed = last == 0 ? TICK_US / 1000 : now > last ? now - last : 0;
+
+	last = now;
+	return elapsed < TICK_MOST_MS ? (int)elapsed : TICK_MOST_MS;
+}
+
+/* What may be sent; below zero what was sent too much. With a low rate one BYE is for several ticks. */
+static int allowed = 0;
+
 static void send_some(void)
 {
-	/* A rate below ten is one BYE in each so many ticks. */
-	static int allowed = 0;
-
-	allowed += config.send_rate;
-	for(; allowed >= TICKS_A_SECOND && due_sent < due_count; allowed -= TICKS_A_SECOND) {
+	for(; allowed >= ONE_BYE && due_sent < due_count; allowed -= ONE_BYE) {
 		struct due next = due[due_sent++];
 		send_due(next.id, next.leg);
 	}
-	if(due_sent == due_count) {
+	if(due_sent == due_count)
 		due_count = due_sent = 0;
-		/* What was not used is no reason for a burst. */
-		if(allowed > TICKS_A_SECOND)
-			allowed = TICKS_A_SECOND;
-	}
+}
+
+/*
+ * The jobs have a time of their own, which stands still while they must wait: what they would have started meanwhile is
+ * not made up for. 1 while one runs.
+ */
+static int start_some(int elapsed)
+{
+	static uint64_t time = 0;
+	unsigned int byes = 0;
+	int running;
+
+	if(allowed < ONE_BYE)
+		return 1;
+	time += (uint64_t)elapsed;
+	running = jobs_step(time, &byes);
+	allowed -= (int)byes * ONE_BYE;
+	return running;
 }
 
 static void tick(unsigned int ticks, void *parameter)
 {
 	static unsigned int idle = 0;
 	static int active = 1;
+	int elapsed = elapsed_ms();
 
 	(void)ticks;
 	(void)parameter;
+	allowed += config.send_rate * elapsed;
 	if(active || ++idle >= TICKS_A_SECOND) {
 		idle = 0;
 		active = sweep();
+		send_some();
+		active |= start_some(elapsed);
+	} else {
+		send_some();
 	}
-	send_some();
+	/* What was not used is no reason for a burst. */
+	if(due_count == 0 && allowed > ONE_BYE)
+		allowed = ONE_BYE;
 }
 
 int timer_start(void)

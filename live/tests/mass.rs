@@ -1,0 +1,378 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Many calls are released as a job: at once told, no faster than asked for, each call once and accounted for at both
+//! ends, also where the proxy is killed in the middle. With IMS_RELEASE_SOAK=1 of ten thousand calls.
+
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
+
+use live::call::{Call, Serves};
+use live::evidence::Leg;
+use live::host::{Host, Result};
+use live::kamailio::Kamailio;
+use live::message::Message;
+use live::pair::Pair;
+use live::peer::Peer;
+use live::process::wait_until;
+use live::scenario::{Answer, Script, Step};
+use live::sipp::Load;
+use live::trial::{CAUSE, PROMPT, TEXT, Trial, check, kamailio};
+use live::verdict::{self, Judge, Seen, reason};
+use serde_json::Value;
+
+const PER_SECOND: u32 = 100;
+/// An operator waits no longer than 100 ms for the number; the machine of a test has other things to do.
+const ANSWERED: Duration = Duration::from_millis(250);
+
+fn soak() -> bool {
+    std::env::var_os("IMS_RELEASE_SOAK").is_some_and(|value| value == "1")
+}
+
+fn number(value: &Value, name: &str) -> u64 {
+    let text = value.get(name).map(ToString::to_string).unwrap_or_default();
+    text.trim_matches('"').parse().unwrap_or_else(|_| panic!("no number {name} in {value}"))
+}
+
+fn first(value: &Value) -> Value {
+    value.as_array().and_then(|all| all.first()).unwrap_or(value).clone()
+}
+
+/// Calls that were answered and acknowledged, and their Call-IDs.
+fn calls_up(host: &dyn Host, name: &str, script: Script, calls: u32) -> Result<(Call, HashSet<String>)> {
+    let before = number(&host.stats()?, "confirmed");
+    let call = Call::start_many(host, name, script, Load { calls, rate: PER_SECOND }, None)?;
+    let setting_up = Duration::from_secs(u64::from(calls / PER_SECOND)) + PROMPT;
+    let up = || host.stats().map_or(0, |stats| number(&stats, "confirmed") - before);
+    wait_until(setting_up, || up() == u64::from(calls));
+    let acknowledged = || {
+        let of = |one: &Message| one.is("ACK").then(|| one.call_id());
+        call.called.received().iter().filter_map(of).collect::<HashSet<_>>()
+    };
+    let ready = wait_until(PROMPT, || acknowledged().len() == calls as usize);
+    let ids = acknowledged();
+    check(ready, || format!("{} of {calls} calls were set up\n{}", ids.len(), call.called.complaints()))?;
+    Ok((call, ids))
+}
+
+fn ask(host: &dyn Host, selector: &str, value: &str, options: &str) -> Result<Value> {
+    let told = host.call("ims_release.release", &[selector, value, CAUSE, TEXT, options])?;
+    told.map(|told| first(&told)).map_err(|fault| format!("{selector} {value} {options}: {fault:?}"))
+}
+
+/// Makes a job and gives its number.
+fn job(host: &dyn Host, selector: &str, value: &str, options: &str) -> Result<u64> {
+    Ok(number(&ask(host, selector, value, options)?, "job"))
+}
+
+fn shown(host: &dyn Host, job: u64) -> Result<Value> {
+    let told = host.call("ims_release.jobs", &[])?.map_err(|fault| fault.text)?;
+    let all = told.as_array().cloned().unwrap_or_else(|| vec![told.clone()]);
+    all.into_iter().find(|one| number(one, "job") == job).ok_or_else(|| format!("no job {job} in {told}"))
+}
+
+fn ended(job: &Value) -> u64 {
+    ["completed", "gone", "partial", "failed", "expired"].iter().map(|name| number(job, name)).sum()
+}
+
+/// Waits until a job is over, and all that it has started.
+fn over(host: &dyn Host, job: u64, limit: Duration) -> Result<Value> {
+    let done = || shown(host, job).is_ok_and(|one| one["state"] != "running" && ended(&one) >= number(&one, "started"));
+    let good = wait_until(limit, done);
+    let one = shown(host, job)?;
+    check(good, || format!("not over: {one}"))?;
+    Ok(one)
+}
+
+fn figures(job: &Value, expected: &[(&str, u64)]) -> Result<()> {
+    for (name, value) in expected {
+        check(number(job, name) == *value, || format!("{name} is not {value}: {job}"))?;
+    }
+    Ok(())
+}
+
+/// The calls of which one end saw a BYE.
+fn reached(call: &Call) -> HashSet<String> {
+    let of = |one: &Message| one.is("BYE").then(|| one.call_id());
+    [&call.calling, &call.called].iter().flat_map(|sipp| sipp.received()).filter_map(|one| of(&one)).collect()
+}
+
+/// Each of these calls was released, once, in every respect.
+fn account_for(host: &dyn Host, call: &Call, ids: &HashSet<String>, serves: Serves) -> Result<()> {
+    let mut seen = Seen::of(host, call);
+    let mut wrong = Vec::new();
+    for call_id in ids {
+        let mut judge = seen.judge(host, call_id);
+        judge.both_byes(serves, &reason(CAUSE, TEXT));
+        judge.both_answered();
+        judge.reported("completed", CAUSE, "200", "200");
+        wrong.extend(verdict::wrong(&judge.verdicts).map(|wrong| format!("{call_id}:\n{wrong}")));
+    }
+    println!("mass: {} calls, {} unaccounted", ids.len(), wrong.len());
+    check(wrong.is_empty(), || {
+        let some: Vec<String> = wrong.iter().take(3).cloned().collect();
+        format!("{} of {} releases are not as they must be:\n{}", wrong.len(), ids.len(), some.join("\n"))
+    })
+}
+
+/// A call that is set up while others are released. The job may come by it.
+fn fresh_call(host: &dyn Host) -> Result<(Pair, Duration)> {
+    let start = Instant::now();
+    Ok((Pair::new(host, Serves::Neither, "")?, start.elapsed()))
+}
+
+fn finish(pair: &mut Pair) -> Result<()> {
+    for leg in [Leg::Called, Leg::Calling] {
+        let bye = pair.bye(leg, PROMPT)?;
+        pair.answer(leg, &bye, 200, &[])?;
+    }
+    Ok(())
+}
+
+#[test]
+fn all_calls_are_released() -> Trial {
+    let (calls, rate) = if soak() { (10_000, 200) } else { (300, 100) };
+    let host = kamailio(&["PARAMETER=\"store_size\"", "VALUE=67108864"])?;
+    let (call, ids) = calls_up(&host, "all", Script::new(&host, Serves::Calling)?, calls)?;
+    let calls = u64::from(calls);
+
+    let dry = job(&host, "all", "*", "dry")?;
+    let counted = over(&host, dry, PROMPT)?;
+    check(counted["state"] == "finished" && number(&counted, "dry") == 1, || counted.to_string())?;
+    figures(&counted, &[("matched", calls), ("started", 0), ("early", 0), ("refused", 0)])?;
+    check(reached(&call).is_empty(), || "a dry run sends BYEs".to_owned())?;
+
+    let start = Instant::now();
+    let number_of = job(&host, "all", "*", &format!("rate={rate},inflight=500"))?;
+    let answered = start.elapsed();
+    let (mut pair, set_up) = fresh_call(&host)?;
+    let busy = shown(&host, number_of)?;
+    println!("mass: the number came after {answered:?}, a fresh call after {set_up:?}");
+    check(answered < ANSWERED, || format!("the number came after {answered:?}"))?;
+    check(set_up < PROMPT / 4, || format!("a fresh call took {set_up:?}"))?;
+    check(busy["state"] == "running" && busy["selector"] == "all", || format!("too soon: {busy}"))?;
+
+    let expected = Duration::from_secs(calls / rate);
+    let own = wait_until(expected + PROMPT, || ended(&shown(&host, number_of).unwrap_or_default()) >= calls);
+    let took = start.elapsed();
+    check(own, || format!("{:?}", shown(&host, number_of)))?;
+    // The fresh call may be the job's too, and waits for an answer.
+    if host.list()?.iter().any(|one| one["call_id"] == pair.call_id.as_str() && one["state"] == "acknowledged") {
+        host.release("call", &pair.call_id, CAUSE, TEXT)?.map_err(|fault| fault.text)?;
+    }
+    finish(&mut pair)?;
+    host.outcome(&pair.call_id, PROMPT)?;
+    let one = over(&host, number_of, PROMPT)?;
+    let more = number(&one, "started") - calls;
+    check(more <= 1, || format!("more than there are: {one}"))?;
+    let all = calls + more;
+    figures(&one, &[("matched", all), ("completed", all), ("gone", 0), ("failed", 0), ("refused", 0), ("dry", 0)])?;
+    println!("mass: {calls} calls in {took:?}");
+    check(took > expected * 9 / 10, || format!("faster than {rate} a second: {took:?}"))?;
+    account_for(&host, &call, &ids, Serves::Calling)?;
+    check(host.list()?.is_empty(), || "calls are left in the list".to_owned())?;
+    Ok(())
+}
+
+#[test]
+fn a_job_is_cancelled_and_calls_are_forgotten() -> Trial {
+    const CALLS: u32 = 60;
+    let host = kamailio(&[])?;
+    let (call, ids) = calls_up(&host, "cancel", Script::new(&host, Serves::Calling)?, CALLS)?;
+    let slow = job(&host, "all", "*", "rate=20")?;
+    check(wait_until(PROMPT, || shown(&host, slow).is_ok_and(|one| number(&one, "started") >= 10)), || host.log())?;
+    let told = host.call("ims_release.jobs", &["cancel", &slow.to_string()])?.map_err(|fault| fault.text)?;
+    check(first(&told)["state"] == "cancelled", || format!("told {told}"))?;
+    let one = over(&host, slow, PROMPT)?;
+    let started = number(&one, "started");
+    check((10..u64::from(CALLS)).contains(&started), || format!("{one}"))?;
+    figures(&one, &[("completed", started)])?;
+    std::thread::sleep(Duration::from_millis(500));
+    let released = reached(&call);
+    check(released.len() as u64 == started, || format!("{} of {started} were released", released.len()))?;
+    account_for(&host, &call, &released, Serves::Calling)?;
+
+    let left: Vec<&String> = ids.difference(&released).collect();
+    check(host.list()?.len() == left.len(), || "the list has another length".to_owned())?;
+    let (good, said) = host.command(&["ims_release.forget", "call", &format!("s:{}", left[0])])?;
+    check(good && said.contains("dropped: 1"), || format!("kamcmd says: {said}"))?;
+    check(!host.holds(left[0])?, || "not forgotten".to_owned())?;
+    let fault = host.call("ims_release.forget", &["call", left[0]])?.err().ok_or("forgotten twice")?;
+    check(fault.code == 300, || format!("{fault:?}"))?;
+    let fault = host.call("ims_release.forget", &["all", "*"])?.err().ok_or("all is forgotten")?;
+    check(fault.code == 306, || format!("{fault:?}"))?;
+
+    // The rest, as kamcmd sends an empty word.
+    let (good, said) = host.command(&["ims_release.release", "all", "", CAUSE, TEXT, "rate=200"])?;
+    check(good && said.contains("job: "), || format!("kamcmd says: {said}"))?;
+    let rest: HashSet<String> = left[1..].iter().map(|id| (*id).clone()).collect();
+    let gone = wait_until(PROMPT, || reached(&call).len() == rest.len() + released.len());
+    check(gone, || "not all were released".to_owned())?;
+    check(wait_until(PROMPT, || host.list().is_ok_and(|list| list.is_empty())), || "some are left".to_owned())?;
+    account_for(&host, &call, &rest, Serves::Calling)?;
+    check(!reached(&call).contains(left[0]), || "what was forgotten was released".to_owned())?;
+    Ok(())
+}
+
+/// The whole group, in the middle of a job: it goes on after the start, and each call is released once.
+#[test]
+fn a_job_goes_on_after_a_kill() -> Trial {
+    let calls: u32 = if soak() { 1_000 } else { 120 };
+    let mut host = kamailio(&[])?;
+    let mut script = Script::new(&host, Serves::Calling)?;
+    // Whose answer the kill has swallowed gets another BYE. The called user takes its time, so that there are some.
+    for (user, answer) in [(&mut script.calling, Answer::Code(200)), (&mut script.called, Answer::Late(300))] {
+        user.steps = vec![Step::Bye(answer), Step::Bye(Answer::Code(481))];
+    }
+    let (call, ids) = calls_up(&host, "kill", script, calls)?;
+    let number_of = job(&host, "all", "*", "rate=50")?;
+    let half = || shown(&host, number_of).is_ok_and(|one| number(&one, "started") >= u64::from(calls) / 3);
+    check(wait_until(PROMPT + Duration::from_secs(u64::from(calls) / 50), half), || host.log())?;
+    host.kill();
+    let before = reached(&call).len();
+    check(before < calls as usize, || "killed too late".to_owned())?;
+    host.start()?;
+    let state = shown(&host, number_of)?;
+    check(state["state"] == "running", || format!("after the start: {state}"))?;
+    let limit = PROMPT + Duration::from_secs(u64::from(calls) / 50);
+    let done =
+        || shown(&host, number_of).is_ok_and(|one| ended(&one) == u64::from(calls) && one["state"] == "finished");
+    check(wait_until(limit, done), || format!("{:?}", shown(&host, number_of)))?;
+    let one = shown(&host, number_of)?;
+    let counts = |name: &str| number(&one, name);
+    // A page of the job may be met again.
+    let all = u64::from(calls);
+    check((all..=all + 16).contains(&counts("matched")), || one.to_string())?;
+    check((all - 16..=all).contains(&counts("started")), || one.to_string())?;
+    check(counts("completed") + counts("gone") == all, || one.to_string())?;
+
+    let unconfirmed = number(&host.stats()?, "unconfirmed");
+    let mut seen = Seen::of(&host, &call);
+    let mut again = 0;
+    let mut silent = 0;
+    for call_id in &ids {
+        let judge: Judge<'_> = seen.judge(&host, call_id);
+        for leg in [Leg::Called, Leg::Calling] {
+            let branches: HashSet<String> = judge.evidence().byes(leg).iter().map(|bye| bye.branch()).collect();
+            check((1..=2).contains(&branches.len()), || format!("{call_id}, {leg}: {} BYEs", branches.len()))?;
+            again += branches.len() - 1;
+        }
+        let told = host.lines_of("done", call_id).len();
+        check(told <= 1, || format!("{call_id} was told {told} times"))?;
+        silent += 1 - told;
+    }
+    println!("mass: {before} of {calls} before the kill, {again} BYEs again, {silent} ends not heard");
+    check(silent as u64 == unconfirmed, || format!("{silent} ends were not heard, {unconfirmed} are unconfirmed"))?;
+    // What is under way in one moment, at this rate.
+    check((1..=60).contains(&again), || format!("{again} BYEs were sent again"))?;
+    check(host.list()?.is_empty(), || "calls are left in the list".to_owned())?;
+    Ok(())
+}
+
+#[test]
+fn the_calls_of_a_user_and_of_a_contact() -> Trial {
+    const CALLS: u32 = 20;
+    let host = kamailio(&[])?;
+    let (of_alice, alices) = calls_up(&host, "alice", Script::new(&host, Serves::Calling)?, CALLS)?;
+    let (of_bob, bobs) = calls_up(&host, "bob", Script::new(&host, Serves::Called)?, CALLS)?;
+    let count = u64::from(CALLS);
+
+    let nobody = job(&host, "user", "sip:carol@home1.net", "")?;
+    figures(&over(&host, nobody, PROMPT)?, &[("matched", 0), ("started", 0)])?;
+    // Bob is in all calls, and served in these.
+    let (good, said) = host.command(&["ims_release.release", "user", "sip:bob@home1.net", CAUSE, TEXT])?;
+    check(good && said.contains("job: 2"), || format!("kamcmd says: {said}"))?;
+    let one = over(&host, 2, PROMPT)?;
+    check(one["selector"] == "user" && one["value"] == "sip:bob@home1.net", || one.to_string())?;
+    figures(&one, &[("matched", count), ("completed", count)])?;
+    account_for(&host, &of_bob, &bobs, Serves::Called)?;
+    check(reached(&of_alice).is_empty(), || "Alice's calls are released".to_owned())?;
+
+    let contact = live::message::uri_of(&of_alice.script.calling.contact).to_owned();
+    let of_contact = job(&host, "contact", &contact, "")?;
+    figures(&over(&host, of_contact, PROMPT)?, &[("matched", count), ("completed", count)])?;
+    account_for(&host, &of_alice, &alices, Serves::Calling)?;
+    Ok(())
+}
+
+#[test]
+fn what_cannot_be_understood_is_refused() -> Trial {
+    let host = kamailio(&["PARAMETER=\"job_rate\"", "VALUE=50"])?;
+    for (parameters, code, words) in [
+        (&["all", "*", CAUSE, TEXT, "fast"][..], 3, "\"fast\""),
+        (&["all", "*", CAUSE, TEXT, "dry,rate=0"], 3, "\"rate=0\""),
+        (&["all", "*", CAUSE, TEXT, "rate=1,rate=2"], 3, "\"rate=2\""),
+        (&["all", "*", CAUSE, TEXT, "rate=65536"], 3, "\"rate=65536\""),
+        (&["all", "*", CAUSE, TEXT, "inflight=-1,dry"], 3, "\"inflight=-1\""),
+        (&["all", "*", CAUSE, TEXT, "dry,,"], 3, "\"\""),
+        (&["all", "everything"], 306, "\"everything\""),
+        (&["user", ""], 306, "expected a URI"),
+        (&["contact", ""], 306, "expected a URI"),
+        (&["users", "x"], 306, "user or contact"),
+        (&["all"], 3, "expected"),
+        (&["all", "*", "99"], 115, ""),
+        (&["all", "*", CAUSE, "two\r\nlines"], 116, ""),
+        (&["call", "x", CAUSE, TEXT, "dry"], 3, "options are for all, user and contact"),
+    ] {
+        let fault = host.call("ims_release.release", parameters)?.err().ok_or(format!("{parameters:?} is taken"))?;
+        let good = fault.code == code && fault.text.contains(words);
+        check(good, || format!("{parameters:?}: {fault:?}, expected {code} and {words}"))?;
+    }
+    for (parameters, code) in
+        [(&["cancel"][..], 3), (&["stop", "1"], 3), (&["cancel", "x"], 3), (&["cancel", "8"], 300)]
+    {
+        let fault = host.call("ims_release.jobs", parameters)?.err().ok_or(format!("{parameters:?} is taken"))?;
+        check(fault.code == code, || format!("{parameters:?}: {fault:?}"))?;
+    }
+    let told = host.call("ims_release.jobs", &[])?.map_err(|fault| fault.text)?;
+    check(told.as_array().is_none_or(Vec::is_empty), || format!("there are jobs: {told}"))?;
+    // The parameters count where nothing else is said, and none goes faster than the timer sends.
+    for (options, rate, in_flight) in [("dry", 50, 500), ("inflight=7,dry,rate=30", 30, 7), ("dry,rate=9999", 200, 500)]
+    {
+        let told = ask(&host, "all", "*", options)?;
+        figures(&told, &[("rate", rate), ("inflight", in_flight), ("dry", 1)])?;
+    }
+    Ok(())
+}
+
+/// A request to the script that has it release calls; gives its answer.
+fn by_script(host: &Kamailio, selector: &str, value: &str) -> Result<u16> {
+    let mut peer = Peer::new()?;
+    let (here, proxy) = (peer.address(), host.address());
+    let branch = format!("z9hG4bK-{}-{selector}", here.port());
+    let request = format!(
+        "OPTIONS sip:{proxy} SIP/2.0\r\nVia: SIP/2.0/UDP {here};branch={branch}\r\nFrom: <sip:o@{here}>;tag=1\r\n\
+         To: <sip:{proxy}>\r\nCall-ID: {branch}\r\nCSeq: 1 OPTIONS\r\nMax-Forwards: 70\r\nX-Selector: {selector}\r\n\
+         X-Value: {value}\r\nContent-Length: 0\r\n\r\n"
+    );
+    peer.send(proxy, request.as_bytes())?;
+    let answer = peer.await_message(PROMPT, |one| one.status().is_some())?;
+    Ok(answer.status().unwrap_or_default())
+}
+
+#[test]
+fn a_script_releases_by_selector() -> Trial {
+    let host = kamailio(&[])?;
+    for (selector, value) in [("call", "nobody@nowhere"), ("people", "x"), ("id", "d4711"), ("user", ""), ("all", "x")]
+    {
+        let code = by_script(&host, selector, value)?;
+        check(code == 403, || format!("{selector} {value}: {code}"))?;
+    }
+    for selector in ["call", "dialog", "id", "user", "contact", "all"] {
+        let (call, call_id) = live::trial::call(&host, selector, Script::new(&host, Serves::Calling)?)?;
+        let list = host.list()?;
+        let entry = list.iter().find(|one| one["call_id"] == call_id.as_str()).ok_or("not in the list")?;
+        let of = |name: &str| entry[name].as_str().unwrap_or_default().to_owned();
+        let value = match selector {
+            "call" => call_id.clone(),
+            "dialog" => format!("{call_id},{},{}", of("from_tag"), of("to_tag")),
+            "id" => of("id"),
+            "user" => "sip:alice@home1.net".to_owned(),
+            "contact" => live::message::uri_of(&call.script.called.contact).to_owned(),
+            _ => "*".to_owned(),
+        };
+        let code = by_script(&host, selector, &value)?;
+        check(code == 200, || format!("{selector} {value}: {code}"))?;
+        host.outcome(&call_id, PROMPT)?;
+        live::trial::was_released(&host, &call, &call_id, Serves::Calling, ("503", "By the script"))?;
+    }
+    Ok(())
+}

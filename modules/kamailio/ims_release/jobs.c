@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "jobs.h"
+
+#include <string.h>
+
+#include "../../core/dprint.h"
+
+#include "config.h"
+#include "job.h"
+
+void job_request(
+		uint32_t dialogs, ims_release_str value, const struct reason *reason, ims_release_job_request *request)
+{
+	memset(request, 0, sizeof(*request));
+	request->struct_size = sizeof(*request);
+	request->dialogs = dialogs;
+	if(dialogs != IMS_RELEASE_JOB_ALL || !is_value_of_all(value))
+		request->value = value;
+	request->cause = reason->cause;
+	request->text = reason->text;
+	request->rate = (uint32_t)config.job_rate;
+	request->in_flight = (uint32_t)config.job_inflight;
+}
+
+ims_release_status job_make(ims_release_job_request *request, uint32_t *number)
+{
+	/* Two BYEs each. Else one step could hold up the timer for long. */
+	uint32_t most = config.send_rate > 1 ? (uint32_t)config.send_rate / 2 : 1;
+	ims_release_status status;
+
+	if(request->rate > most)
+		request->rate = most;
+	status = ims_release_registry_job_make(registry, request, now_ms(), number);
+	if(status == IMS_RELEASE_OK)
+		LM_INFO("job %u: %s%s, cause=%u rate=%u inflight=%u\n", *number, word_of_dialogs(request->dialogs),
+				request->flags & IMS_RELEASE_JOB_DRY ? ", dry" : "", request->cause, request->rate, request->in_flight);
+	return status;
+}
+
+static int start(void *env, uint64_t id, uint32_t job, uint32_t cause, ims_release_str text)
+{
+	const struct reason reason = {cause, text, job};
+	unsigned int *byes = env;
+	ims_release_status status = release(id, &reason, NULL);
+
+	if(status != IMS_RELEASE_OK) {
+		log_refusal("a job does not release a call", status);
+		return 0;
+	}
+	*byes += 2;
+	return 1;
+}
+
+int jobs_step(uint64_t now, unsigned int *byes)
+{
+	uint32_t running = 0;
+	ims_release_status status = ims_release_registry_job_step(registry, now, start, byes, &running);
+
+	if(status != IMS_RELEASE_OK) {
+		log_refusal("the jobs are not taken on", status);
+		return 1;
+	}
+	return running != 0;
+}

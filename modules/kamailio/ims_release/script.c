@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "script.h"
+
+#include "../../core/dprint.h"
+#include "../../core/mod_fix.h"
+
+#include "capture.h"
+#include "job.h"
+#include "jobs.h"
+#include "loop.h"
+#include "send.h"
+#include "words.h"
+
+static int track(struct sip_msg *message, str *serves)
+{
+	uint32_t side = serves_of_word(text_of(serves));
+	ims_release_status status;
+
+	if(side == 0) {
+		LM_ERR("ims_release_track(): the served user is \"%.*s\", expected orig, term or neither\n", serves->len, serves->s);
+		return -1;
+	}
+	status = ims_release_registry_track(registry, message_of(message), side, now_ms());
+	if(status != IMS_RELEASE_OK) {
+		log_refused_script("ims_release_track(): the call is not tracked and cannot be released", status);
+		return -1;
+	}
+	return 1;
+}
+
+/* tm tells of a request only when it is relayed, perhaps after this; its CSeq must count now. */
+static void count_now(struct sip_msg *message)
+{
+	/* HTTP requests run event routes too. */
+	if(message->first_line.type == SIP_REQUEST && IS_SIP(message))
+		capture(message_of(message));
+}
+
+struct first_dialog {
+	uint64_t id;
+	int found;
+};
+
+static void keep_first(void *env, const ims_release_entry *entry)
+{
+	struct first_dialog *first = env;
+
+	if(!first->found)
+		*first = (struct first_dialog){entry->id, 1};
+}
+
+static int release_this(struct sip_msg *message, int cause, str *text)
+{
+	struct first_dialog first = {0, 0};
+	/* No code at all is told as a wrong one. */
+	const struct reason reason = {cause > 0 ? (uint32_t)cause : 0, text_of(text), 0};
+	ims_release_status status;
+
+	count_now(message);
+	status = ims_release_registry_find(
+			registry, IMS_RELEASE_SELECT_MESSAGE, message_of(message), keep_first, &first);
+	if(status == IMS_RELEASE_OK)
+		status = release(first.id, &reason, NULL);
+	if(status != IMS_RELEASE_OK) {
+		log_refused_script("ims_release(): the call is not released", status);
+		return -1;
+	}
+	return 1;
+}
+
+struct releasing {
+	struct reason reason;
+	uint32_t started;
+	ims_release_status refused;
+};
+
+static void release_one(void *env, const ims_release_entry *entry)
+{
+	struct releasing *work = env;
+	ims_release_status status = release(entry->id, &work->reason, NULL);
+
+	if(status == IMS_RELEASE_OK)
+		work->started++;
+	else
+		work->refused = status;
+}
+
+static int release_by(struct sip_msg *message, str *selector, str *value, int cause, str *text)
+{
+	struct releasing work = {{cause > 0 ? (uint32_t)cause : 0, text_of(text), 0}, 0, IMS_RELEASE_OK};
+	uint32_t dialogs = dialogs_of_word(text_of(selector));
+	uint32_t select = selector_of_word(text_of(selector));
+	ims_release_str selected = text_of(value);
+	ims_release_job_request request;
+	uint32_t number;
+	ims_release_status status;
+
+	if(dialogs == 0 && select == 0) {
+		LM_ERR("ims_release_by(): the selector is \"%.*s\", expected call, dialog, id, all, user or contact\n",
+				selector->len, selector->s);
+		return -1;
+	}
+	/* The message may be of a call that is meant. */
+	count_now(message);
+	if(dialogs != 0) {
+		job_request(dialogs, selected, &work.reason, &request);
+		status = job_make(&request, &number);
+	} else {
+		if(select == IMS_RELEASE_SELECT_ID)
+			selected = number_of_id(selected);
+		status = ims_release_registry_find(registry, select, selected, release_one, &work);
+		if(status == IMS_RELEASE_OK && work.started == 0)
+			status = work.refused;
+	}
+	if(status != IMS_RELEASE_OK) {
+		log_refused_script("ims_release_by(): no call is released", status);
+		return -1;
+	}
+	return 1;
+}
+
+static int is_ims_release(struct sip_msg *message)
+{
+	return is_ours(message) ? 1 : -1;
+}
+
+int script_track(struct sip_msg *message, char *serves, char *unused)
+{
+	str word;
+
+	(void)unused;
+	if(get_str_fparam(&word, message, (fparam_t *)serves) < 0) {
+		LM_ERR("ims_release_track(): no value for the served user\n");
+		return -1;
+	}
+	return track(message, &word);
+}
+
+int script_release(struct sip_msg *message, char *cause, char *text)
+{
+	str words = STR_NULL;
+	int code;
+
+	if(get_int_fparam(&code, message, (fparam_t *)cause) < 0 || code < 0
+			|| (text != NULL && get_str_fparam(&words, message, (fparam_t *)text) < 0)) {
+		LM_ERR("ims_release(): no value for the cause or its text\n");
+		return -1;
+	}
+	return release_this(message, code, &words);
+}
+
+int script_release_by4(struct sip_msg *message, char *selector, char *value, char *cause, char *text)
+{
+	str which;
+	str whose;
+	str words = STR_NULL;
+	int code;
+
+	if(get_str_fparam(&which, message, (fparam_t *)selector) < 0
+			|| get_str_fparam(&whose, message, (fparam_t *)value) < 0
+			|| get_int_fparam(&code, message, (fparam_t *)cause) < 0 || code < 0
+			|| (text != NULL && get_str_fparam(&words, message, (fparam_t *)text) < 0)) {
+		LM_ERR("ims_release_by(): no value for a parameter\n");
+		return -1;
+	}
+	return release_by(message, &which, &whose, code, &words);
+}
+
+int script_release_by3(struct sip_msg *message, char *selector, char *value, char *cause)
+{
+	return script_release_by4(message, selector, value, cause, NULL);
+}
+
+int script_is_ours(struct sip_msg *message, char *unused1, char *unused2)
+{
+	(void)unused1;
+	(void)unused2;
+	return is_ims_release(message);
+}
+
+int script_fixup_release(void **parameter, int number)
+{
+	return number == 1 ? fixup_igp_null(parameter, 1) : fixup_spve_null(parameter, 1);
+}
+
+int script_fixup_free_release(void **parameter, int number)
+{
+	return number == 1 ? fixup_free_igp_null(parameter, 1) : fixup_free_spve_null(parameter, 1);
+}
+
+int script_fixup_release_by(void **parameter, int number)
+{
+	return number == 3 ? fixup_igp_null(parameter, 1) : fixup_spve_null(parameter, 1);
+}
+
+int script_fixup_free_release_by(void **parameter, int number)
+{
+	return number == 3 ? fixup_free_igp_null(parameter, 1) : fixup_free_spve_null(parameter, 1);
+}
+
+/* clang-format off */
+sr_kemi_t script_kemi[] = {
+	{ str_init("ims_release"), str_init("track"),
+		SR_KEMIP_INT, track,
+		{ SR_KEMIP_STR, SR_KEMIP_NONE, SR_KEMIP_NONE,
+			SR_KEMIP_NONE, SR_KEMIP_NONE, SR_KEMIP_NONE }
+	},
+	{ str_init("ims_release"), str_init("release"),
+		SR_KEMIP_INT, release_this,
+		{ SR_KEMIP_INT, SR_KEMIP_STR, SR_KEMIP_NONE,
+			SR_KEMIP_NONE, SR_KEMIP_NONE, SR_KEMIP_NONE }
+	},
+	{ str_init("ims_release"), str_init("release_by"),
+		SR_KEMIP_INT, release_by,
+		{ SR_KEMIP_STR, SR_KEMIP_STR, SR_KEMIP_INT,
+			SR_KEMIP_STR, SR_KEMIP_NONE, SR_KEMIP_NONE }
+	},
+	{ str_init("ims_release"), str_init("is_ims_release"),
+		SR_KEMIP_INT, is_ims_release,
+		{ SR_KEMIP_NONE, SR_KEMIP_NONE, SR_KEMIP_NONE,
+			SR_KEMIP_NONE, SR_KEMIP_NONE, SR_KEMIP_NONE }
+	},
+	{ {0, 0}, {0, 0}, 0, NULL, { 0, 0, 0, 0, 0, 0 } }
+};
+/* clang-format on */

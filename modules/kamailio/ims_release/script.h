@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What a script calls: the functions of kamailio.cfg and, under the same conditions, those of KEMI.
+ */
+#ifndef IMS_RELEASE_SCRIPT_H
+#define IMS_RELEASE_SCRIPT_H
+
+#include "../../core/kemi.h"
+
+#include "host.h"
+
+#pragma GCC visibility push(hidden)
+
+/* KSR.ims_release.* */
+extern sr_kemi_t script_kemi[];
+
+/*
+ * ims_release_track(side), ims_release(cause [, text]), ims_release_by(selector, value, cause [, text]),
+ * is_ims_release()
+ */
+int script_track(struct sip_msg *message, char *serves, char *unused);
+int script_release(struct sip_msg *message, char *cause, char *text);
+int script_release_by3(struct sip_msg *message, char *selector, char *value, char *cause);
+int script_release_by4(struct sip_msg *message, char *selector, char *value, char *cause, char *text);
+int script_is_ours(struct sip_msg *message, char *unused1, char *unused2);
+
+/* A number where the function takes its cause, a text elsewhere. */
+int script_fixup_release(void **parameter, int number);
+int script_fixup_free_release(void **parameter, int number);
+int script_fixup_release_by(void **parameter, int number);
+int script_fixup_free_release_by(void **parameter, int number);
+
+#pragma GCC visibility pop
+
+#endif
