@@ -127,10 +127,17 @@ fn finish(pair: &mut Pair) -> Result<()> {
     Ok(())
 }
 
+/// What `stats.get_statistics` shows at the prompt.
+fn statistic(host: &dyn Host, name: &str) -> Result<u64> {
+    let (good, text) = host.command(&["stats.get_statistics", "ims_release:"])?;
+    let value = text.lines().find_map(|line| line.trim().strip_prefix(&format!("ims_release:{name} = "))?.parse().ok());
+    value.filter(|_| good).ok_or_else(|| format!("no {name} in {text}"))
+}
+
 #[test]
 fn all_calls_are_released() -> Trial {
     let (calls, rate) = if soak() { (10_000, 200) } else { (300, 100) };
-    let host = kamailio(&["PARAMETER=\"store_size\"", "VALUE=67108864"])?;
+    let mut host = kamailio(&["PARAMETER=\"store_size\"", "VALUE=67108864"])?;
     let (call, ids) = calls_up(&host, "all", Script::new(&host, Serves::Calling)?, calls)?;
     let calls = u64::from(calls);
 
@@ -169,6 +176,26 @@ fn all_calls_are_released() -> Trial {
     check(took > expected * 9 / 10, || format!("faster than {rate} a second: {took:?}"))?;
     account_for(&host, &call, &ids, Serves::Calling)?;
     check(host.list()?.is_empty(), || "calls are left in the list".to_owned())?;
+
+    // After a restart the statistics are as before.
+    for restarted in [false, true] {
+        for (name, value) in [
+            ("tracked", calls + 1),
+            ("releases_started", calls + 1),
+            ("releases_completed", calls + 1),
+            ("releases_expired", 0),
+            ("releases_pending", 0),
+            ("legs_retried", 0),
+            ("refused_messages", 0),
+            ("store_failures", 0),
+        ] {
+            let told = statistic(&host, name)?;
+            check(told == value, || format!("restarted {restarted}: {name} is {told}, not {value}"))?;
+        }
+        if !restarted {
+            host.restart()?;
+        }
+    }
     Ok(())
 }
 

@@ -4,7 +4,7 @@
  *
  * This file: the tables that Kamailio reads, and the start. Then read script.c, capture.c, send.c, loop.c, timer.c and
  * done.c, in the order in which a call passes them, and jobs.c for many calls; config.c, sockets.c and host.c serve
- * them; rpc.c and rpc_jobs.c are beside them.
+ * them; rpc.c, rpc_jobs.c and statistics.c are beside them.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -21,6 +21,7 @@
 #include "rpc.h"
 #include "script.h"
 #include "send.h"
+#include "statistics.h"
 #include "timer.h"
 
 MODULE_VERSION
@@ -128,7 +129,7 @@ static int mod_init(void)
 	}
 	if(config_validate() < 0 || config_open(done) < 0 || resume() < 0)
 		return -1;
-	if(capture_start() < 0 || loop_start() < 0 || send_start() < 0)
+	if(capture_start() < 0 || loop_start() < 0 || send_start() < 0 || statistics_start() < 0)
 		return -1;
 	done_start();
 	return timer_start();

@@ -8,6 +8,7 @@
 #include "job.h"
 #include "rpc_jobs.h"
 #include "send.h"
+#include "statistics.h"
 #include "words.h"
 
 /* A page of the list. ctl takes replies of 32 KiB in 96 pieces, three for each dialog at the most. */
@@ -375,9 +376,7 @@ static void rpc_stats(rpc_t *rpc, void *context)
 	ims_release_status status;
 	void *structure;
 
-	memset(&stats, 0, sizeof(stats));
-	stats.struct_size = sizeof(stats);
-	status = ims_release_registry_stats(registry, &stats);
+	status = statistics_read(&stats);
 	if(status != IMS_RELEASE_OK) {
 		fault(rpc, context, status);
 		return;
@@ -390,6 +389,7 @@ static void rpc_stats(rpc_t *rpc, void *context)
 		{"confirmed", stats.confirmed},
 		{"ended_by_user", stats.ended_by_user},
 		{"started", stats.started},
+		{"pending", statistics_pending(&stats)},
 		{"completed", stats.completed},
 		{"gone", stats.gone},
 		{"partial", stats.partial},
