@@ -75,8 +75,14 @@ fn the_overview_and_all_commands() -> Trial {
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         let (worked, said) = host.command(&words)?;
         check(worked && !said.contains("error:"), || format!("kamcmd {line}: {said}"))?;
-        if words[0] == "ims_release.release" {
-            check(said.contains("releasing"), || format!("kamcmd {line}: {said}"))?;
+        let is_job = words[0] == "ims_release.release" && said.contains("job: ");
+        if words[0] == "ims_release.forget" {
+            check(said.contains("dropped: 1"), || format!("kamcmd {line}: {said}"))?;
+        } else if is_job && words.contains(&"dry") {
+            check(said.contains("dry: 1"), || format!("kamcmd {line}: {said}"))?;
+            host.release("id", &value("id"), "503", "")?.map_err(|fault| fault.text)?;
+        } else if words[0] == "ims_release.release" {
+            check(is_job || said.contains("releasing"), || format!("kamcmd {line}: {said}"))?;
             check(call.both_byes(PROMPT), || format!("kamcmd {line}: {}", call.transcript()))?;
             let line = format!("released {call_id}: completed");
             check(live::process::wait_until(PROMPT, || host.log().contains(&line)), || host.log())?;
@@ -85,7 +91,7 @@ fn the_overview_and_all_commands() -> Trial {
         }
         commands += 1;
     }
-    Ok(check(commands >= 8, || format!("only {commands} commands are in the README"))?)
+    Ok(check(commands >= 14, || format!("only {commands} commands are in the README"))?)
 }
 
 /// Words of a shell line; double quotes hold one together.
