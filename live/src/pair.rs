@@ -126,6 +126,15 @@ impl Pair {
         self.user(leg).send(proxy, &answer)
     }
 
+    /// Both users answer the BYE that comes.
+    pub fn answer_byes(&mut self) -> Result<()> {
+        for leg in [Leg::Called, Leg::Calling] {
+            let bye = self.bye(leg, PROMPT)?;
+            self.answer(leg, &bye, 200, &[])?;
+        }
+        Ok(())
+    }
+
     /// All that comes to a user in this time.
     pub fn listen(&mut self, leg: Leg, limit: Duration) -> Vec<Message> {
         let user = self.user(leg);

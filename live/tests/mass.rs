@@ -8,10 +8,8 @@ use std::time::{Duration, Instant};
 use live::call::{Call, Serves};
 use live::evidence::Leg;
 use live::host::{Host, Result};
-use live::kamailio::Kamailio;
 use live::message::Message;
 use live::pair::Pair;
-use live::peer::Peer;
 use live::process::wait_until;
 use live::scenario::{Answer, Script, Step};
 use live::sipp::Load;
@@ -119,14 +117,6 @@ fn fresh_call(host: &dyn Host) -> Result<(Pair, Duration)> {
     Ok((Pair::new(host, Serves::Neither, "")?, start.elapsed()))
 }
 
-fn finish(pair: &mut Pair) -> Result<()> {
-    for leg in [Leg::Called, Leg::Calling] {
-        let bye = pair.bye(leg, PROMPT)?;
-        pair.answer(leg, &bye, 200, &[])?;
-    }
-    Ok(())
-}
-
 /// What `stats.get_statistics` shows at the prompt.
 fn statistic(host: &dyn Host, name: &str) -> Result<u64> {
     let (good, text) = host.command(&["stats.get_statistics", "ims_release:"])?;
@@ -165,7 +155,7 @@ fn all_calls_are_released() -> Trial {
     if host.list()?.iter().any(|one| one["call_id"] == pair.call_id.as_str() && one["state"] == "acknowledged") {
         host.release("call", &pair.call_id, CAUSE, TEXT)?.map_err(|fault| fault.text)?;
     }
-    finish(&mut pair)?;
+    pair.answer_byes()?;
     host.outcome(&pair.call_id, PROMPT)?;
     let one = over(&host, number_of, PROMPT)?;
     let more = number(&one, "started") - calls;
@@ -356,50 +346,6 @@ fn what_cannot_be_understood_is_refused() -> Trial {
     {
         let told = ask(&host, "all", "*", options)?;
         figures(&told, &[("rate", rate), ("inflight", in_flight), ("dry", 1)])?;
-    }
-    Ok(())
-}
-
-/// A request to the script that has it release calls; gives its answer.
-fn by_script(host: &Kamailio, selector: &str, value: &str) -> Result<u16> {
-    let mut peer = Peer::new()?;
-    let (here, proxy) = (peer.address(), host.address());
-    let branch = format!("z9hG4bK-{}-{selector}", here.port());
-    let request = format!(
-        "OPTIONS sip:{proxy} SIP/2.0\r\nVia: SIP/2.0/UDP {here};branch={branch}\r\nFrom: <sip:o@{here}>;tag=1\r\n\
-         To: <sip:{proxy}>\r\nCall-ID: {branch}\r\nCSeq: 1 OPTIONS\r\nMax-Forwards: 70\r\nX-Selector: {selector}\r\n\
-         X-Value: {value}\r\nContent-Length: 0\r\n\r\n"
-    );
-    peer.send(proxy, request.as_bytes())?;
-    let answer = peer.await_message(PROMPT, |one| one.status().is_some())?;
-    Ok(answer.status().unwrap_or_default())
-}
-
-#[test]
-fn a_script_releases_by_selector() -> Trial {
-    let host = kamailio(&[])?;
-    for (selector, value) in [("call", "nobody@nowhere"), ("people", "x"), ("id", "d4711"), ("user", ""), ("all", "x")]
-    {
-        let code = by_script(&host, selector, value)?;
-        check(code == 403, || format!("{selector} {value}: {code}"))?;
-    }
-    for selector in ["call", "dialog", "id", "user", "contact", "all"] {
-        let (call, call_id) = live::trial::call(&host, selector, Script::new(&host, Serves::Calling)?)?;
-        let list = host.list()?;
-        let entry = list.iter().find(|one| one["call_id"] == call_id.as_str()).ok_or("not in the list")?;
-        let of = |name: &str| entry[name].as_str().unwrap_or_default().to_owned();
-        let value = match selector {
-            "call" => call_id.clone(),
-            "dialog" => format!("{call_id},{},{}", of("from_tag"), of("to_tag")),
-            "id" => of("id"),
-            "user" => "sip:alice@home1.net".to_owned(),
-            "contact" => live::message::uri_of(&call.script.called.contact).to_owned(),
-            _ => "*".to_owned(),
-        };
-        let code = by_script(&host, selector, &value)?;
-        check(code == 200, || format!("{selector} {value}: {code}"))?;
-        host.outcome(&call_id, PROMPT)?;
-        live::trial::was_released(&host, &call, &call_id, Serves::Calling, ("503", "By the script"))?;
     }
     Ok(())
 }
