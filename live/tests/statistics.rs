@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The statistics of the module as a scraper of Prometheus gets them.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use live::call::Serves;
+use live::host::Host;
+use live::kamailio::Kamailio;
+use live::pair::Pair;
+use live::trial::{CAUSE, PROMPT, TEXT, Trial, check};
+
+const SCRAPED: &str = "#!KAMAILIO
+debug=2
+log_stderror=yes
+children=2
+tcp_children=1
+tcp_accept_no_cl=yes
+listen=LISTEN_ONE
+listen=tcp:ADDRESS
+loadmodule \"sipdump.so\"
+loadmodule \"tm.so\"
+loadmodule \"sl.so\"
+loadmodule \"rr.so\"
+loadmodule \"pv.so\"
+loadmodule \"siputils.so\"
+loadmodule \"textops.so\"
+loadmodule \"ctl.so\"
+loadmodule \"jsonrpcs.so\"
+loadmodule \"xhttp.so\"
+loadmodule \"xhttp_prom.so\"
+loadmodule \"ims_release.so\"
+modparam(\"sipdump\", \"enable\", 1)
+modparam(\"sipdump\", \"mode\", 1)
+modparam(\"sipdump\", \"wait\", 2000)
+modparam(\"sipdump\", \"folder\", CAPTURES)
+modparam(\"ctl\", \"binrpc\", CTL_SOCKET)
+modparam(\"jsonrpcs\", \"transport\", 4)
+modparam(\"jsonrpcs\", \"dgram_socket\", RPC_SOCKET)
+modparam(\"xhttp_prom\", \"xhttp_prom_stats\", \"ims_release:\")
+modparam(\"ims_release\", \"store\", STORE)
+event_route[xhttp:request] {
+    ims_release_by(\"call\", \"nobody\", \"503\");
+    prom_dispatch();
+}
+request_route {
+    loose_route();
+    if (is_method(\"INVITE\") && !has_totag()) {
+        record_route();
+        ims_release_track(\"orig\");
+    }
+    t_relay();
+}
+";
+
+#[test]
+fn a_scraper_sees_them() -> Trial {
+    let mut host = Kamailio::with_text("")?;
+    host.rewrite(&SCRAPED.replace("ADDRESS", &host.address().to_string()))?;
+    host.start()?;
+    let mut pairs = [Pair::new(&host, Serves::Calling, "")?, Pair::new(&host, Serves::Calling, "")?];
+    host.release("call", &pairs[0].call_id, CAUSE, TEXT)?.map_err(|fault| fault.text)?;
+    pairs[0].answer_byes()?;
+    let completed = || host.stats().is_ok_and(|stats| stats["completed"].to_string().trim_matches('"') == "1");
+    check(live::process::wait_until(PROMPT, completed), || host.log())?;
+    let page = || -> std::io::Result<String> {
+        let mut stream = TcpStream::connect(host.address())?;
+        stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+        stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")?;
+        let mut page = Vec::new();
+        let mut buffer = [0; 4096];
+        // The proxy leaves the connection open: what stands last is the end.
+        while !String::from_utf8_lossy(&page).contains("store_refused_large") {
+            match stream.read(&mut buffer)? {
+                0 => break,
+                length => page.extend_from_slice(&buffer[..length]),
+            }
+        }
+        Ok(String::from_utf8_lossy(&page).into_owned())
+    };
+    let page = page().map_err(|error| format!("{error}\n{}", host.log()))?;
+    for line in ["tracked 2 ", "confirmed 2 ", "releases_started 1 ", "releases_completed 1 ", "releases_pending 0 "] {
+        check(page.contains(&format!("kamailio_ims_release_{line}")), || format!("no {line}in {page}"))?;
+    }
+    Ok(())
+}
