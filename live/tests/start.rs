@@ -44,6 +44,8 @@ fn a_bad_value_is_named() -> Trial {
     }
     refused_value("dialog_lifetime", "0", &["0"])?;
     refused_value("send_rate", "0", &["0"])?;
+    refused_value("job_rate", "0", &["0"])?;
+    refused_value("job_inflight", "65536", &["65536"])?;
     refused_value("store_size", "-1", &["-1"])?;
     refused_value("loop_address", "\"sip:192.0.2.1:5060\"", &["192.0.2.1"])?;
     refused_value("own", "\"two words\"", &[])?;
