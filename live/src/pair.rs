@@ -126,10 +126,10 @@ impl Pair {
         self.user(leg).send(proxy, &answer)
     }
 
-    /// Both users answer the BYE that comes.
-    pub fn answer_byes(&mut self) -> Result<()> {
+    /// Both users answer the BYE that comes within this time.
+    pub fn answer_byes(&mut self, limit: Duration) -> Result<()> {
         for leg in [Leg::Called, Leg::Calling] {
-            let bye = self.bye(leg, PROMPT)?;
+            let bye = self.bye(leg, limit)?;
             self.answer(leg, &bye, 200, &[])?;
         }
         Ok(())

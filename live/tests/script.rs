@@ -63,8 +63,8 @@ fn an_event_route_releases_by_selector() -> Trial {
     let mut of_bob = Pair::new(&host, Serves::Called, "")?;
     let mut other = Pair::new(&host, Serves::Calling, "")?;
     host.release("call", &other.call_id, CAUSE, TEXT)?.map_err(|fault| fault.text)?;
-    other.answer_byes()?;
-    of_bob.answer_byes()?;
+    other.answer_byes(PROMPT)?;
+    of_bob.answer_byes(PROMPT)?;
     let done = host.outcome(&of_bob.call_id, PROMPT)?;
     Ok(check(done.get("outcome") == "completed" && done.get("cause") == "480", || format!("{done:?}"))?)
 }
@@ -102,7 +102,7 @@ function ksr_request_route() {
     let mut pair = Pair::new(&host, Serves::Calling, "")?;
     check(host.log().contains("KEMI track -1 1"), || host.log())?;
     pair.send(Leg::Calling, "MESSAGE", 102)?;
-    pair.answer_byes()?;
+    pair.answer_byes(PROMPT)?;
     let ended = |call_id: &str| host.show("call", call_id).is_ok_and(|one| format!("{one:?}").contains("completed"));
     check(wait_until(PROMPT, || ended(&pair.call_id)), || host.log())?;
     check(host.log().contains("KEMI release 1") && host.log().contains("KEMI bye ours 1"), || host.log())?;
@@ -112,7 +112,7 @@ function ksr_request_route() {
         let told = by_script(&host, selector, value)?;
         check(told == code, || format!("{selector}: {told}\n{}", host.log()))?;
         if code == 200 {
-            pair.answer_byes()?;
+            pair.answer_byes(PROMPT)?;
             check(wait_until(PROMPT, || ended(&pair.call_id)), || host.log())?;
         }
     }

@@ -61,7 +61,7 @@ fn a_scraper_sees_them() -> Trial {
     host.start()?;
     let mut pairs = [Pair::new(&host, Serves::Calling, "")?, Pair::new(&host, Serves::Calling, "")?];
     host.release("call", &pairs[0].call_id, CAUSE, TEXT)?.map_err(|fault| fault.text)?;
-    pairs[0].answer_byes()?;
+    pairs[0].answer_byes(PROMPT)?;
     let completed = || host.stats().is_ok_and(|stats| stats["completed"].to_string().trim_matches('"') == "1");
     check(live::process::wait_until(PROMPT, completed), || host.log())?;
     let page = || -> std::io::Result<String> {

@@ -51,6 +51,19 @@ static int start(void *env, uint64_t id, uint32_t job, uint32_t cause, ims_relea
 	return 1;
 }
 
+static void see_running(void *env, const ims_release_job_entry *job)
+{
+	if(job->state == IMS_RELEASE_JOB_RUNNING)
+		*(int *)env = 1;
+}
+
+int jobs_running(void)
+{
+	int running = 0;
+
+	return ims_release_registry_jobs(registry, see_running, &running) == IMS_RELEASE_OK && running;
+}
+
 int jobs_step(uint64_t now, unsigned int *byes)
 {
 	uint32_t running = 0;

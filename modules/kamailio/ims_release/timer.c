@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "../../core/dprint.h"
+#include "../../core/globals.h"
+#include "../../core/mem/shm_mem.h"
 #include "../../core/sr_module.h"
 #include "../../core/timer_proc.h"
 
@@ -17,6 +19,10 @@
 #define TICK_MOST_MS 200
 /* What one BYE takes of what may be sent: the rate is of a second, time is in milliseconds. */
 #define ONE_BYE 1000
+/* The jobs wait while less than this part of the shared memory is free: tm keeps a transaction for five seconds. */
+#define SHARED_PART 8
+/* How often that is said. */
+#define WAITING_MS 10000
 /* Records looked at in one go: all of a store of the default size. */
 #define SWEEP_RECORDS 65536
 /* What more is due than this is found again in the next round. */
@@ -83,6 +89,22 @@ static void send_some(void)
 		due_count = due_sent = 0;
 }
 
+/* A BYE that finds no memory counts as not sent: its user stays connected. A job has time. */
+static int is_short_of_memory(void)
+{
+	static uint64_t said = 0;
+	uint64_t now;
+
+	if(shm_available() >= shm_mem_size / SHARED_PART)
+		return 0;
+	now = now_ms();
+	if(now - said >= WAITING_MS && jobs_running()) {
+		said = now;
+		LM_WARN("a job waits: less than a part in %d of the shared memory is free; raise -m\n", SHARED_PART);
+	}
+	return 1;
+}
+
 /*
  * The jobs have a time of their own, which stands still while they must wait: what they would have started meanwhile is
  * not made up for. 1 while one runs.
@@ -93,7 +115,7 @@ static int start_some(int elapsed)
 	unsigned int byes = 0;
 	int running;
 
-	if(allowed < ONE_BYE)
+	if(allowed < ONE_BYE || is_short_of_memory())
 		return 1;
 	time += (uint64_t)elapsed;
 	running = jobs_step(time, &byes);
