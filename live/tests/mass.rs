@@ -150,8 +150,9 @@ fn all_calls_are_released() -> Trial {
     // The job may come by the fresh call at any time.
     let expected = Duration::from_secs(calls / rate);
     let fresh = pair.call_id.clone();
-    let answering = std::thread::spawn(move || pair.answer_byes(expected + 2 * PROMPT));
-    let own = wait_until(expected + PROMPT, || ended(&shown(&host, number_of).unwrap_or_default()) >= calls);
+    let answering = std::thread::spawn(move || pair.answer_byes(2 * expected + 2 * PROMPT));
+    // The proxies of these tests have little shared memory: a job of many calls waits for it.
+    let own = wait_until(2 * expected + PROMPT, || ended(&shown(&host, number_of).unwrap_or_default()) >= calls);
     let took = start.elapsed();
     check(own, || format!("{:?}", shown(&host, number_of)))?;
     if host.list()?.iter().any(|one| one["call_id"] == fresh.as_str() && one["state"] == "acknowledged") {
