@@ -274,6 +274,8 @@ static void numbers(void **state)
         { IMS_RELEASE_NOT_RELEASING, 305 },
         { IMS_RELEASE_BAD_SELECTOR, 306 },
         { IMS_RELEASE_HELD, 307 },
+        { IMS_RELEASE_NOT_SENT, 0 },
+        { IMS_RELEASE_LATER, 1 },
         { IMS_RELEASE_RELEASED, 308 },
         { IMS_RELEASE_TOO_MANY_JOBS, 309 },
         { IMS_RELEASE_JOB_ALL, 1 },

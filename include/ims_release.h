@@ -415,6 +415,12 @@
 // `leg`: the BYE for the calling user.
 #define IMS_RELEASE_LEG_CALLING 2
 
+// `code`: the BYE could not be sent: nobody can be reached there.
+#define IMS_RELEASE_NOT_SENT 0
+
+// `code`: the host has no room to send it now, say no memory. It is due again in a second, as long as there is time.
+#define IMS_RELEASE_LATER 1
+
 // `pass`: the script's as ever: no BYE of ours, or ours on its way back from an application server.
 #define IMS_RELEASE_PASS_NOT_OURS 0
 
@@ -1156,7 +1162,7 @@ ims_release_status ims_release_registry_start(const struct ims_release_registry 
                                               struct ims_release_bye *calling);
 
 // Notes what came of the BYE with this CSeq, which is `cseq` of its ims_release_bye: the code of a reply, 408 for a
-// time-out, 0 when it could not be sent. `reply` is the reply as received, whole, from which Retry-After is read;
+// time-out, IMS_RELEASE_NOT_SENT or IMS_RELEASE_LATER. `reply` is the reply as received, whole, from which Retry-After is read;
 // empty where there is none. Provisional, late and repeated replies, and those to another CSeq, change nothing.
 //
 // A BYE is sent again, when ims_release_registry_sweep() tells: once after 500 or 503, with a higher CSeq; straight to

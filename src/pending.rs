@@ -11,6 +11,8 @@ pub enum Final {
     Code(u16),
     /// It could not be sent.
     NotSent,
+    /// The host has no room to send it now: nobody was told anything.
+    Later,
 }
 
 /// Whether a refusal of a BYE says that its receiver has no such session any more: 481 and 408 (RFC 3261 15.1.1), and
@@ -97,6 +99,9 @@ pub enum Next {
     },
 }
 
+/// How long a host without room is left alone, in milliseconds.
+const LATER: u64 = 1_000;
+
 /// How often a BYE is sent at most, whatever happens.
 pub const ATTEMPTS: u8 = 7;
 
@@ -129,13 +134,16 @@ impl Leg {
         let code = match reply {
             Final::Code(..200) => return Next::Nothing,
             Final::Code(code) => code.min(CODES),
-            Final::NotSent => 0,
+            Final::NotSent | Final::Later => 0,
         };
         let ended = |state| Next::Final(Self { state, code, ..self });
         let again = |bypass, wait| match (self.attempts < ATTEMPTS, wait < around.left) {
             (true, true) => Next::Again { leg: Self { code, bypass, ..self.again() }, wait },
             _ => ended(LegState::Failed),
         };
+        if reply == Final::Later {
+            return again(self.bypass, LATER);
+        }
         match code {
             200..=299 => ended(LegState::Done),
             // Nobody told the far user. What service control refuses with another code is its decision.
@@ -368,6 +376,10 @@ mod tests {
             assert_eq!(after(Final::Code(code), &LEFT, Policy::default()), direct, "{code}");
             assert_eq!(after(Final::Code(code), &kept_back, Policy::default()), in_service_control, "{code}");
         }
+        for around in [LEFT, kept_back] {
+            assert_eq!(after(Final::Later, &around, Policy { retry: false, bypass: false }), "again after 1000");
+        }
+        assert_eq!(after(Final::Later, &Around { left: 1_000, ..LEFT }, Policy::default()), "Failed");
         assert_eq!(after(Final::NotSent, &LEFT, Policy::default()), "Gone");
         assert_eq!(after(Final::NotSent, &kept_back, Policy::default()), "bypass after 0");
     }

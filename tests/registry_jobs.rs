@@ -246,3 +246,20 @@ fn jobs_are_no_dialogs() {
         assert_eq!(proxy.registry.observe(of_nothing.as_bytes(), proxy.now()).unwrap().id, None);
     });
 }
+
+#[test]
+fn a_job_does_not_count_what_an_older_one_of_its_number_has_started() {
+    both(|proxy| {
+        let id = proxy.plain("slow");
+        let number = proxy.registry.job_make(&job(Many::All), proxy.now()).unwrap();
+        assert_eq!(step(proxy), [id]);
+        assert_eq!(step(proxy), []);
+        proxy.wait(2_000);
+        for _ in 1..MAX_JOBS {
+            proxy.registry.job_make(&job(Many::User(b"sip:nobody@x")), proxy.now()).unwrap();
+        }
+        assert_eq!(proxy.registry.job_make(&job(Many::User(b"sip:nobody@x")), proxy.now()).unwrap(), number);
+        answer(proxy, id);
+        assert_eq!(shown(proxy, number).1, Figures::default());
+    });
+}

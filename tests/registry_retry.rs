@@ -5,7 +5,7 @@ mod support;
 
 use ims_release::dialog::Serves::{Called, Calling, Neither};
 use ims_release::dialog::User;
-use ims_release::pending::Final::{self, Code, NotSent};
+use ims_release::pending::Final::{self, Code, Later, NotSent};
 use ims_release::pending::{LegState, Phase, Policy, Release};
 use ims_release::registry::{Noted, RegistryError, Resumed, Selector, Settings, State, Swept};
 use ims_release::release::Delivery::{Direct, ServiceControl};
@@ -427,5 +427,26 @@ fn an_operator_may_drop_a_dialog_unless_it_is_being_released() {
         }
         assert!(proxy.registry.drop_dialog(id).unwrap());
         assert_eq!((proxy.records(), proxy.told().len()), (0, 1));
+    });
+}
+
+#[test]
+fn a_host_without_room_sends_it_later_and_nobody_counts_it_as_sent() {
+    both(|proxy| {
+        let id = proxy.plain("full");
+        proxy.start(id).unwrap();
+        for user in [User::Called, User::Calling] {
+            assert_eq!(proxy.note(id, user, Later), Noted::Again);
+        }
+        proxy.wait(990);
+        nothing_is_due(proxy);
+        proxy.wait(20);
+        assert_eq!(proxy.sweep_due().1.len(), 2);
+        let called = proxy.next(id, User::Called).unwrap();
+        // The same way, and the second try that a refusal gives is still there.
+        assert_eq!((called.delivery, called.cseq), (ServiceControl, 129));
+        proxy.next(id, User::Calling).unwrap();
+        assert_eq!(proxy.note(id, User::Calling, Code(500)), Noted::Again);
+        assert_eq!(proxy.registry.stats().unwrap().counts.retried, 1);
     });
 }

@@ -20,6 +20,11 @@ pub const IMS_RELEASE_LEG_CALLED: u32 = 1;
 /// `leg`: the BYE for the calling user.
 pub const IMS_RELEASE_LEG_CALLING: u32 = 2;
 
+/// `code`: the BYE could not be sent: nobody can be reached there.
+pub const IMS_RELEASE_NOT_SENT: u32 = 0;
+/// `code`: the host has no room to send it now, say no memory. It is due again in a second, as long as there is time.
+pub const IMS_RELEASE_LATER: u32 = 1;
+
 /// `pass`: the script's as ever: no BYE of ours, or ours on its way back from an application server.
 pub const IMS_RELEASE_PASS_NOT_OURS: u32 = 0;
 /// `pass`: our BYE, seen for the first time: run the script.
@@ -98,7 +103,7 @@ pub unsafe extern "C" fn ims_release_registry_start(
 }
 
 /// Notes what came of the BYE with this CSeq, which is `cseq` of its ims_release_bye: the code of a reply, 408 for a
-/// time-out, 0 when it could not be sent. `reply` is the reply as received, whole, from which Retry-After is read;
+/// time-out, IMS_RELEASE_NOT_SENT or IMS_RELEASE_LATER. `reply` is the reply as received, whole, from which Retry-After is read;
 /// empty where there is none. Provisional, late and repeated replies, and those to another CSeq, change nothing.
 ///
 /// A BYE is sent again, when ims_release_registry_sweep() tells: once after 500 or 503, with a higher CSeq; straight to
@@ -121,7 +126,11 @@ pub unsafe extern "C" fn ims_release_registry_note(
         // SAFETY: the header asks the caller for an open registry and a valid text.
         let (registry, reply) = unsafe { (Registry::of(registry)?, reply.bytes(IMS_RELEASE_ARGUMENT)?) };
         let retry_after = retry_after(reply);
-        let reply = if code == 0 { Final::NotSent } else { Final::Code(reply_code(code)?) };
+        let reply = match code {
+            IMS_RELEASE_NOT_SENT => Final::NotSent,
+            IMS_RELEASE_LATER => Final::Later,
+            code => Final::Code(reply_code(code)?),
+        };
         registry.note(Id(id), user(leg)?, cseq, reply, retry_after, now_ms).map_err(|error| refused(&error))?;
         Ok(())
     })

@@ -369,9 +369,13 @@ impl<S: Store> Registry<S> {
         Ok(())
     }
 
-    /// Counts the outcome of a release that a job has started. One that is over and forgotten needs it no more.
-    pub(super) fn job_outcome(&self, number: u8, outcome: Outcome) -> Result<(), RegistryError> {
+    /// Counts the outcome of a release that a job has started. One that is over and forgotten needs it no more, and
+    /// another that has its number now is younger than the release.
+    pub(super) fn job_outcome(&self, number: u8, started: u64, outcome: Outcome) -> Result<(), RegistryError> {
         let Some(id) = self.job_id(number)? else { return Ok(()) };
+        if self.word(id, STATE)? >> 2 > started {
+            return Ok(());
+        }
         let number = match outcome {
             Outcome::Completed => Number::Completed,
             Outcome::Gone => Number::Gone,

@@ -225,11 +225,14 @@ impl<S: Store> Registry<S> {
                                 (times.of(to) == known).then(|| times.with(to, due).to_word())
                             })?;
                         }
-                        if next.bypass == leg.bypass {
+                        let retried = next.bypass == leg.bypass && reply != Final::Later;
+                        if retried {
                             self.change(id, DETAIL, |word| Some(Detail::from_word(word).with_retried(to).to_word()))?;
                         }
-                        let counter = if next.bypass == leg.bypass { Counter::Retried } else { Counter::Bypassed };
-                        self.counters.add(&self.store, counter);
+                        if retried || next.bypass != leg.bypass {
+                            let counter = if retried { Counter::Retried } else { Counter::Bypassed };
+                            self.counters.add(&self.store, counter);
+                        }
                         return Ok(Noted::Again);
                     }
                 }
@@ -296,7 +299,7 @@ impl<S: Store> Registry<S> {
         let detail = Detail::from_word(self.word(id, DETAIL)?);
         let millis = u64::from(detail.millis);
         if detail.job != 0 {
-            let _ = self.counted(self.job_outcome(detail.job, outcome));
+            let _ = self.counted(self.job_outcome(detail.job, release.started, outcome));
         }
         let duration = now.saturating_sub(release.started * MILLIS + millis);
         // No longer than the whole: a time is rounded up, or is not written yet by the process that noted that reply.

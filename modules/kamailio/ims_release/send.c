@@ -2,6 +2,7 @@
 #include "send.h"
 
 #include "../../core/dprint.h"
+#include "../../core/error.h"
 #include "../../core/mem/shm_mem.h"
 #include "../../core/timer_ticks.h"
 
@@ -136,7 +137,7 @@ static void local_request(struct cell *t, int type, struct tmcb_params *paramete
 	ours->sent = NULL;
 }
 
-/* Hands a BYE to tm. -1: it was not sent, and no answer will come. */
+/* Hands a BYE to tm. Less than 0: it was not sent, and no answer will come; E_OUT_OF_MEM: there was no room for it. */
 static int hand_over(uint64_t id, uint32_t leg, const ims_release_bye *bye)
 {
 	static str method = str_init("BYE");
@@ -175,8 +176,8 @@ static int hand_over(uint64_t id, uint32_t leg, const ims_release_bye *bye)
 
 	sent = shm_malloc(sizeof(*sent));
 	if(sent == NULL) {
-		LM_ERR("out of shared memory: a BYE is not sent; raise -m\n");
-		return -1;
+		LM_ERR("out of shared memory: a BYE is sent later; raise -m\n");
+		return E_OUT_OF_MEM;
 	}
 	*sent = (struct sent){id, leg, bye->cseq, NULL};
 	struct handing ours = {bye, sent};
@@ -187,6 +188,8 @@ static int hand_over(uint64_t id, uint32_t leg, const ims_release_bye *bye)
 	handing = outer;
 	if(ours.sent != NULL)
 		shm_free(ours.sent);
+	if(result == E_OUT_OF_MEM)
+		return E_OUT_OF_MEM;
 	/* 0: dropped by event_route[tm:local-request]. */
 	return result > 0 ? 0 : -1;
 }
@@ -203,8 +206,10 @@ static void log_unbuilt(uint64_t id, uint32_t leg, ims_release_status status)
 static void send_leg(uint64_t id, uint32_t leg, const ims_release_bye *bye)
 {
 	if(bye->status == IMS_RELEASE_OK) {
-		if(hand_over(id, leg, bye) < 0)
-			note(id, leg, bye->cseq, 0, (ims_release_str){NULL, 0});
+		int result = hand_over(id, leg, bye);
+		if(result < 0)
+			note(id, leg, bye->cseq, result == E_OUT_OF_MEM ? IMS_RELEASE_LATER : IMS_RELEASE_NOT_SENT,
+					(ims_release_str){NULL, 0});
 	} else if(bye->status == IMS_RELEASE_HELD) {
 		/* The timer sends it. */
 		LM_DBG("a BYE is held: %s\n", ims_release_status_text(bye->status));
