@@ -131,6 +131,20 @@ fn a_reply_waits_for_the_invite_that_it_answers() {
 }
 
 #[test]
+fn two_invites_of_one_call_may_both_be_answered() {
+    // Somebody on the way keeps Call-ID and tag, and not the number.
+    let second = BASE.invite().replace("127 INVITE", "500 INVITE").replace("z9hG4bKa127", "z9hG4bKa500");
+    let answer = BASE.answer().replace("127 INVITE", "500 INVITE").replace("z9hG4bKa127", "z9hG4bKa500");
+    let other = answer.replace(";tag=314159", ";tag=other");
+    let text = [BASE.invite(), second, other, BASE.answer(), BASE.request("BYE", 128, "")].concat();
+    let report = plan_calling(text.as_bytes());
+    let dialogs = report["dialogs"].as_array().expect("a list");
+    let told: Vec<_> = dialogs.iter().map(|dialog| (&dialog["to_tag"], &dialog["state"])).collect();
+    assert_eq!(told, [(&json!("other"), &json!("confirmed")), (&json!("314159"), &json!("terminated"))]);
+    assert_eq!(dialogs[0]["called"]["cseq"], 501);
+}
+
+#[test]
 fn a_capture_that_begins_in_the_middle_of_a_call() {
     let update = BASE.request("UPDATE", 129, MOVED);
     let updated = BASE.reply(200, "UPDATE", 129, "");

@@ -122,7 +122,7 @@ pub fn answered<'a>(
 ) -> Option<Record<'a>> {
     // After a challenge the early dialog of the first INVITE may be older than the INVITE that is answered.
     let base = match (invite, early) {
-        (Some(invite), Some(early)) if early.invite_cseq < invite.invite_cseq => invite,
+        (Some(invite), Some(early)) if early.invite_cseq < invite.invite_cseq.min(reply.cseq) => invite,
         (_, Some(early)) => early,
         (Some(invite), None) => invite,
         (None, None) => return None,

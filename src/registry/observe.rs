@@ -333,9 +333,6 @@ impl<S: Store> Registry<S> {
     fn confirmed(&self, reply: &Captured<'_>, key: Key, invite: Option<Id>, now: u64) -> Result<Seen, RegistryError> {
         let (mut invite_bytes, mut early_bytes, mut next) = (Vec::new(), Vec::new(), Vec::new());
         let invited = invite.map(|id| self.load(id, &mut invite_bytes)).transpose()?.flatten().map(|(_, r)| r);
-        if invited.is_some_and(|i| reply.cseq < i.invite_cseq) {
-            return Ok(Seen { what: What::Nothing, id: invite });
-        }
         for _ in 0..TRIES {
             let early_id = self.store.find(key)?;
             let early = early_id.map(|id| self.load(id, &mut early_bytes)).transpose()?.flatten();
