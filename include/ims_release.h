@@ -418,7 +418,8 @@
 // `code`: the BYE could not be sent: nobody can be reached there.
 #define IMS_RELEASE_NOT_SENT 0
 
-// `code`: the host has no room to send it now, say no memory. It is due again in a second, as long as there is time.
+// `code`: the host has no room to send it now, say no memory. It is due again within two seconds, as
+// long as there is time.
 #define IMS_RELEASE_LATER 1
 
 // `pass`: the script's as ever: no BYE of ours, or ours on its way back from an application server.
@@ -1310,7 +1311,7 @@ ims_release_status ims_release_registry_sent_on(const struct ims_release_registr
 // Makes a job, which the host then takes on with ims_release_registry_job_step(), and gives its number, from 1 on.
 // Jobs are kept in the store: they go on after a restart. Of eight at a time, the oldest that is over makes room.
 //
-// Consumes nothing. Errors: 1 to 3, 115, 116, 309, 320 to 399. From any thread and process. No callback but the log.
+// Consumes nothing. Errors: 1 to 3, 115, 116, 306 for a value that is no URI, 309, 320 to 399. From any thread and process. No callback but the log.
 ims_release_status ims_release_registry_job_make(const struct ims_release_registry *registry,
                                                  const struct ims_release_job_request *job,
                                                  uint64_t now_ms,

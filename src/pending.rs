@@ -142,7 +142,10 @@ impl Leg {
             _ => ended(LegState::Failed),
         };
         if reply == Final::Later {
-            return again(self.bypass, LATER);
+            // Nothing was sent: it does not count as an attempt, and only the deadline bounds it.
+            let leg = Self { attempts: self.attempts.saturating_sub(1), ..self.again() };
+            let in_time = LATER < around.left;
+            return if in_time { Next::Again { leg, wait: LATER } } else { ended(LegState::Failed) };
         }
         match code {
             200..=299 => ended(LegState::Done),
@@ -376,8 +379,12 @@ mod tests {
             assert_eq!(after(Final::Code(code), &LEFT, Policy::default()), direct, "{code}");
             assert_eq!(after(Final::Code(code), &kept_back, Policy::default()), in_service_control, "{code}");
         }
-        for around in [LEFT, kept_back] {
-            assert_eq!(after(Final::Later, &around, Policy { retry: false, bypass: false }), "again after 1000");
+        let mut leg = Leg::default();
+        for _ in 0..20 {
+            let next = leg.sent(7).after(Final::Later, &kept_back, Policy { retry: false, bypass: false });
+            let Next::Again { leg: again, wait: 1_000 } = next else { panic!("{next:?}") };
+            leg = again;
+            assert_eq!((leg.state, leg.attempts, leg.bypass), (LegState::Idle, 0, false));
         }
         assert_eq!(after(Final::Later, &Around { left: 1_000, ..LEFT }, Policy::default()), "Failed");
         assert_eq!(after(Final::NotSent, &LEFT, Policy::default()), "Gone");

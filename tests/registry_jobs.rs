@@ -157,7 +157,6 @@ fn a_job_is_for_those_that_are_meant() {
             (Many::User(b"sip:A@home1.net"), &[]),
             (Many::User(b"tel:+1-212-555-2222"), &[1]),
             (Many::User(b"tel:+1-212-555"), &[]),
-            (Many::User(b""), &[]),
             (Many::Contact(b"sip:b1"), &[0, 1]),
             (Many::Contact(b"sip:a1"), &[0, 1, 2]),
             (Many::Contact(b"sip:b@H:5070"), &[2]),
@@ -166,6 +165,12 @@ fn a_job_is_for_those_that_are_meant() {
             let number = proxy.registry.job_make(&Job { dry: true, ..job(dialogs) }, proxy.now()).unwrap();
             step(proxy);
             assert_eq!(shown(proxy, number).1.matched, expected.len() as u64, "{dialogs:?}");
+        }
+        for odd in [&b""[..], b"alice@home1.net", b"<sip:a@home1.net>", b"sip:a@b c", b":x", b"1:x"] {
+            for dialogs in [Many::User(odd), Many::Contact(odd)] {
+                let refused = proxy.registry.job_make(&job(dialogs), proxy.now());
+                assert!(matches!(refused, Err(RegistryError::Selector)), "{dialogs:?}: {refused:?}");
+            }
         }
         let user = Many::User(b"tel:+1-212-555-2222");
         proxy.registry.job_make(&job(user), proxy.now()).unwrap();

@@ -121,7 +121,7 @@ const IN_FLIGHT: u16 = 500;
 /// Makes a job, which the host then takes on with ims_release_registry_job_step(), and gives its number, from 1 on.
 /// Jobs are kept in the store: they go on after a restart. Of eight at a time, the oldest that is over makes room.
 ///
-/// Consumes nothing. Errors: 1 to 3, 115, 116, 309, 320 to 399. From any thread and process. No callback but the log.
+/// Consumes nothing. Errors: 1 to 3, 115, 116, 306 for a value that is no URI, 309, 320 to 399. From any thread and process. No callback but the log.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ims_release_registry_job_make(
     registry: *const Registry,

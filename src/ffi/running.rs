@@ -22,7 +22,8 @@ pub const IMS_RELEASE_LEG_CALLING: u32 = 2;
 
 /// `code`: the BYE could not be sent: nobody can be reached there.
 pub const IMS_RELEASE_NOT_SENT: u32 = 0;
-/// `code`: the host has no room to send it now, say no memory. It is due again in a second, as long as there is time.
+/// `code`: the host has no room to send it now, say no memory. It is due again within two seconds, as
+/// long as there is time.
 pub const IMS_RELEASE_LATER: u32 = 1;
 
 /// `pass`: the script's as ever: no BYE of ours, or ours on its way back from an application server.

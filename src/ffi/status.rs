@@ -321,7 +321,9 @@ fn text(status: Status) -> &'static CStr {
         IMS_RELEASE_NOT_RELEASING => c"Dialog: no release of it waits for this BYE",
         IMS_RELEASE_HELD => c_text!(Error::Held.text()),
         IMS_RELEASE_RELEASED => c"Dialog: already released; it is only still known for what comes late",
-        IMS_RELEASE_BAD_SELECTOR => c"Selector: give a Call-ID, or CALL-ID,FROM-TAG,TO-TAG, or the number of a dialog",
+        IMS_RELEASE_BAD_SELECTOR => {
+            c"Selector: give a Call-ID, CALL-ID,FROM-TAG,TO-TAG, the number of a dialog, or a URI"
+        }
         IMS_RELEASE_TOO_MANY_JOBS => c"Job: too many are running; wait for one to finish, or cancel it",
         IMS_RELEASE_STORE_FULL => c"Store: full; raise its size",
         IMS_RELEASE_STORE_TOO_LARGE => c"Store: the dialog is larger than a store keeps",

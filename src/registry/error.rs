@@ -66,7 +66,7 @@ impl RegistryError {
         match self {
             Self::Message(refused) => refused.fault.text(),
             Self::NotAnInvite => "Message: only an INVITE can be tracked",
-            Self::Selector => "Selector: give a Call-ID, or CALL-ID,FROM-TAG,TO-TAG, or the number of a dialog",
+            Self::Selector => "Selector: give a Call-ID, CALL-ID,FROM-TAG,TO-TAG, the number of a dialog, or a URI",
             Self::Code => "Reply code: must be from 100 to 699",
             Self::NotFound | Self::Store(StoreError::NotFound) => {
                 "Dialog: not found; it has ended or was never tracked"

@@ -186,6 +186,13 @@ impl Many<'_> {
     }
 }
 
+/// Whether it has a scheme, and is a URI alone: what no dialog can match would pass for a job that found none.
+fn is_uri(uri: &[u8]) -> bool {
+    let scheme = memchr::memchr(b':', uri).map_or(&b""[..], |colon| &uri[..colon]);
+    let odd = |b: &u8| matches!(b, 0..=b' ' | b'<' | b'>' | b'"' | 0x7f);
+    scheme.first().is_some_and(u8::is_ascii_alphabetic) && !uri.iter().any(odd)
+}
+
 /// Whether a value of From, To or Contact has this URI.
 fn is_of(value: &[u8], wanted: &[u8], with_port: bool) -> bool {
     let Some(value) = name_addr::parse(value) else { return false };
@@ -201,12 +208,18 @@ fn is_of(value: &[u8], wanted: &[u8], with_port: bool) -> bool {
 impl<S: Store> Registry<S> {
     /// Makes a job and gives its number. Nothing is released before [`Registry::job_step`]. `now` is in milliseconds.
     ///
-    /// Errors: [`RegistryError::TooManyJobs`] while so many are running; those of the store.
+    /// Errors: [`RegistryError::Selector`] for what is no URI; [`RegistryError::TooManyJobs`] while so many are running;
+    /// those of the store.
     pub fn job_make(&self, job: &Job<'_>, now: u64) -> Result<u8, RegistryError> {
         self.counted(self.make_job(job, now))
     }
 
     fn make_job(&self, job: &Job<'_>, now: u64) -> Result<u8, RegistryError> {
+        if let Many::User(uri) | Many::Contact(uri) = job.dialogs
+            && !is_uri(uri)
+        {
+            return Err(RegistryError::Selector);
+        }
         let bytes = job.encode()?;
         let mut words = [0; WORDS];
         words[STATE] = 1 | (now / MILLIS) << 2;
@@ -292,7 +305,11 @@ impl<S: Store> Registry<S> {
             match self.step(id, number, (since, now), start) {
                 Ok(goes_on) => running |= goes_on,
                 Err(RegistryError::NotFound) => {}
-                Err(error) => return self.counted(Err(error)),
+                // The other jobs go on, and this one the next time.
+                Err(error) => {
+                    let _ = self.counted::<()>(Err(error));
+                    running = true;
+                }
             }
         }
         Ok(running)
@@ -329,7 +346,8 @@ impl<S: Store> Registry<S> {
             let mut page_figures = [0; 10];
             page_figures[Number::Visited as usize] = ids.len() as u64;
             for dialog in ids {
-                let Some((stored, record)) = self.load(dialog, &mut record_bytes)? else { continue };
+                // One that the store is busy with costs itself, and not the figures of the others.
+                let Ok(Some((stored, record))) = self.counted(self.load(dialog, &mut record_bytes)) else { continue };
                 let Some(outcome) = met(&job, &stored.words, &record) else { continue };
                 page_figures[Number::Matched as usize] += 1;
                 let outcome = match outcome {

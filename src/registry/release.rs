@@ -120,8 +120,10 @@ impl<S: Store> Registry<S> {
         // It is under way, whatever becomes of this process: what is not sent below is found due by the sweep.
         self.counters.add(&self.store, Counter::Started);
         let held = held_until(&record, stored.words[SEEN]).is_some_and(|until| now < until);
-        let detail = Detail { millis: (now % MILLIS) as u16, job, held, ..Detail::default() }.to_word();
-        self.change(id, DETAIL, |_| Some(detail))?;
+        // A process that stood still here may be late: what the BYEs have brought meanwhile stays.
+        let millis = (now % MILLIS) as u16;
+        let detail = |word| Detail { millis, job, held, ..Detail::from_word(word) }.to_word();
+        let _ = self.counted(self.change(id, DETAIL, |word| Some(detail(word))));
         let _ = self.counted(self.keep_reason(id, request));
         let mut send = |to, buffer: &mut [u8]| match self.send(id, to, request, now, random, buffer) {
             Ok(bye) => Ok(bye),

@@ -128,7 +128,9 @@ impl<S: Store> Registry<S> {
     fn sweep_released(&self, id: Id, release: Release, now: u64, swept: &mut Swept) -> Result<(), RegistryError> {
         let times = Times::from_word(self.word(id, TIMES)?);
         let ended = release.started * MILLIS + times.of(User::Called).max(times.of(User::Calling));
-        let until = ended.saturating_add(self.linger);
+        // Who is telling it may take a while, and is not dead for that.
+        let linger = if release.phase == Phase::Telling { self.linger.max(TIMER_B) } else { self.linger };
+        let until = ended.saturating_add(linger);
         self.active_until.fetch_max(until.div_ceil(MILLIS) + 1, Ordering::Relaxed);
         if now < until {
             return Ok(());

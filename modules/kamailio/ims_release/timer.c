@@ -116,7 +116,7 @@ static int start_some(int elapsed)
 	int running;
 
 	if(allowed < ONE_BYE || is_short_of_memory())
-		return 1;
+		return jobs_running();
 	time += (uint64_t)elapsed;
 	running = jobs_step(time, &byes);
 	allowed -= (int)byes * ONE_BYE;
