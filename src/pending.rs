@@ -291,6 +291,11 @@ impl Phase {
 }
 
 impl Release {
+    /// Whether the BYE of this leg to `to` goes through the proxy's own socket.
+    pub fn loops(self, to: User, leg: Leg) -> bool {
+        self.looped == Some(to) && !leg.bypass
+    }
+
     /// As a word: phase 2 bits, expired 1, unconfirmed 1, looped 2, cause 10, start 32.
     pub fn to_word(self) -> u64 {
         let phase = match self.phase {

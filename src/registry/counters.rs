@@ -2,7 +2,7 @@
 //! What has happened since the store was made, counted in records of the store itself: whichever process counts,
 //! every process sees the sum, and a restart keeps it. Beside the counters stand a few times that all must know.
 
-use crate::store::{Id, Insert, Store, StoreError, WORDS};
+use crate::store::{Id, Insert, Store, StoreError, WORD_MAX, WORDS};
 
 use super::TRIES;
 use super::keys::Keys;
@@ -87,9 +87,6 @@ pub(super) struct Counters {
 
 const CELLS: usize = 3;
 
-/// A word has 48 bits.
-const MOST: u64 = (1 << 48) - 1;
-
 /// No dialog record begins with this byte, see [`crate::capture::Record::encode`].
 const RECORD: &[u8] = &[0xff];
 
@@ -108,7 +105,7 @@ impl Counters {
         let Some((cell, word)) = self.place(counter as usize) else { return };
         for _ in 0..16 {
             match store.word(cell, word) {
-                Ok(Some(count)) => match store.compare_exchange(cell, word, count, (count + 1) & MOST) {
+                Ok(Some(count)) => match store.compare_exchange(cell, word, count, (count + 1) & WORD_MAX) {
                     Ok(false) => {}
                     Ok(true) | Err(_) => return,
                 },
@@ -160,7 +157,7 @@ impl Counters {
     /// Makes it a later one.
     pub fn put_off<S: Store>(&self, store: &S, moment: Moment, to: u64) -> Result<(), StoreError> {
         let Some((cell, word)) = self.place(moment as usize) else { return Ok(()) };
-        let to = to.min(MOST);
+        let to = to.min(WORD_MAX);
         for _ in 0..TRIES {
             let known = store.word(cell, word)?.unwrap_or_default();
             if known >= to || store.compare_exchange(cell, word, known, to)? {

@@ -48,7 +48,7 @@ impl<S: Store> Registry<S> {
         if leg.state != LegState::Waiting {
             return Err(RegistryError::NotReleasing);
         }
-        let looped = self.counted(self.release(id))?.looped == Some(to) && !leg.bypass;
+        let looped = self.counted(self.release(id))?.loops(to, leg);
         let mark = if looped { self.mark(id, to, leg.cseq) } else { Vec::new() };
         let pieces = mended(ours, printed, &mark).ok_or(RegistryError::Incomplete)?;
         let length = pieces.iter().map(|p| p.len()).sum();
@@ -107,8 +107,10 @@ impl<S: Store> Registry<S> {
             (Err(RegistryError::NotFound), _) | (_, Err(RegistryError::NotFound)) => return Ok(false),
             (Err(error), _) | (_, Err(error)) => return Err(error),
         };
-        let looped = release.looped == Some(to) && !leg.bypass;
-        Ok(release.phase == Phase::UnderWay && looped && leg.state == LegState::Waiting && leg.cseq == cseq)
+        Ok(release.phase == Phase::UnderWay
+            && release.loops(to, leg)
+            && leg.state == LegState::Waiting
+            && leg.cseq == cseq)
     }
 
     fn pass(&self, id: Id, to: User, cseq: u32) -> Result<Pass, RegistryError> {

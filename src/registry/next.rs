@@ -10,7 +10,7 @@ use crate::reason::Reason;
 use crate::release::Request;
 use crate::store::{Entry as Stored, Id, Store, StoreError};
 
-use super::release::{fitting, held_until, write};
+use super::release::{fitting, is_held, write};
 use super::words::{DETAIL, Detail, RELEASE, SEEN, TIMES, Times, cseq_to, cseq_word, cseqs, leg_to};
 use super::{Bye, MILLIS, Registry, RegistryError, TRIES};
 
@@ -126,7 +126,7 @@ impl<S: Store> Registry<S> {
         let leg = Leg::from_word(stored.words[leg_to(to)]);
         let release = Release::from_word(stored.words[RELEASE]);
         let time = Times::from_word(stored.words[TIMES]).of(to);
-        let held = to == User::Calling && held_until(record, stored.words[SEEN]).is_some_and(|until| now < until);
+        let held = to == User::Calling && is_held(record, stored.words[SEEN], now);
         leg.state == LegState::Idle && Times::now(now, release.started) >= time && !held
     }
 

@@ -153,8 +153,8 @@ impl<S: Store> Registry<S> {
         let Some(id) = self.store.find(self.keys.invite(&message.call_id, message.from_tag()))? else {
             return Ok(UNKNOWN);
         };
-        if self.is_within(message)? {
-            return self.observe_within(message, now);
+        if let Some(member) = self.within(message)? {
+            return self.in_dialog(&member, message, now, change::request);
         }
         for _ in 0..TRIES {
             if self.invite_again(id, message, Roles::default(), now)?.is_some() {
@@ -164,25 +164,19 @@ impl<S: Store> Registry<S> {
         Err(StoreError::Busy.into())
     }
 
-    /// Whether an INVITE without a To tag is one inside a dialog: of a called user who has none (RFC 2543), after the
-    /// 2xx.
-    pub(super) fn is_within(&self, invite: &Captured<'_>) -> Result<bool, RegistryError> {
+    /// The dialog that an INVITE without a To tag is inside: of a called user who has none (RFC 2543), after the 2xx.
+    pub(super) fn within(&self, invite: &Captured<'_>) -> Result<Option<Member>, RegistryError> {
         let mut bytes = Vec::new();
-        let Some(Member { id, sender: User::Calling }) = self.member(invite)? else { return Ok(false) };
-        let dialog = self.load(id, &mut bytes)?.map(|(_, record)| record);
-        Ok(dialog.is_some_and(|dialog| dialog.stage == Stage::Confirmed && dialog.invite_cseq < invite.cseq))
-    }
-
-    /// Takes it in.
-    pub(super) fn observe_within(&self, invite: &Captured<'_>, now: u64) -> Result<Seen, RegistryError> {
-        match self.member(invite)? {
-            Some(member) => self.in_dialog(&member, invite, now, change::request),
-            None => Ok(UNKNOWN),
-        }
+        let Some(member) = self.member(invite)?.filter(|member| member.sender == User::Calling) else {
+            return Ok(None);
+        };
+        let dialog = self.load(member.id, &mut bytes)?.map(|(_, record)| record);
+        let later = dialog.is_some_and(|dialog| dialog.stage == Stage::Confirmed && dialog.invite_cseq < invite.cseq);
+        Ok(later.then_some(member))
     }
 
     /// A request inside a dialog or the reply to one.
-    fn in_dialog(
+    pub(super) fn in_dialog(
         &self,
         member: &Member,
         message: &Captured<'_>,

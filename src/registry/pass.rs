@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What a request that comes in is to the releases of this proxy: our own BYE, a user's request on a dialog under release,
-//! which is refused (TS 24.229 5.4.5.1.3), or the script's.
+//! What a request that comes in is to the releases of this proxy: our own BYE, a user's request on a dialog under
+//! release, which is refused (TS 24.229 5.4.5.1.3), or the script's.
 
 use crate::capture;
 use crate::dialog::User;

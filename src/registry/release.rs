@@ -104,8 +104,7 @@ impl<S: Store> Registry<S> {
         // What cannot be built, or does not fit, is said before anything changes.
         buildable(&dialog, cseqs(&stored.words), request, random, (called.len(), calling.len()))?;
 
-        let until = now.saturating_add(self.deadline + self.linger).div_ceil(MILLIS) + 1;
-        self.counters.put_off(&self.store, Moment::ActiveUntil, until)?;
+        self.stay_active(now)?;
         let looped = looped(record.roles.serves()).filter(|_| request.form == Form::Loop);
         let claim = Release {
             phase: Phase::UnderWay,
@@ -119,7 +118,7 @@ impl<S: Store> Registry<S> {
         }
         // It is under way, whatever becomes of this process: what is not sent below is found due by the sweep.
         self.counters.add(&self.store, Counter::Started);
-        let held = held_until(&record, stored.words[SEEN]).is_some_and(|until| now < until);
+        let held = is_held(&record, stored.words[SEEN], now);
         // A process that stood still here may be late: what the BYEs have brought meanwhile stays.
         let millis = (now % MILLIS) as u16;
         let detail = |word| Detail { millis, job, held, ..Detail::from_word(word) }.to_word();
@@ -197,7 +196,7 @@ impl<S: Store> Registry<S> {
             }
             let detail = Detail::from_word(self.word(id, DETAIL)?);
             let around = Around {
-                kept_back: release.looped == Some(to) && !leg.bypass && !detail.service(leg.attempts).sent_on,
+                kept_back: release.loops(to, leg) && !detail.service(leg.attempts).sent_on,
                 retried: detail.retried(to),
                 retry_after: u64::from(retry_after.unwrap_or(0)) * MILLIS,
                 left: self.deadline_of(release, detail)?.saturating_sub(now),
@@ -333,6 +332,12 @@ impl<S: Store> Registry<S> {
         Ok(Some(outcome))
     }
 
+    /// All processes know from here on that a release may be under way, for as long as one can last.
+    pub(super) fn stay_active(&self, now: u64) -> Result<(), RegistryError> {
+        let until = now.saturating_add(self.deadline + self.linger).div_ceil(MILLIS) + 1;
+        Ok(self.counters.put_off(&self.store, Moment::ActiveUntil, until)?)
+    }
+
     /// When a release is over whatever was answered, in milliseconds: so long after it began, or was taken up again.
     pub(super) fn deadline_of(&self, release: Release, detail: Detail) -> Result<u64, RegistryError> {
         let begun = release.started * MILLIS + u64::from(detail.millis);
@@ -357,19 +362,18 @@ impl<S: Store> Registry<S> {
         if is_ending(words) {
             return Err(RegistryError::Ending);
         }
-        if !self.hold && held_until(record, words[SEEN]).is_some_and(|until| now < until) {
+        if !self.hold && is_held(record, words[SEEN], now) {
             return Err(RegistryError::NotAcknowledged);
         }
         Ok(())
     }
 }
 
-/// RFC 3261 15: no BYE to the calling user before its ACK, or before 64*T1 have gone by without one. In milliseconds;
-/// `None` where the ACK came.
-pub(super) fn held_until(record: &Record<'_>, seen: u64) -> Option<u64> {
+/// RFC 3261 15: no BYE to the calling user before its ACK, or before 64*T1 have gone by without one.
+pub(super) fn is_held(record: &Record<'_>, seen: u64, now: u64) -> bool {
     // The second in which the 2xx came is not over with its beginning.
-    (!Seen::from_word(seen).has(Seen::ACKNOWLEDGED))
-        .then(|| (record.answered + 1).saturating_mul(MILLIS).saturating_add(TIMER_B))
+    let until = record.answered.saturating_add(1).saturating_mul(MILLIS).saturating_add(TIMER_B);
+    !Seen::from_word(seen).has(Seen::ACKNOWLEDGED) && now < until
 }
 
 /// The user whose BYE goes through service control.

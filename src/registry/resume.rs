@@ -32,8 +32,7 @@ impl<S: Store> Registry<S> {
     /// replies. What kills it half-way is mended by the next one.
     pub fn resume(&self, now: u64) -> Result<Resumed, RegistryError> {
         self.counters.put_off(&self.store, Moment::Resumed, now.div_ceil(MILLIS))?;
-        let until = now.saturating_add(self.deadline + self.linger).div_ceil(MILLIS) + 1;
-        self.counters.put_off(&self.store, Moment::ActiveUntil, until)?;
+        self.stay_active(now)?;
         let mut resumed = Resumed::default();
         let mut cursor = 0;
         loop {

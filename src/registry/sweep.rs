@@ -55,8 +55,8 @@ impl<S: Store> Registry<S> {
             }
         }
         if swept.finished {
-            // Never 0 from here on: that would be "nobody knows".
             self.under_way.store(self.counting.swap(0, Ordering::Relaxed), Ordering::Relaxed);
+            // Never 0 from here on: that would be "nobody knows".
             let until = self.active_until.swap(0, Ordering::Relaxed).max(1);
             self.counters.put_off(&self.store, Moment::ActiveUntil, until)?;
         }

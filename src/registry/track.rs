@@ -50,8 +50,8 @@ impl<S: Store> Registry<S> {
                     return Ok(Tracked::New(id));
                 }
                 Insert::Exists(id) => {
-                    if self.is_within(message)? {
-                        self.observe_within(message, now)?;
+                    if let Some(member) = self.within(message)? {
+                        self.in_dialog(&member, message, now, change::request)?;
                         return Ok(Tracked::InDialog);
                     }
                     if let Some(tracked) = self.invite_again(id, message, roles, now)? {

@@ -89,7 +89,7 @@ static void send_some(void)
 		due_count = due_sent = 0;
 }
 
-/* A BYE that finds no memory counts as not sent: its user stays connected. A job has time. */
+/* A BYE that finds no memory has to be sent later. A job has time. */
 static int is_short_of_memory(void)
 {
 	static uint64_t said = 0;

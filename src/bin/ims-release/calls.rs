@@ -284,9 +284,11 @@ impl<'m> Reader<'m> {
     /// Whether it answers an INVITE that comes later in the capture: a call may be known by an earlier one already,
     /// which was challenged.
     fn is_too_early(&self, message: &Captured<'_>) -> bool {
-        let answers = matches!(message.start, StartLine::Reply { .. }) && message.method == b"INVITE";
+        if !answers_invite(message) {
+            return false;
+        }
         let invite = invite(message);
-        answers && self.coming.contains(&invite) && !self.invites.contains(&invite)
+        self.coming.contains(&invite) && !self.invites.contains(&invite)
     }
 
     fn refused(&mut self, number: usize, error: RegistryError) -> Result<Vec<usize>, String> {
@@ -323,7 +325,7 @@ impl<'m> Reader<'m> {
 
     /// Whether the request that a reply answers is there, and is an INVITE inside a dialog that is not known yet.
     fn answers_another(&self, reply: &Captured<'_>) -> bool {
-        if !matches!(reply.start, StartLine::Reply { .. }) || reply.method != b"INVITE" {
+        if !answers_invite(reply) {
             return false;
         }
         let waiting = self.unplaced.of_dialog(&reply.call_id, reply.from_tag(), reply.to_tag());
@@ -380,6 +382,11 @@ impl<'m> Reader<'m> {
 /// Whether the method belongs to a session alone; others are those of subscriptions, registrations and so on too.
 fn is_of_session(method: &[u8]) -> bool {
     matches!(method, b"INVITE" | b"ACK" | b"BYE" | b"PRACK" | b"UPDATE" | b"INFO")
+}
+
+/// Whether it is the reply to an INVITE.
+fn answers_invite(message: &Captured<'_>) -> bool {
+    matches!(message.start, StartLine::Reply { .. }) && message.method == b"INVITE"
 }
 
 /// Whether it is an INVITE outside a dialog.
