@@ -297,6 +297,7 @@ static void numbers(void **state)
         { IMS_RELEASE_NO_BYPASS, 2 },
         { IMS_RELEASE_NO_HOLD, 4 },
         { IMS_RELEASE_NO_REFUSAL, 8 },
+        { IMS_RELEASE_NO_SESSION_TIMER, 16 },
         { IMS_RELEASE_SEEN_UNKNOWN, 0 },
         { IMS_RELEASE_SEEN_NOTHING, 1 },
         { IMS_RELEASE_SEEN_COUNTED, 2 },

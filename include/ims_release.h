@@ -308,6 +308,10 @@
 // `policy`: requests of the users on a dialog under release are the script's as ever.
 #define IMS_RELEASE_NO_REFUSAL 8
 
+// `policy`: a session timer that the users do not refresh (RFC 4028) ends nothing. Else the dialog is forgotten then,
+// without a BYE, and can no longer be released.
+#define IMS_RELEASE_NO_SESSION_TIMER 16
+
 // `seen`: of no call that is tracked.
 #define IMS_RELEASE_SEEN_UNKNOWN 0
 
@@ -756,7 +760,7 @@ typedef struct ims_release_config {
     uint32_t attempt_ms;
     // A dialog of which nothing was seen for so long is forgotten; 0 for 43,200.
     uint32_t dialog_lifetime_s;
-    // IMS_RELEASE_NO_RETRY, _NO_BYPASS, _NO_HOLD and _NO_REFUSAL, added up.
+    // IMS_RELEASE_NO_RETRY, _NO_BYPASS, _NO_HOLD, _NO_REFUSAL and _NO_SESSION_TIMER, added up.
     uint32_t policy;
 } ims_release_config;
 

@@ -286,3 +286,42 @@ fn what_time_ends() {
         },
     );
 }
+
+#[test]
+fn t64_a_session_timer_that_is_not_refreshed_drops_the_dialog() {
+    const HALF_A_DAY: u64 = 43_200;
+    let answer = "< 200 INVITE 127 session=1800;refresher=uas";
+    for (session_timer, lines, stays) in [
+        (true, &[answer][..], 1_832),
+        (false, &[answer], HALF_A_DAY),
+        // Seen in full from the first reply on: the early dialog becomes the dialog.
+        (true, &["< 180 INVITE 127 session=90", "< 200 INVITE 127 x=1801"], 2_132),
+        (true, &["< 180 INVITE 127 session=90", "< 200 INVITE 127"], HALF_A_DAY),
+        // The last word counts, and no word is one (RFC 4028 7.2).
+        (true, &[answer, "< UPDATE 7 session=90", "> 200 UPDATE 7 session=90"], 332),
+        (true, &[answer, "> INVITE 128", "< 200 INVITE 128"], HALF_A_DAY),
+        // A refusal says nothing, nor does what is no refresh.
+        (true, &[answer, "> INVITE 128", "< 488 INVITE 128", "> INFO 129", "< 200 INFO 129 session=90"], 1_832),
+        (true, &[answer, answer, "< 200 INVITE 127 session=90"], 1_832),
+        // What cannot be read, or is longer than a dialog lives, is no session timer.
+        (true, &["< 200 INVITE 127 session=x"], HALF_A_DAY),
+        (true, &["< 200 INVITE 127 session=99999999999999999999"], HALF_A_DAY),
+        (true, &["< 200 INVITE 127 session=0"], HALF_A_DAY),
+    ] {
+        both_with(
+            "s",
+            |settings| settings.session_timer = session_timer,
+            |proxy| {
+                proxy.track("x", Calling, "> INVITE 127 tag=");
+                lines.iter().for_each(|line| _ = proxy.see("x", line));
+                proxy.wait(stays * 1_000 - 1);
+                let left = || (proxy.sweep_due().1, proxy.find(Selector::Call(b"x")).len());
+                assert_eq!(left(), (vec![], 1), "{lines:?}");
+                proxy.wait(1);
+                assert_eq!(left(), (vec![], 0), "{lines:?}");
+                assert_eq!(proxy.registry.stats().unwrap().counts.idle_dropped, 1, "{lines:?}");
+                assert_eq!(proxy.told(), vec![]);
+            },
+        );
+    }
+}

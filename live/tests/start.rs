@@ -39,7 +39,7 @@ fn a_bad_value_is_named() -> Trial {
     refused_value("deadline", "14", &["14 seconds", "15000"])?;
     refused_value("attempt", "3601", &["3601"])?;
     refused_value("linger", "-1", &["-1"])?;
-    for name in ["retry", "bypass", "hold", "refuse_requests"] {
+    for name in ["retry", "bypass", "hold", "refuse_requests", "session_timer"] {
         refused_value(name, "2", &["2"])?;
     }
     refused_value("dialog_lifetime", "0", &["0"])?;

@@ -45,6 +45,8 @@ pub struct Captured<'a> {
     pub reliable: bool,
     /// The sender's UUID of Session-ID (RFC 7989); empty where there is none.
     pub session_id: &'a [u8],
+    /// The session interval of Session-Expires (RFC 4028), in seconds; 0 where there is none that can be read.
+    pub session_interval: usize,
     /// The branch of the topmost Via: it says to which request a reply belongs, and to which pass of an INVITE
     /// (RFC 3261 17.1.3, 17.2.3). Empty where there is none: such a reply may belong to any.
     pub branch: Cow<'a, [u8]>,
@@ -169,6 +171,7 @@ pub fn read(bytes: &[u8]) -> Result<Captured<'_>, Refused> {
     let mut record_route: Cow<'_, [u8]> = Cow::Borrowed(b"");
     let mut reliable = false;
     let mut session_id = &b""[..];
+    let mut session_interval = 0;
     let mut content_length = None;
     let mut topmost_via = None;
     let mut refused = None;
@@ -202,6 +205,10 @@ pub fn read(bytes: &[u8]) -> Result<Captured<'_>, Refused> {
             }
             Name::SessionId => {
                 session_id = uuid(header.value);
+                Ok(())
+            }
+            Name::SessionExpires => {
+                session_interval = interval(header.value);
                 Ok(())
             }
             Name::Via => {
@@ -257,6 +264,7 @@ pub fn read(bytes: &[u8]) -> Result<Captured<'_>, Refused> {
         record_route,
         reliable,
         session_id,
+        session_interval,
         branch: topmost_via.map_or(Cow::Borrowed(b""), via::branch),
     })
 }
@@ -365,6 +373,12 @@ fn decimal(value: &[u8]) -> Option<usize> {
     let digit = |digit: &u8| digit.is_ascii_digit().then(|| usize::from(digit - b'0'));
     let add = |number: usize, octet| Some(number.saturating_mul(10).saturating_add(digit(octet)?));
     if value.is_empty() { None } else { value.iter().try_fold(0, add) }
+}
+
+/// RFC 4028 4: seconds, and parameters behind a semicolon.
+fn interval(value: &[u8]) -> usize {
+    let end = value.iter().position(|b| *b == b';').unwrap_or(value.len());
+    decimal(trim(&value[..end])).unwrap_or_default()
 }
 
 /// RFC 7989 5: the sender's UUID stands first, 32 lower-case hex digits; anything else counts as unknown.

@@ -38,8 +38,15 @@ pub const IMS_RELEASE_NO_BYPASS: u32 = 2;
 pub const IMS_RELEASE_NO_HOLD: u32 = 4;
 /// `policy`: requests of the users on a dialog under release are the script's as ever.
 pub const IMS_RELEASE_NO_REFUSAL: u32 = 8;
+/// `policy`: a session timer that the users do not refresh (RFC 4028) ends nothing. Else the dialog is forgotten then,
+/// without a BYE, and can no longer be released.
+pub const IMS_RELEASE_NO_SESSION_TIMER: u32 = 16;
 
-const POLICY: u32 = IMS_RELEASE_NO_RETRY | IMS_RELEASE_NO_BYPASS | IMS_RELEASE_NO_HOLD | IMS_RELEASE_NO_REFUSAL;
+const POLICY: u32 = IMS_RELEASE_NO_RETRY
+    | IMS_RELEASE_NO_BYPASS
+    | IMS_RELEASE_NO_HOLD
+    | IMS_RELEASE_NO_REFUSAL
+    | IMS_RELEASE_NO_SESSION_TIMER;
 
 /// `seen`: of no call that is tracked.
 pub const IMS_RELEASE_SEEN_UNKNOWN: u32 = 0;
@@ -163,7 +170,7 @@ pub struct Config {
     pub attempt_ms: u32,
     /// A dialog of which nothing was seen for so long is forgotten; 0 for 43,200.
     pub dialog_lifetime_s: u32,
-    /// IMS_RELEASE_NO_RETRY, _NO_BYPASS, _NO_HOLD and _NO_REFUSAL, added up.
+    /// IMS_RELEASE_NO_RETRY, _NO_BYPASS, _NO_HOLD, _NO_REFUSAL and _NO_SESSION_TIMER, added up.
     pub policy: u32,
 }
 
@@ -319,6 +326,7 @@ pub unsafe extern "C" fn ims_release_registry_open(config: *const Config, regist
             policy: Policy { retry: allows(IMS_RELEASE_NO_RETRY), bypass: allows(IMS_RELEASE_NO_BYPASS) },
             hold: allows(IMS_RELEASE_NO_HOLD),
             refuse_requests: allows(IMS_RELEASE_NO_REFUSAL),
+            session_timer: allows(IMS_RELEASE_NO_SESSION_TIMER),
             early_lifetime: or(c.early_lifetime_s, 300) * 1_000,
             ..Settings::default()
         };

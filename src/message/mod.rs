@@ -83,6 +83,8 @@ pub enum Name {
     RSeq,
     /// Session-ID (RFC 7989)
     SessionId,
+    /// Session-Expires, x (RFC 4028)
+    SessionExpires,
     /// Any other header
     Other,
 }
@@ -234,6 +236,7 @@ fn name(written: &[u8]) -> Name {
                 b'v' => Name::Via,
                 b'm' => Name::Contact,
                 b'l' => Name::ContentLength,
+                b'x' => Name::SessionExpires,
                 _ => Name::Other,
             };
         }
@@ -245,6 +248,7 @@ fn name(written: &[u8]) -> Name {
             10 => &[(b"session-id", Name::SessionId)],
             12 => &[(b"record-route", Name::RecordRoute)],
             14 => &[(b"content-length", Name::ContentLength)],
+            15 => &[(b"session-expires", Name::SessionExpires)],
             _ => &[],
         },
     };

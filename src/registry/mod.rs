@@ -73,6 +73,8 @@ pub struct Settings<'a> {
     pub refuse_requests: bool,
     /// A dialog of which nothing was seen for so long is dropped, in milliseconds.
     pub dialog_lifetime: u64,
+    /// Whether a dialog is dropped when its session timer (RFC 4028) runs out.
+    pub session_timer: bool,
     /// An INVITE or early dialog without a 2xx is dropped after this time without a message, in milliseconds.
     pub early_lifetime: u64,
     /// Whether an ended dialog stays, as [`State::Ending`], and is never swept: for reading a capture, where what a
@@ -90,6 +92,7 @@ impl Default for Settings<'_> {
             hold: true,
             policy: Policy::default(),
             refuse_requests: true,
+            session_timer: true,
             dialog_lifetime: 12 * 60 * 60 * 1_000,
             early_lifetime: 300_000,
             keep_ended: false,
@@ -141,6 +144,7 @@ pub struct Registry<S> {
     policy: Policy,
     refuse_requests: bool,
     dialog_lifetime: u64,
+    session_timer: bool,
     early_lifetime: u64,
     keep_ended: bool,
     ended: OnEnded,
@@ -211,6 +215,7 @@ impl<S: Store> Registry<S> {
             policy: settings.policy,
             refuse_requests: settings.refuse_requests,
             dialog_lifetime: settings.dialog_lifetime,
+            session_timer: settings.session_timer,
             early_lifetime: settings.early_lifetime,
             keep_ended: settings.keep_ended,
             ended,
@@ -276,7 +281,17 @@ impl<S: Store> Registry<S> {
         self.change(id, SEEN, |word| {
             let seen = words::Seen::from_word(word);
             let flags = seen.flags & !clear | set;
-            Some(words::Seen { at: seen.at.max(now / MILLIS), flags }.to_word())
+            Some(words::Seen { at: seen.at.max(now / MILLIS), flags, ..seen }.to_word())
+        })?;
+        Ok(())
+    }
+
+    /// The 2xx to an INVITE or UPDATE says how long the session lasts without another (RFC 4028 7.2); without a word of
+    /// it there is no session timer any more.
+    fn set_session_timer(&self, id: Id, answer: &Captured<'_>) -> Result<(), RegistryError> {
+        self.change(id, SEEN, |word| {
+            let session = words::Seen::session(answer.session_interval);
+            Some(words::Seen { session, ..words::Seen::from_word(word) }.to_word())
         })?;
         Ok(())
     }

@@ -224,6 +224,10 @@ impl<S: Store> Registry<S> {
                     return Ok(seen(What::Ended, id));
                 }
             };
+            if matches!((message.start, message.method), (StartLine::Reply { code: 200..=299 }, b"INVITE" | b"UPDATE"))
+            {
+                self.set_session_timer(id, message)?;
+            }
             self.touch(id, now, set, 0)?;
             return Ok(seen(what, id));
         }
@@ -350,6 +354,7 @@ impl<S: Store> Registry<S> {
                     // An ACK that was seen before this 2xx is one to it, unless it was for the INVITE before a
                     // challenge.
                     let older = if stored_cseq < reply.cseq { SeenWord::ACKNOWLEDGED } else { 0 };
+                    self.set_session_timer(id, reply)?;
                     self.touch(id, now, SeenWord::CONFIRMED, SeenWord::FADING | SeenWord::REFUSED | older)?;
                     id
                 }
@@ -443,7 +448,8 @@ impl<S: Store> Registry<S> {
     fn new_words(&self, reply: &Captured<'_>, now: u64, flags: u8) -> [u64; WORDS] {
         let mut words = [0; WORDS];
         words[CSEQ_TO_CALLED] = cseq_word(Some(reply.cseq));
-        words[SEEN] = SeenWord { at: now / MILLIS, flags }.to_word();
+        let session = SeenWord::session(if flags & SeenWord::CONFIRMED == 0 { 0 } else { reply.session_interval });
+        words[SEEN] = SeenWord { at: now / MILLIS, flags, session }.to_word();
         words
     }
 }

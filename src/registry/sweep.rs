@@ -152,8 +152,13 @@ impl<S: Store> Registry<S> {
         let idle = now.saturating_sub(seen.at * MILLIS);
         let mut bytes = Vec::new();
         if seen.has(Seen::CONFIRMED) {
+            // A session whose timer was not refreshed is over for both users, without a BYE (RFC 4028 8.3, 10).
+            let lifetime = match seen.session_interval() {
+                Some(interval) if self.session_timer => self.dialog_lifetime.min(interval * MILLIS + TIMER_B),
+                _ => self.dialog_lifetime,
+            };
             // A user's BYE whose answer was never seen: the session was over with the BYE (RFC 3261 15.1.1).
-            let counter = if idle >= self.dialog_lifetime {
+            let counter = if idle >= lifetime {
                 Counter::IdleDropped
             } else if idle >= 2 * TIMER_B && self.is_ending(id)? {
                 Counter::EndedByUser

@@ -42,7 +42,7 @@ impl<S: Store> Registry<S> {
         encode(&change::invite(message, roles), &mut record)?;
         let mut words = [0; WORDS];
         words[CSEQ_TO_CALLED] = cseq_word(Some(message.cseq));
-        words[SEEN] = Seen { at: now / MILLIS, flags: 0 }.to_word();
+        words[SEEN] = Seen { at: now / MILLIS, ..Seen::default() }.to_word();
         for _ in 0..TRIES {
             match self.store.insert(key, &record, &words)? {
                 Insert::New(id) => {

@@ -109,6 +109,8 @@ pub(super) struct Seen {
     pub at: u64,
     /// Bits of the constants below.
     pub flags: u8,
+    /// After how long without a message the session is over by its session timer, see [`Seen::session`].
+    pub session: u8,
 }
 
 impl Seen {
@@ -128,11 +130,22 @@ impl Seen {
     pub const FINAL: u8 = 1 << 6;
 
     pub fn to_word(self) -> u64 {
-        (self.at & SECONDS) << 8 | u64::from(self.flags)
+        (self.at & SECONDS) << 15 | u64::from(self.session & SESSION) << 8 | u64::from(self.flags)
     }
 
     pub fn from_word(word: u64) -> Self {
-        Self { at: word >> 8 & SECONDS, flags: word as u8 }
+        Self { at: word >> 15 & SECONDS, session: (word >> 8) as u8 & SESSION, flags: word as u8 }
+    }
+
+    /// A session interval (RFC 4028) of so many seconds, in units that are rounded up; 0 for none, and for one that is
+    /// too long to matter.
+    pub fn session(seconds: usize) -> u8 {
+        u8::try_from(seconds.div_ceil(SESSION_UNIT)).ok().filter(|units| *units <= SESSION).unwrap_or(0)
+    }
+
+    /// That interval in seconds.
+    pub fn session_interval(self) -> Option<u64> {
+        (self.session != 0).then(|| u64::from(self.session) * SESSION_UNIT as u64)
     }
 
     pub fn has(self, flag: u8) -> bool {
@@ -140,7 +153,11 @@ impl Seen {
     }
 }
 
-const SECONDS: u64 = (1 << 40) - 1;
+/// 33 bits: until the year 2242.
+const SECONDS: u64 = (1 << 33) - 1;
+/// Seven bits, of five minutes each: up to ten hours.
+const SESSION: u8 = 127;
+const SESSION_UNIT: usize = 300;
 
 /// What is known of a release beside its legs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -302,8 +319,12 @@ mod tests {
 
     #[test]
     fn words_and_back() {
-        let seen = Seen { at: 1_800_000_000, flags: 0x7f };
+        let seen = Seen { at: 8_000_000_000, flags: 0x7f, session: 127 };
         assert_eq!(Seen::from_word(seen.to_word()), seen);
+        for (seconds, units) in [(0, 0), (1, 1), (300, 1), (301, 2), (38_100, 127), (38_101, 0), (usize::MAX, 0)] {
+            assert_eq!(Seen::session(seconds), units, "{seconds}");
+        }
+        assert_eq!((seen.session_interval(), Seen::default().session_interval()), (Some(38_100), None));
         for service in
             [Service { attempt: 7, answered: 0, sent_on: true }, Service { attempt: 1, answered: 699, sent_on: false }]
         {
@@ -326,7 +347,7 @@ mod tests {
         for cseq in [None, Some(0), Some(u32::MAX)] {
             assert_eq!(cseq_of(cseq_word(cseq)), cseq);
         }
-        assert!((Seen { at: u64::MAX, flags: 255 }).to_word() < 1 << 48);
+        assert!((Seen { at: u64::MAX, flags: 255, session: 255 }).to_word() < 1 << 48);
         assert_eq!((Seen::default().to_word(), Detail::default().to_word(), cseq_word(None)), (0, 0, 0));
     }
 }

@@ -337,7 +337,8 @@ pub fn message(call: &str, line: &str) -> String {
         whole => whole.into(),
     };
     let routes = get("routes", if method == "INVITE" && refreshes && code.is_some() { LIST } else { "" });
-    for (name, value) in [("Contact", &*contact), ("Record-Route", routes), ("RSeq", get("reliable", ""))] {
+    let further = [("RSeq", get("reliable", "")), ("Session-Expires", get("session", "")), ("x", get("x", ""))];
+    for (name, value) in [("Contact", &*contact), ("Record-Route", routes)].into_iter().chain(further) {
         if !value.is_empty() {
             message += &format!("{name}: {value}\r\n");
         }

@@ -60,6 +60,7 @@ static param_export_t parameters[] = {
 	{"bypass", PARAM_INT, &config.bypass},
 	{"hold", PARAM_INT, &config.hold},
 	{"refuse_requests", PARAM_INT, &config.refuse_requests},
+	{"session_timer", PARAM_INT, &config.session_timer},
 	{"dialog_lifetime", PARAM_INT, &config.dialog_lifetime},
 	{"send_rate", PARAM_INT, &config.send_rate},
 	{"job_rate", PARAM_INT, &config.job_rate},
