@@ -481,7 +481,7 @@ static void registry(void **state)
     config.own = base_a_own;
     assert_int_equal(ims_release_registry_open(&config, &open), IMS_RELEASE_TOO_LARGE);
     config.own_count = 1;
-    config.policy = 16;
+    config.policy = 32;
     assert_int_equal(ims_release_registry_open(&config, &open), IMS_RELEASE_ARGUMENT);
     config.policy = UINT32_MAX;
     assert_int_equal(ims_release_registry_open(&config, &open), IMS_RELEASE_ARGUMENT);
