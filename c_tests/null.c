@@ -440,6 +440,28 @@ static void messages(void **state)
     assert_int_equal(offset, 0);
 }
 
+static void addresses(void **state)
+{
+    (void)state;
+    static const ims_release_str null_some = { NULL, 5 }, minus = { "x", -1 }, null = { NULL, 0 };
+    ims_release_str uri = text_of("kept"), tag = text_of("kept");
+    const char *value = "\"A;tag=x>\" <sip:a@b;tag=uri> ; p=\"<\" ; tag=real ; z";
+    assert_int_equal(ims_release_address_parts(text_of(value), NULL, &tag), IMS_RELEASE_NULL);
+    assert_int_equal(ims_release_address_parts(text_of(value), &uri, NULL), IMS_RELEASE_NULL);
+    assert_int_equal(ims_release_address_parts(null_some, &uri, &tag), IMS_RELEASE_ARGUMENT);
+    assert_int_equal(ims_release_address_parts(minus, &uri, &tag), IMS_RELEASE_ARGUMENT);
+    assert_int_equal(ims_release_address_parts(null, &uri, &tag), IMS_RELEASE_ARGUMENT);
+    assert_int_equal(ims_release_address_parts(text_of("<sip:a"), &uri, &tag), IMS_RELEASE_ARGUMENT);
+    assert_text(uri, "kept");
+    assert_text(tag, "kept");
+    assert_int_equal(ims_release_address_parts(text_of(value), &uri, &tag), IMS_RELEASE_OK);
+    assert_text(uri, "sip:a@b;tag=uri");
+    assert_text(tag, "real");
+    assert_int_equal(ims_release_address_parts(text_of("tel:+1;x=1"), &uri, &tag), IMS_RELEASE_OK);
+    assert_text(uri, "tel:+1");
+    assert_int_equal(tag.len, 0);
+}
+
 static void registry(void **state)
 {
     (void)state;
@@ -665,7 +687,8 @@ int main(void)
         cmocka_unit_test(structs_of_zeros),
         cmocka_unit_test(texts),             cmocka_unit_test(arrays),
         cmocka_unit_test(numbers_out_of_range), cmocka_unit_test(injection),
-        cmocka_unit_test(messages),          cmocka_unit_test(registry),
+        cmocka_unit_test(messages),
+        cmocka_unit_test(addresses),          cmocka_unit_test(registry),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1077,6 +1077,17 @@ ims_release_status ims_release_build(const struct ims_release_fields *fields,
 // Consumes nothing. Errors: 1, 3, 200 to 299. From any thread, before and after a fork. No callback.
 ims_release_status ims_release_message_check(struct ims_release_str message, size_t *offset);
 
+// Cuts a From or To value, as it stands in an ims_release_bye, for a host whose transaction layer prints
+// `<uri>;tag=tag` itself: `*uri` is the URI without its brackets, `*tag` the tag, empty where there is none. What is
+// lost that way ims_release_registry_adopt() puts back.
+//
+// Both point into `value`. IMS_RELEASE_ARGUMENT: the value is none; then both are untouched.
+//
+// Consumes nothing. Errors: 1, 3. From any thread, before and after a fork. No callback.
+ims_release_status ims_release_address_parts(struct ims_release_str value,
+                                             struct ims_release_str *uri,
+                                             struct ims_release_str *tag);
+
 // Opens a registry for `*registry`, which the caller owns and closes.
 //
 // The shared engine makes its files when they are missing, repairs what a killed process left, and takes dialogs up
