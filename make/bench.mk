@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # make bench: the pair built by ims_release, by copying prepared lines, by sofia-sip and by libosip2; and the messages
-# of a call captured by ims_release and parsed by the other two.
+# of a call captured by ims_release and parsed by the other two; and the store.
 
 BENCH        := target/bench
 BENCH_STRICT := -std=gnu99 -Wall -Wextra -Werror
@@ -13,7 +13,8 @@ BENCH_READERS := $(patsubst %,$(BENCH)/capture-%.o,ours sofia osip main) $(BENCH
 .PHONY: bench
 bench: deps build
 	@$(MAKE) --no-print-directory $(BENCH)/pair $(BENCH)/counted $(BENCH)/capture
-	@scripts/bench $(BENCH)
+	$(CARGO) build --release --locked --no-default-features --example store-bench
+	@scripts/bench $(BENCH) $(T)/release
 
 $(BENCH)/rounds.o: benches/common/rounds.c benches/common/rounds.h
 	@mkdir -p $(BENCH)
