@@ -3,10 +3,11 @@
 //!
 //! A [`host::Host`] is a proxy with ims_release loaded; [`kamailio`] is the adapter for Kamailio. [`scenario`] and
 //! [`call`] set calls up with SIPp, [`peer`] is a user played by hand where SIPp cannot play it,
-//! [`pair`] a call between two such. [`evidence`] tells what
-//! a BYE must say, [`verdict`] judges a release by what both ends received, what was on the wire and what the script
-//! logged, [`ladder`] draws it. [`trial`] is what the tests have in common.
+//! [`pair`] a call between two such; [`agent`] is one of many calls, behind a [`relay`] that loses datagrams.
+//! [`evidence`] tells what a BYE must say, [`verdict`] judges a release by what both ends received, what was on the wire
+//! and what the script logged, [`ladder`] draws it. [`trial`] is what the tests have in common.
 
+pub mod agent;
 pub mod call;
 pub mod dump;
 pub mod evidence;
@@ -17,6 +18,7 @@ pub mod message;
 pub mod pair;
 pub mod peer;
 pub mod process;
+pub mod relay;
 pub mod scenario;
 pub mod sipp;
 pub mod trial;

@@ -79,6 +79,11 @@ pub struct Seen {
 impl Seen {
     /// Reads both traces, the captures and the log.
     pub fn of(host: &dyn Host, call: &Call) -> Self {
+        Self::with(host, Evidence::by_call(call))
+    }
+
+    /// Reads the captures and the log; the evidence of both ends is there.
+    pub fn with(host: &dyn Host, evidence: HashMap<String, Evidence>) -> Self {
         let (mut wire, mut lines) = (HashMap::<_, Vec<_>>::new(), HashMap::<_, Vec<_>>::new());
         for packet in host.wire() {
             wire.entry(packet.message.call_id()).or_default().push(packet);
@@ -86,7 +91,7 @@ impl Seen {
         for line in host.lines() {
             lines.entry(line.get("call_id").to_owned()).or_default().push(line);
         }
-        Self { evidence: Evidence::by_call(call), wire, lines }
+        Self { evidence, wire, lines }
     }
 
     /// A judge of one of the calls.
@@ -151,6 +156,11 @@ impl<'a> Judge<'a> {
     /// The datagrams of the call at the proxy.
     pub fn wire(&self) -> &[Packet] {
         &self.wire
+    }
+
+    /// What the script logged about the call.
+    pub fn lines(&self) -> &[Line] {
+        &self.lines
     }
 
     /// One more statement.
