@@ -94,7 +94,7 @@ fn reached(call: &Call) -> HashSet<String> {
 }
 
 /// Each of these calls was released, once, in every respect.
-fn account_for(host: &dyn Host, call: &Call, ids: &HashSet<String>, serves: Serves) -> Result<()> {
+fn account_for(host: &dyn Host, name: &str, call: &Call, ids: &HashSet<String>, serves: Serves) -> Result<()> {
     let mut seen = Seen::of(host, call);
     let mut wrong = Vec::new();
     for call_id in ids {
@@ -104,7 +104,7 @@ fn account_for(host: &dyn Host, call: &Call, ids: &HashSet<String>, serves: Serv
         judge.reported("completed", CAUSE, "200", "200");
         wrong.extend(verdict::wrong(&judge.verdicts).map(|wrong| format!("{call_id}:\n{wrong}")));
     }
-    println!("mass: {} calls, {} unaccounted", ids.len(), wrong.len());
+    println!("mass, {name}: {} calls, {} unaccounted", ids.len(), wrong.len());
     check(wrong.is_empty(), || {
         let some: Vec<String> = wrong.iter().take(3).cloned().collect();
         format!("{} of {} releases are not as they must be:\n{}", wrong.len(), ids.len(), some.join("\n"))
@@ -167,7 +167,7 @@ fn all_calls_are_released() -> Trial {
     figures(&one, &[("matched", all), ("completed", all), ("gone", 0), ("failed", 0), ("refused", 0), ("dry", 0)])?;
     println!("mass: {calls} calls in {took:?}");
     check(took > expected * 9 / 10, || format!("faster than {rate} a second: {took:?}"))?;
-    account_for(&host, &call, &ids, Serves::Calling)?;
+    account_for(&host, "all", &call, &ids, Serves::Calling)?;
     check(host.list()?.is_empty(), || "calls are left in the list".to_owned())?;
 
     // After a restart the statistics are as before.
@@ -208,7 +208,7 @@ fn a_job_is_cancelled_and_calls_are_forgotten() -> Trial {
     std::thread::sleep(Duration::from_millis(500));
     let released = reached(&call);
     check(released.len() as u64 == started, || format!("{} of {started} were released", released.len()))?;
-    account_for(&host, &call, &released, Serves::Calling)?;
+    account_for(&host, "cancelled", &call, &released, Serves::Calling)?;
 
     let left: Vec<&String> = ids.difference(&released).collect();
     check(host.list()?.len() == left.len(), || "the list has another length".to_owned())?;
@@ -227,7 +227,7 @@ fn a_job_is_cancelled_and_calls_are_forgotten() -> Trial {
     let gone = wait_until(PROMPT, || reached(&call).len() == rest.len() + released.len());
     check(gone, || "not all were released".to_owned())?;
     check(wait_until(PROMPT, || host.list().is_ok_and(|list| list.is_empty())), || "some are left".to_owned())?;
-    account_for(&host, &call, &rest, Serves::Calling)?;
+    account_for(&host, "the rest", &call, &rest, Serves::Calling)?;
     check(!reached(&call).contains(left[0]), || "what was forgotten was released".to_owned())?;
     Ok(())
 }
@@ -303,13 +303,13 @@ fn the_calls_of_a_user_and_of_a_contact() -> Trial {
     let one = over(&host, 2, PROMPT)?;
     check(one["selector"] == "user" && one["value"] == "sip:bob@home1.net", || one.to_string())?;
     figures(&one, &[("matched", count), ("completed", count)])?;
-    account_for(&host, &of_bob, &bobs, Serves::Called)?;
+    account_for(&host, "of a user", &of_bob, &bobs, Serves::Called)?;
     check(reached(&of_alice).is_empty(), || "Alice's calls are released".to_owned())?;
 
     let contact = live::message::uri_of(&of_alice.script.calling.contact).to_owned();
     let of_contact = job(&host, "contact", &contact, "")?;
     figures(&over(&host, of_contact, PROMPT)?, &[("matched", count), ("completed", count)])?;
-    account_for(&host, &of_alice, &alices, Serves::Calling)?;
+    account_for(&host, "of a contact", &of_alice, &alices, Serves::Calling)?;
     Ok(())
 }
 
