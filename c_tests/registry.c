@@ -243,7 +243,6 @@ static void a_call_is_found_as_it_proceeds(void **state)
 
     /* A user ends it. */
     assert_int_equal(observe(told, MESSAGE_WITHIN("BYE", "130", "c1")), IMS_RELEASE_SEEN_ENDING);
-    assert_int_equal(start(told, &pair, sizeof pair.called_buffer), IMS_RELEASE_ENDING);
     assert_int_equal(observe(told, "SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 192.0.2.11;branch=z9hG4bK130\r\nFrom: " SIDE_A
                                    "\r\nTo: " SIDE_B ";tag=314159\r\nCall-ID: c1\r\nCSeq: 130 BYE\r\n\r\n"),
                      IMS_RELEASE_SEEN_ENDED);
@@ -295,6 +294,37 @@ static void a_release_ends_once(void **state)
     assert_string_equal(told->call_id, "c1");
     note(told, IMS_RELEASE_LEG_CALLING, pair.calling.cseq, 200, "", NOW + 1600);
     assert_int_equal(told->ended, 1);
+}
+
+/* A user's own BYE that was there first holds both of ours, and its answer settles the release. */
+static void a_bye_of_a_user_comes_first(void **state)
+{
+    struct told *told = *state;
+    struct pair pair;
+    establish(told);
+    const uint32_t cseq = (uint32_t)told->cseq_to_called + 1;
+    char bye[512], answer[512], number[16];
+    snprintf(number, sizeof number, "%u", cseq);
+    snprintf(bye, sizeof bye,
+             "BYE sip:x SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.11;branch=z9hG4bK%s\r\nFrom: " SIDE_A "\r\nTo: " SIDE_B
+             ";tag=314159\r\nCall-ID: c1\r\nCSeq: %s BYE\r\n\r\n",
+             number, number);
+    snprintf(answer, sizeof answer, "SIP/2.0 200 OK\r\n%s", strstr(bye, "Via: "));
+    assert_int_equal(observe(told, bye), IMS_RELEASE_SEEN_ENDING);
+    assert_int_equal(start(told, &pair, sizeof pair.called_buffer), IMS_RELEASE_OK);
+    assert_int_equal(pair.called.status, IMS_RELEASE_HELD);
+    assert_int_equal(pair.calling.status, IMS_RELEASE_HELD);
+    assert_int_equal(pair.called.length, 0);
+    assert_int_equal(sweep(told, NOW + 32900).due, 0);
+    assert_int_equal(observe(told, answer), IMS_RELEASE_SEEN_RELEASING);
+    assert_int_equal(told->ended, 0); /* not from within that */
+    assert_int_equal(sweep(told, NOW + 32900).ended, 1);
+    assert_int_equal(told->ended, 1);
+    assert_int_equal(told->outcome, IMS_RELEASE_COMPLETED);
+    assert_int_equal(told->called_code, 200);
+    assert_int_equal(told->calling_code, 200);
+    assert_int_equal(told->called_attempts, 0);
+    assert_int_equal(told->calling_attempts, 0);
 }
 
 /* An ended release stays known for what comes late: nobody lists it, nobody starts another one. */
@@ -831,6 +861,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(a_call_is_found_as_it_proceeds),
         CASE(a_release_ends_once),
+        CASE(a_bye_of_a_user_comes_first),
         CASE(what_was_released_lingers),
         cmocka_unit_test(a_bye_to_the_calling_user_waits_for_the_ack),
         cmocka_unit_test(policies),

@@ -190,17 +190,14 @@
 // Dialog: its release is under way.
 #define IMS_RELEASE_ALREADY_RELEASING 303
 
-// Dialog: a user's own BYE is under way.
-#define IMS_RELEASE_ENDING 304
-
 // Dialog: no release of it waits for this leg; or its BYE is not due, or not any more.
 #define IMS_RELEASE_NOT_RELEASING 305
 
 // Selector: its value does not have the form that it asks for.
 #define IMS_RELEASE_BAD_SELECTOR 306
 
-// BYE: not to be sent yet. It waits for the ACK of the calling user, or for its time to be sent again;
-// ims_release_registry_sweep() tells when it is due.
+// BYE: not to be sent yet. It waits for the ACK of the calling user, for the answer to a user's own BYE, or for its time
+// to be sent again; ims_release_registry_sweep() tells when it is due.
 #define IMS_RELEASE_HELD 307
 
 // Dialog: it was released, and is only still known for what comes late.
@@ -345,10 +342,11 @@
 // `seen`: that BYE was answered: the dialog was removed.
 #define IMS_RELEASE_SEEN_ENDED 10
 
-// `seen`: a BYE on a dialog that is being released.
+// `seen`: a BYE on a dialog that is being released, or the answer to one. Where that ends the release the next
+// ims_release_registry_sweep() tells it.
 #define IMS_RELEASE_SEEN_RELEASING 11
 
-// `outcome`: both BYEs were answered 2xx.
+// `outcome`: both BYEs were answered 2xx; or a user's own was, which was under way when the release started.
 #define IMS_RELEASE_COMPLETED 1
 
 // `outcome`: the session has ended at both users, at least at one not by a 2xx.
@@ -426,7 +424,8 @@
 // long as there is time.
 #define IMS_RELEASE_LATER 1
 
-// `pass`: the script's as ever: no BYE of ours, or ours on its way back from an application server.
+// `pass`: the script's as ever: no BYE of ours, or ours on its way back from an application server; or a user's BYE from
+// before the release, sent again while it holds ours.
 #define IMS_RELEASE_PASS_NOT_OURS 0
 
 // `pass`: our BYE, seen for the first time: run the script.
@@ -976,7 +975,7 @@ typedef struct ims_release_job_entry {
     uint64_t early;
     // Releases started.
     uint64_t started;
-    // Releases refused: under way already, ending by a user's BYE, or not to be built.
+    // Releases refused: under way already, or not to be built.
     uint64_t refused;
     // Outcomes of what it has started: see IMS_RELEASE_COMPLETED.
     uint64_t completed;
@@ -1159,7 +1158,9 @@ ims_release_status ims_release_registry_stats(const struct ims_release_registry 
 //
 // After IMS_RELEASE_OK the host sends each BYE whose `status` is IMS_RELEASE_OK, the called user's first, and reports
 // what comes of it with ims_release_registry_note(). IMS_RELEASE_HELD: that one is due later, see
-// ims_release_registry_sweep(). One BYE that cannot be built does not stop the other; when neither can, nothing is
+// ims_release_registry_sweep(): the one to a calling user who has not acknowledged the 2xx, and both while a user's own
+// BYE is under way. An answer to that which ends the session settles both legs with its code; a refusal frees both BYEs
+// at once, and so do 64*T1 (32 seconds) from the start. One BYE that cannot be built does not stop the other; when neither can, nothing is
 // started. A dialog that was released before, and lingers, gives IMS_RELEASE_RELEASED.
 //
 // A buffer that is too small starts nothing: the call returns IMS_RELEASE_BUFFER_TOO_SMALL, and `length` of both,

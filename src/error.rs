@@ -79,7 +79,9 @@ impl Error {
             Self::TooLarge => "Dialog: larger than 16384 bytes or more than 128 routes",
             Self::BufferTooSmall => "Buffer: too small for what is to be written",
             Self::NoRandom => "Random number: the operating system gave none",
-            Self::Held => "BYE: not to be sent yet; it is due when the ACK or its time has come",
+            Self::Held => {
+                "BYE: not to be sent yet; it is due when the ACK, the answer to a user's BYE or its time has come"
+            }
         }
     }
 }

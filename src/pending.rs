@@ -213,7 +213,7 @@ const CODES: u16 = 1023;
 /// How a release ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Outcome {
-    /// Both BYEs were answered 2xx.
+    /// Both BYEs were answered 2xx; or a user's own was, which was under way when the release started.
     Completed,
     /// The session has ended at both users, at least at one not by a 2xx.
     Gone,

@@ -130,10 +130,10 @@ fn started(host: &Proxy) {
 }
 
 fn start(host: &Proxy) {
-    use RegistryError::{AlreadyReleasing, Ending, NotFound, Released};
+    use RegistryError::{AlreadyReleasing, NotFound, Released};
     let Some((id, _)) = host.dialog(CALL) else { return };
     match host.start(id) {
-        Ok(()) | Err(AlreadyReleasing | Ending | NotFound | Released) => (),
+        Ok(()) | Err(AlreadyReleasing | NotFound | Released) => (),
         Err(error) => panic!("{error}"),
     }
 }
@@ -176,7 +176,20 @@ fn bye_of_a_user(host: &Proxy) {
     host.see(CALL, "< 200 BYE 141");
 }
 
-const STATES: [State; 5] = [
+fn answer_to_a_user(host: &Proxy) {
+    host.see(CALL, "< 200 BYE 141");
+}
+
+fn refusal_of_a_user(host: &Proxy) {
+    host.see(CALL, "< 500 BYE 141");
+}
+
+fn end_of_the_hold(host: &Proxy) {
+    wait(DEADLINE - ATTEMPT);
+    sweep(host);
+}
+
+const STATES: [State; 7] = [
     State {
         before: dialog,
         acts: &[("start", start), ("a user's BYE", bye_of_a_user), ("a user's request", info), ("sweep", sweep)],
@@ -187,6 +200,39 @@ const STATES: [State; 5] = [
             wait(Settings::default().dialog_lifetime - 100);
         },
         acts: &[("start", start), ("the end of its time", sweep_later), ("a user's BYE", bye_of_a_user)],
+    },
+    State {
+        before: |host| {
+            dialog(host);
+            host.see(CALL, "> BYE 141");
+        },
+        acts: &[
+            ("start", start),
+            ("the answer to a user's BYE", answer_to_a_user),
+            ("its refusal", refusal_of_a_user),
+            ("sweep", sweep),
+            ("the end of the hold", end_of_the_hold),
+        ],
+    },
+    State {
+        before: |host| {
+            dialog(host);
+            host.see(CALL, "> BYE 141");
+            host.see(CALL, "< BYE 7");
+            start(host);
+            wait(100);
+        },
+        acts: &[
+            ("the answer to a user's BYE", answer_to_a_user),
+            ("that to the other one", |host| _ = host.see(CALL, "> 481 BYE 7")),
+            ("its refusal", refusal_of_a_user),
+            ("sweep", sweep),
+            ("the end of the hold", end_of_the_hold),
+            ("the deadline", |host| {
+                wait(DEADLINE);
+                sweep(host);
+            }),
+        ],
     },
     State {
         before: started,

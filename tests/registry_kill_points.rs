@@ -15,6 +15,7 @@ use std::fs;
 use std::path::Path;
 
 use ims_release::dialog::{Serves, User};
+use ims_release::pending::LegState;
 use ims_release::registry::{RegistryError, Settings, State, Tracked};
 use ims_release::store::Id;
 use ims_release::store::shared::kill_points::{self, Victim};
@@ -41,14 +42,24 @@ struct Operation {
     linger: u64,
     /// How long the called user is to be left alone from then on.
     rest: u64,
+    /// Whether no BYE goes out once anything of it is in the store.
+    unsent: bool,
 }
 
 /// How a release ends whose BYEs are answered sooner or later.
 const WELL: &[&str] = &["completed", "gone"];
 
 /// Most of an operation.
-const PLAIN: Operation =
-    Operation { name: "", before: |_| (), act: |_| (), done: |_| true, ends: WELL, linger: LINGER, rest: 0 };
+const PLAIN: Operation = Operation {
+    name: "",
+    before: |_| (),
+    act: |_| (),
+    done: |_| true,
+    ends: WELL,
+    linger: LINGER,
+    rest: 0,
+    unsent: false,
+};
 
 /// The call that the operation is about.
 const SUBJECT: &str = "s";
@@ -92,6 +103,19 @@ fn bye_is_due(host: &Host, serves: Serves, code: u16) {
     wait(100);
 }
 
+/// A release that a user's BYE was there before.
+fn crossed(host: &Host) {
+    acknowledged(host, SUBJECT, Serves::Calling);
+    host.see(SUBJECT, "> BYE 129");
+    host.start(host.id(SUBJECT)).unwrap();
+    wait(100);
+}
+
+fn is_settled(host: &Host) -> bool {
+    let id = host.id(SUBJECT);
+    [User::Called, User::Calling].into_iter().all(|user| host.leg(id, user).state == LegState::Done)
+}
+
 fn ended(host: &Host) {
     started(host, Serves::Calling);
     reply(host, User::Called, 200, None);
@@ -120,7 +144,7 @@ fn is_told(host: &Host) -> bool {
     host.audit(ATTEMPT).told.contains_key(&host.id(SUBJECT).0)
 }
 
-const OPERATIONS: [Operation; 26] = [
+const OPERATIONS: [Operation; 31] = [
     Operation {
         name: "track",
         act: |host| _ = track(host, SUBJECT, Serves::Calling),
@@ -347,7 +371,57 @@ const OPERATIONS: [Operation; 26] = [
         },
         act: |host| _ = host.see(SUBJECT, "< 200 BYE 129"),
         done: is_gone,
-        ends: &[],
+        ..PLAIN
+    },
+    Operation {
+        name: "start while a user's BYE is under way",
+        before: |host| {
+            acknowledged(host, SUBJECT, Serves::Calling);
+            host.see(SUBJECT, "> BYE 129");
+        },
+        act: |host| _ = host.start(host.id(SUBJECT)),
+        done: |host| host.dialog(SUBJECT).is_some_and(|(_, state)| state == State::Releasing),
+        ..PLAIN
+    },
+    Operation {
+        name: "reply to a user's BYE that settles a release",
+        before: crossed,
+        act: |host| _ = host.see(SUBJECT, "< 200 BYE 129"),
+        done: is_settled,
+        ends: &["completed"],
+        unsent: true,
+        ..PLAIN
+    },
+    Operation {
+        name: "reply to a user's BYE that settles a release, when both have sent one",
+        before: |host| {
+            acknowledged(host, SUBJECT, Serves::Neither);
+            host.see(SUBJECT, "> BYE 129");
+            host.see(SUBJECT, "< BYE 7");
+            host.start(host.id(SUBJECT)).unwrap();
+        },
+        act: |host| _ = host.see(SUBJECT, "< 200 BYE 129"),
+        done: is_settled,
+        ends: &["completed"],
+        unsent: true,
+        ..PLAIN
+    },
+    Operation {
+        name: "refusal of a user's BYE that frees a release",
+        before: crossed,
+        act: |host| _ = host.see(SUBJECT, "< 500 BYE 129"),
+        ..PLAIN
+    },
+    Operation {
+        name: "sweep that tells of a release that a user's BYE has settled",
+        before: |host| {
+            crossed(host);
+            host.see(SUBJECT, "< 200 BYE 129");
+        },
+        act: sweep,
+        done: is_told,
+        ends: &["completed"],
+        unsent: true,
         ..PLAIN
     },
     Operation {
@@ -476,6 +550,9 @@ fn play(place: &str, host: &Host, heir: Heir, operation: &Operation, figures: &m
     if heir == Heir::Again {
         (operation.act)(host);
     }
+    let begun = host.dialog(SUBJECT).is_some_and(|(id, _)| {
+        [User::Called, User::Calling].into_iter().any(|user| host.leg(id, user).state == LegState::Done)
+    });
     // The users send both again until they are content.
     for line in ["< 200 INVITE 127", "> ACK 127"] {
         host.see(SUBJECT, line);
@@ -483,10 +560,9 @@ fn play(place: &str, host: &Host, heir: Heir, operation: &Operation, figures: &m
     if let Some((id, state)) = host.dialog(SUBJECT) {
         let result = host.start(id);
         let fits = match &result {
-            Ok(()) => matches!(state, State::Confirmed | State::Acknowledged),
+            Ok(()) => matches!(state, State::Confirmed | State::Acknowledged | State::Ending),
             Err(RegistryError::AlreadyReleasing) => state == State::Releasing,
             Err(RegistryError::Released) => state == State::Released,
-            Err(RegistryError::Ending) => state == State::Ending,
             Err(_) => false,
         };
         assert!(fits, "{place}: {state:?} {result:?}");
@@ -501,6 +577,11 @@ fn play(place: &str, host: &Host, heir: Heir, operation: &Operation, figures: &m
     };
     host.run(&mut out, DEADLINE + LINGER + 40_000, 500);
     let kept = host.id(KEPT);
+    let sent: Vec<Handed> = host.audit(ATTEMPT).byes.into_iter().filter(|bye| bye.id != kept).collect();
+    if operation.unsent && begun && !sent.is_empty() {
+        figures.double += 1;
+        figures.wrong(place, format!("{sent:?} beside the user's own BYE"));
+    }
     let after = host.audit(ATTEMPT).byes.into_iter().filter(|bye| !bye.calling && bye.id != kept && bye.at > moment);
     for bye in after.filter(|bye| bye.at < rest_until) {
         figures.double += 1;

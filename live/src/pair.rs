@@ -13,6 +13,8 @@ use crate::trial::PROMPT;
 use crate::verdict::Judge;
 
 const TO_TAG: &str = "b-pair";
+/// How the branches of both users begin.
+const BRANCH: &str = "branch=z9hG4bK-pair-";
 
 /// A call.
 #[derive(Debug)]
@@ -46,7 +48,7 @@ impl Pair {
             called,
         };
         let invite = format!(
-            "INVITE sip:bob@{} SIP/2.0\r\nVia: SIP/2.0/UDP {here};branch=z9hG4bK-pair-invite\r\n\
+            "INVITE sip:bob@{} SIP/2.0\r\nVia: SIP/2.0/UDP {here};{BRANCH}invite\r\n\
              Route: <sip:{};lr;role={}>\r\nFrom: <sip:alice@home1.net>;tag=a-pair\r\nTo: <sip:bob@home1.net>\r\n\
              Call-ID: {}\r\nCSeq: 101 INVITE\r\nContact: <{}>\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n",
             pair.called.address(),
@@ -96,7 +98,7 @@ impl Pair {
             _ => String::new(),
         };
         format!(
-            "{method} {target} SIP/2.0\r\nVia: SIP/2.0/UDP {here};branch=z9hG4bK-pair-{method}-{number}\r\n\
+            "{method} {target} SIP/2.0\r\nVia: SIP/2.0/UDP {here};{BRANCH}{method}-{number}\r\n\
              Route: <sip:{proxy};lr>\r\nFrom: {from}\r\nTo: {to}\r\nCall-ID: {call_id}\r\nCSeq: {number} {method}\r\n\
              {contact}Max-Forwards: 70\r\nContent-Length: 0\r\n\r\n",
             target = self.contact(other),
@@ -143,7 +145,8 @@ impl Pair {
         user.received()[before..].to_vec()
     }
 
-    /// What both users saw, without the requests that the proxy refused: those do not count for a CSeq.
+    /// What both users saw, without the requests that the proxy refused: those do not count for a CSeq. A BYE that one
+    /// of them has from the other is none of the proxy's.
     pub fn evidence(&self) -> Evidence {
         let counted = |peer: &Peer| {
             let refused: Vec<_> =
@@ -151,11 +154,14 @@ impl Pair {
             let counts = |one: &&Message| one.method().is_none() || !refused.contains(&one.cseq().0);
             peer.sent().iter().filter(counts).cloned().collect()
         };
+        let of_a_user = |one: &Message| one.headers("Via").last().is_some_and(|via| via.contains(BRANCH));
+        let received =
+            |peer: &Peer| peer.received().iter().filter(|one| !(one.is("BYE") && of_a_user(one))).cloned().collect();
         Evidence {
             calling_sent: counted(&self.calling),
-            calling_received: self.calling.received().to_vec(),
+            calling_received: received(&self.calling),
             called_sent: counted(&self.called),
-            called_received: self.called.received().to_vec(),
+            called_received: received(&self.called),
         }
     }
 

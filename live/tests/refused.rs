@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The requests of users on a dialog under release are answered 481, and the release goes on; a BYE that waits for an
-//! ACK goes out with it.
+//! ACK goes out with it, and both wait for what comes of a user's own BYE that was there first.
 
 use std::time::{Duration, Instant};
 
@@ -207,4 +207,93 @@ fn no_hold_where_the_operator_wants_none() -> Trial {
     release(&host, &pair.call_id)?;
     let byes = [pair.bye(Leg::Called, PROMPT)?, pair.bye(Leg::Calling, PROMPT)?];
     Ok(answered(&host, &mut pair, Serves::Called, [&byes[0], &byes[1]])?)
+}
+
+/// A user's BYE has come as far as the other user when the release starts. Gives it as that one has it.
+fn crossed(host: &Kamailio, pair: &mut Pair, sender: Leg) -> Result<Message> {
+    let receiver = if sender == Leg::Calling { Leg::Called } else { Leg::Calling };
+    pair.send(sender, "BYE", 102)?;
+    let bye = pair.user(receiver).await_message(PROMPT, |one| one.is("BYE"))?;
+    let told = host.release("call", &pair.call_id, CAUSE, TEXT)?.map_err(|fault| fault.text)?;
+    let text = told.to_string().replace(": ", ":");
+    let held = ["\"bye_to_called\":\"held\"", "\"bye_to_calling\":\"held\""].iter().all(|one| text.contains(one));
+    check(results(&told) == ["releasing"] && held, || format!("told {told}"))?;
+    // What comes now is refused; the same once more is its transaction's.
+    refused(host, pair, receiver, "INFO", 103)?;
+    pair.send(sender, "BYE", 102)?;
+    for leg in [Leg::Called, Leg::Calling] {
+        let seen = pair.listen(leg, Duration::from_millis(700));
+        let odd = |one: &&Message| one.status() == Some(481) || (one.is("BYE") && one.branch() != bye.branch());
+        let odd = seen.iter().find(odd).map(Message::start_line);
+        check(odd.is_none(), || format!("{leg} has {odd:?}\n{}", log_of(host, &pair.call_id)))?;
+    }
+    Ok(bye)
+}
+
+/// T57: the answer to the user's BYE settles the release, and no BYE of the proxy is on the wire.
+#[test]
+fn the_users_own_bye_settles_a_release() -> Trial {
+    for (serves, sender, code, outcome) in [
+        (Serves::Calling, Leg::Calling, 200, "completed"),
+        (Serves::Called, Leg::Calling, 200, "completed"),
+        (Serves::Calling, Leg::Called, 200, "completed"),
+        (Serves::Neither, Leg::Called, 481, "gone"),
+    ] {
+        let host = kamailio(&[])?;
+        let mut pair = Pair::new(&host, serves, "")?;
+        let bye = crossed(&host, &mut pair, sender)?;
+        let receiver = if sender == Leg::Calling { Leg::Called } else { Leg::Calling };
+        pair.answer(receiver, &bye, code, &[])?;
+        pair.user(sender).await_message(PROMPT, |one| one.answers("BYE", code))?;
+        let done = host.outcome(&pair.call_id, Duration::from_secs(2))?;
+        check(done.get("outcome") == outcome, || format!("{done:?}"))?;
+        for leg in [Leg::Called, Leg::Calling] {
+            pair.listen(leg, Duration::from_millis(300));
+        }
+        let mut judge = pair.judge(&host);
+        judge.no_bye(Leg::Called);
+        judge.no_bye(Leg::Calling);
+        // What the proxy makes itself has one Via.
+        let made = |packet: &&live::dump::Packet| {
+            packet.sent && packet.message.is("BYE") && packet.message.headers("Via").len() == 1
+        };
+        let made = judge.wire().iter().filter(made).count();
+        judge.same("BYEs that the proxy made", &made, &0);
+        judge.reported(outcome, CAUSE, &code.to_string(), &code.to_string());
+        judge.forgotten();
+        wrong(&judge.verdicts).map_or(Ok(()), |wrong| Err(format!("{wrong}\n{}", log_of(&host, &pair.call_id))))?;
+    }
+    Ok(())
+}
+
+/// T57: the user's BYE ends nothing, so both BYEs of the proxy go out, and do not wait any longer.
+#[test]
+fn a_refusal_of_the_users_own_bye_frees_both() -> Trial {
+    for (serves, sender, code) in [
+        (Serves::Calling, Leg::Calling, 500),
+        (Serves::Called, Leg::Calling, 403),
+        (Serves::Called, Leg::Called, 500),
+        (Serves::Neither, Leg::Called, 407),
+    ] {
+        let host = kamailio(&[])?;
+        let mut pair = Pair::new(&host, serves, "")?;
+        let bye = crossed(&host, &mut pair, sender)?;
+        let receiver = if sender == Leg::Calling { Leg::Called } else { Leg::Calling };
+        pair.answer(receiver, &bye, code, &[])?;
+        let answered = Instant::now();
+        pair.user(sender).await_message(PROMPT, |one| one.answers("BYE", code))?;
+        pair.answer_byes(PROMPT)?;
+        let waited = answered.elapsed();
+        check(waited < Duration::from_millis(1500), || format!("only {waited:?} after the refusal"))?;
+        println!("{}: both BYEs {waited:?} after the refusal", serves.word());
+        host.outcome(&pair.call_id, PROMPT)?;
+        let mut judge = pair.judge(&host);
+        let (called, calling) = passes(serves);
+        judge.bye(Leg::Called, called, &reason(CAUSE, TEXT));
+        judge.bye(Leg::Calling, calling, &reason(CAUSE, TEXT));
+        judge.reported("completed", CAUSE, "200", "200");
+        judge.forgotten();
+        wrong(&judge.verdicts).map_or(Ok(()), |wrong| Err(format!("{wrong}\n{}", log_of(&host, &pair.call_id))))?;
+    }
+    Ok(())
 }

@@ -92,7 +92,7 @@ pub struct JobEntry {
     pub early: u64,
     /// Releases started.
     pub started: u64,
-    /// Releases refused: under way already, ending by a user's BYE, or not to be built.
+    /// Releases refused: under way already, or not to be built.
     pub refused: u64,
     /// Outcomes of what it has started: see IMS_RELEASE_COMPLETED.
     pub completed: u64,

@@ -70,10 +70,11 @@ pub const IMS_RELEASE_SEEN_ENDING: u32 = 8;
 pub const IMS_RELEASE_SEEN_NOT_ENDING: u32 = 9;
 /// `seen`: that BYE was answered: the dialog was removed.
 pub const IMS_RELEASE_SEEN_ENDED: u32 = 10;
-/// `seen`: a BYE on a dialog that is being released.
+/// `seen`: a BYE on a dialog that is being released, or the answer to one. Where that ends the release the next
+/// ims_release_registry_sweep() tells it.
 pub const IMS_RELEASE_SEEN_RELEASING: u32 = 11;
 
-/// `outcome`: both BYEs were answered 2xx.
+/// `outcome`: both BYEs were answered 2xx; or a user's own was, which was under way when the release started.
 pub const IMS_RELEASE_COMPLETED: u32 = 1;
 /// `outcome`: the session has ended at both users, at least at one not by a 2xx.
 pub const IMS_RELEASE_GONE: u32 = 2;

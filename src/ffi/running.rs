@@ -26,7 +26,8 @@ pub const IMS_RELEASE_NOT_SENT: u32 = 0;
 /// long as there is time.
 pub const IMS_RELEASE_LATER: u32 = 1;
 
-/// `pass`: the script's as ever: no BYE of ours, or ours on its way back from an application server.
+/// `pass`: the script's as ever: no BYE of ours, or ours on its way back from an application server; or a user's BYE from
+/// before the release, sent again while it holds ours.
 pub const IMS_RELEASE_PASS_NOT_OURS: u32 = 0;
 /// `pass`: our BYE, seen for the first time: run the script.
 pub const IMS_RELEASE_PASS_FIRST: u32 = 1;
@@ -56,7 +57,9 @@ fn reply_code(code: u32) -> Result<u16, Status> {
 ///
 /// After IMS_RELEASE_OK the host sends each BYE whose `status` is IMS_RELEASE_OK, the called user's first, and reports
 /// what comes of it with ims_release_registry_note(). IMS_RELEASE_HELD: that one is due later, see
-/// ims_release_registry_sweep(). One BYE that cannot be built does not stop the other; when neither can, nothing is
+/// ims_release_registry_sweep(): the one to a calling user who has not acknowledged the 2xx, and both while a user's own
+/// BYE is under way. An answer to that which ends the session settles both legs with its code; a refusal frees both BYEs
+/// at once, and so do 64*T1 (32 seconds) from the start. One BYE that cannot be built does not stop the other; when neither can, nothing is
 /// started. A dialog that was released before, and lingers, gives IMS_RELEASE_RELEASED.
 ///
 /// A buffer that is too small starts nothing: the call returns IMS_RELEASE_BUFFER_TOO_SMALL, and `length` of both,

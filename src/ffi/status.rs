@@ -126,14 +126,12 @@ pub const IMS_RELEASE_EARLY: u32 = 301;
 pub const IMS_RELEASE_NOT_ACKNOWLEDGED: u32 = 302;
 /// Dialog: its release is under way.
 pub const IMS_RELEASE_ALREADY_RELEASING: u32 = 303;
-/// Dialog: a user's own BYE is under way.
-pub const IMS_RELEASE_ENDING: u32 = 304;
 /// Dialog: no release of it waits for this leg; or its BYE is not due, or not any more.
 pub const IMS_RELEASE_NOT_RELEASING: u32 = 305;
 /// Selector: its value does not have the form that it asks for.
 pub const IMS_RELEASE_BAD_SELECTOR: u32 = 306;
-/// BYE: not to be sent yet. It waits for the ACK of the calling user, or for its time to be sent again;
-/// ims_release_registry_sweep() tells when it is due.
+/// BYE: not to be sent yet. It waits for the ACK of the calling user, for the answer to a user's own BYE, or for its time
+/// to be sent again; ims_release_registry_sweep() tells when it is due.
 pub const IMS_RELEASE_HELD: u32 = 307;
 /// Dialog: it was released, and is only still known for what comes late.
 pub const IMS_RELEASE_RELEASED: u32 = 308;
@@ -216,12 +214,12 @@ pub(super) const fn of_registry(error: &RegistryError) -> Status {
         RegistryError::NotAnInvite => IMS_RELEASE_MESSAGE_NOT_AN_INVITE,
         RegistryError::Selector => IMS_RELEASE_BAD_SELECTOR,
         RegistryError::Code => IMS_RELEASE_ARGUMENT,
-        RegistryError::NotFound => IMS_RELEASE_NOT_FOUND,
+        // What has ended is kept for who reads a capture alone, and not in C.
+        RegistryError::NotFound | RegistryError::Ending => IMS_RELEASE_NOT_FOUND,
         RegistryError::Early => IMS_RELEASE_EARLY,
         RegistryError::NotAcknowledged => IMS_RELEASE_NOT_ACKNOWLEDGED,
         RegistryError::AlreadyReleasing => IMS_RELEASE_ALREADY_RELEASING,
         RegistryError::Released => IMS_RELEASE_RELEASED,
-        RegistryError::Ending => IMS_RELEASE_ENDING,
         RegistryError::Dialog(error) | RegistryError::Request(error) | RegistryError::Legs { called: error, .. } => {
             of(*error)
         }
@@ -317,7 +315,6 @@ fn text(status: Status) -> &'static CStr {
             c"Dialog: answered, but a release waits for the ACK, at most 32 seconds; try again"
         }
         IMS_RELEASE_ALREADY_RELEASING => c"Dialog: already releasing",
-        IMS_RELEASE_ENDING => c"Dialog: already ending, a user's own BYE is under way",
         IMS_RELEASE_NOT_RELEASING => c"Dialog: no release of it waits for this BYE",
         IMS_RELEASE_HELD => c_text!(Error::Held.text()),
         IMS_RELEASE_RELEASED => c"Dialog: already released; it is only still known for what comes late",
@@ -347,7 +344,6 @@ mod tests {
             RegistryError::NotAcknowledged,
             RegistryError::AlreadyReleasing,
             RegistryError::Released,
-            RegistryError::Ending,
             RegistryError::Dialog(Error::NoOwnRoute),
             RegistryError::BufferTooSmall { called: 1, calling: 1 },
             RegistryError::NotReleasing,

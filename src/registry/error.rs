@@ -29,7 +29,8 @@ pub enum RegistryError {
     AlreadyReleasing,
     /// It was released: its outcome was told, or is just being told.
     Released,
-    /// A user's own BYE is under way.
+    /// Over, or about to be: a user's own BYE was seen, or its INVITE was refused. Only for who reads a capture; a
+    /// release waits for what comes of a user's BYE.
     Ending,
     /// Neither BYE can be built, for one reason that lies in the stored information.
     Dialog(Error),
@@ -75,7 +76,7 @@ impl RegistryError {
             Self::NotAcknowledged => "Dialog: answered, but a release waits for the ACK, at most 32 seconds; try again",
             Self::AlreadyReleasing => "Dialog: already releasing",
             Self::Released => "Dialog: already released; it is only still known for what comes late",
-            Self::Ending => "Dialog: already ending, a user's own BYE is under way",
+            Self::Ending => "Dialog: over, by a user's own BYE or because its INVITE was refused",
             Self::Dialog(error) | Self::Request(error) => error.text(),
             Self::Legs { called, .. } => called.text(),
             Self::BufferTooSmall { .. } => Error::BufferTooSmall.text(),

@@ -13,7 +13,7 @@ use crate::pending::{Outcome, Phase, Release};
 use crate::reason::Reason;
 use crate::store::{Id, Insert, Store, StoreError, WORDS};
 
-use super::words::{RELEASE, SEEN, Seen, is_ending};
+use super::words::{RELEASE, SEEN, Seen};
 use super::{MILLIS, Registry, RegistryError};
 
 /// Jobs that are known at a time, the finished ones included.
@@ -90,7 +90,7 @@ pub struct Figures {
     pub early: u64,
     /// Releases started.
     pub started: u64,
-    /// Releases refused: under way already, ending by a user's BYE, or not to be built.
+    /// Releases refused: under way already, or not to be built.
     pub refused: u64,
     /// Outcomes of those that it has started.
     pub completed: u64,
@@ -419,7 +419,7 @@ fn met(job: &Job<'_>, words: &[u64; WORDS], record: &Record<'_>) -> Option<Numbe
         return None;
     }
     match record.stage {
-        Stage::Confirmed if phase != Phase::None || is_ending(words) => Some(Number::Refused),
+        Stage::Confirmed if phase != Phase::None => Some(Number::Refused),
         Stage::Confirmed => Some(Number::Started),
         Stage::Early if !seen.has(Seen::FADING) => Some(Number::Early),
         Stage::Invite if !seen.has(Seen::FADING | Seen::HAS_DIALOG) => Some(Number::Early),

@@ -7,6 +7,7 @@
 //! there.
 
 mod counters;
+mod crossing;
 mod error;
 mod find;
 mod hop;

@@ -127,6 +127,7 @@ impl<S: Store> Registry<S> {
         let release = Release::from_word(stored.words[RELEASE]);
         let time = Times::from_word(stored.words[TIMES]).of(to);
         let held = to == User::Calling && is_held(record, stored.words[SEEN], now);
+        let held = held || self.is_crossed(&stored.words, now);
         leg.state == LegState::Idle && Times::now(now, release.started) >= time && !held
     }
 
@@ -135,7 +136,8 @@ impl<S: Store> Registry<S> {
         let release = Release::from_word(stored.words[RELEASE]);
         let first = Leg::from_word(stored.words[leg_to(to)]).attempts == 0;
         // One that was held is not among those that it sends.
-        let held = to == User::Calling && Detail::from_word(stored.words[DETAIL]).held;
+        let detail = Detail::from_word(stored.words[DETAIL]);
+        let held = detail.crossed || to == User::Calling && detail.held;
         let starting = first && !held && now < release.started * MILLIS + STARTING;
         !starting && self.is_due(record, stored, to, now)
     }

@@ -51,7 +51,7 @@ pub enum What {
     NotEnding,
     /// That BYE was answered: the dialog was removed, or is kept as ended.
     Ended,
-    /// A BYE on a dialog that is being released: no matter.
+    /// A BYE on a dialog that is being released, or the answer to one: what it means is the release's matter.
     Releasing,
 }
 
@@ -192,6 +192,7 @@ impl<S: Store> Registry<S> {
             // Our own BYEs come by here too, and so may a user's: which of them ends the dialog is the release's
             // matter.
             if message.method == b"BYE" && self.release(id)?.phase != Phase::None {
+                self.crossing_answered(id, sender, message, now)?;
                 return Ok(seen(What::Releasing, id));
             }
             let Change { counts, record: changed, signal } = change(&record, sender, message);
@@ -216,7 +217,10 @@ impl<S: Store> Registry<S> {
                 Signal::NotEnding if !self.note_bye(id, sender, bye(true))? => (0, What::NotEnding),
                 Signal::Ending | Signal::NotEnding => (0, What::Counted),
                 Signal::Ended if self.keep_ended => (SeenWord::ENDED, What::Ended),
-                Signal::Ended if !self.close(id, now)? => return Ok(seen(What::Releasing, id)),
+                Signal::Ended if !self.close(id, now)? => {
+                    self.crossing_answered(id, sender, message, now)?;
+                    return Ok(seen(What::Releasing, id));
+                }
                 Signal::Ended => {
                     if self.forget(id, record.call_id, record.from_tag())? {
                         self.counters.add(&self.store, Counter::EndedByUser);

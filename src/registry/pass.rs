@@ -11,12 +11,14 @@ use crate::store::{Id, Store};
 use super::counters::Counter;
 use super::mark::may_be_marked;
 use super::observe::Member;
+use super::words::{UserBye, leg_to};
 use super::{Registry, RegistryError, other};
 
 /// What a request is to the proxy's script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pass {
-    /// The script's: no BYE of this library, or one on its way back from an application server.
+    /// The script's: no BYE of this library, or one on its way back from an application server; or a user's BYE from
+    /// before the release, sent again while it holds ours.
     NotOurs,
     /// Our BYE, for the first time: the script routes it.
     First(Id),
@@ -68,6 +70,7 @@ impl<S: Store> Registry<S> {
                 let initial = self.load(id, &mut bytes)?.is_some_and(|(_, r)| r.invite_cseq == request.cseq);
                 if initial { Pass::NotOurs } else { Pass::Swallowed(id) }
             }
+            b"BYE" if self.holds_ours(id, sender, request.cseq)? => Pass::NotOurs,
             // Where ours does not end the session at the other user, this one may.
             b"BYE" if !self.ends_at(id, other(sender), release)? => Pass::NotOurs,
             _ => Pass::Refused(id),
@@ -76,6 +79,12 @@ impl<S: Store> Registry<S> {
             self.counters.add(&self.store, Counter::RefusedRequests);
         }
         Ok(pass)
+    }
+
+    /// Whether it is the BYE that was sent on before the release started, once more: it belongs to that one's
+    /// transaction.
+    fn holds_ours(&self, id: Id, sender: User, cseq: u32) -> Result<bool, RegistryError> {
+        Ok(self.word(id, leg_to(other(sender)))? == UserBye { cseq, refused: false }.to_word())
     }
 
     /// Whether the session ends, or has ended, at a user by our BYE.

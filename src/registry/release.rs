@@ -13,9 +13,7 @@ use crate::store::{Id, Store, StoreError, WORDS};
 
 use super::counters::{Counter, Moment};
 use super::track::encode;
-use super::words::{
-    DETAIL, Detail, LEG_CALLED, LEG_CALLING, RELEASE, SEEN, Seen, TIMES, Times, cseqs, is_ending, leg_to,
-};
+use super::words::{DETAIL, Detail, LEG_CALLED, LEG_CALLING, RELEASE, SEEN, Seen, TIMES, Times, cseqs, leg_to};
 use super::{Ended, MILLIS, Registry, RegistryError, TIMER_B, TRIES};
 
 /// A release that was started: both BYEs are in the buffers, none is sent.
@@ -56,7 +54,9 @@ impl<S: Store> Registry<S> {
     /// on. `now` is in milliseconds; `random` gives 64 random bits where a CSeq must be drawn.
     ///
     /// One BYE that cannot be built does not stop the other. The BYE to a calling user who has not acknowledged the 2xx
-    /// is [`Error::Held`]: it is due later, see [`Registry::sweep`]. With an error of the call nothing has changed.
+    /// is [`Error::Held`]: it is due later, see [`Registry::sweep`]. So are both while a user's own BYE is under way: an
+    /// answer to it that ends the session settles both legs with its code, a refusal frees both BYEs at once, and so
+    /// do 64*T1 from the start. With an error of the call nothing has changed.
     pub fn start(
         &self,
         id: Id,
@@ -121,7 +121,9 @@ impl<S: Store> Registry<S> {
         let held = is_held(&record, stored.words[SEEN], now);
         // A process that stood still here may be late: what the BYEs have brought meanwhile stays.
         let millis = (now % MILLIS) as u16;
-        let detail = |word| Detail { millis, job, held, ..Detail::from_word(word) }.to_word();
+        // What was read before the claim may be too old: from here on no further BYE of a user counts.
+        let crossed = self.counted(self.is_ending(id)).unwrap_or_default();
+        let detail = |word| Detail { millis, job, held, crossed, ..Detail::from_word(word) }.to_word();
         let _ = self.counted(self.change(id, DETAIL, |word| Some(detail(word))));
         let _ = self.counted(self.keep_reason(id, request));
         let mut send = |to, buffer: &mut [u8]| match self.send(id, to, request, now, random, buffer) {
@@ -359,7 +361,7 @@ impl<S: Store> Registry<S> {
         if record.stage != Stage::Confirmed {
             return Err(RegistryError::Early);
         }
-        if is_ending(words) {
+        if Seen::from_word(words[SEEN]).has(Seen::ENDED) {
             return Err(RegistryError::Ending);
         }
         if !self.hold && is_held(record, words[SEEN], now) {

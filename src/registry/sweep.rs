@@ -96,7 +96,9 @@ impl<S: Store> Registry<S> {
         self.counting.fetch_add(1, Ordering::Relaxed);
         let deadline = self.deadline_of(release, Detail::from_word(self.word(id, DETAIL)?))?;
         self.active_until.fetch_max((deadline + self.linger).div_ceil(MILLIS) + 1, Ordering::Relaxed);
-        // Both legs final and nobody told it: the process that noted the last reply was killed.
+        self.finish_crossing(id, Times::now(now, release.started))?;
+        // Both legs final and nobody told it: a user's BYE has settled them, or the process that noted the last reply
+        // was killed.
         let ended = match self.settle(id, now)? {
             None if now >= deadline => self.end(id, Outcome::Expired, now)?,
             settled => settled,

@@ -57,7 +57,7 @@ pub(super) fn leg_to(user: User) -> usize {
     }
 }
 
-/// A user's own BYE, in the word of the leg to the other user while no release is under way. The one with the highest
+/// A user's own BYE, in the word of the leg to the other user until a BYE of a release goes there. The one with the highest
 /// CSeq counts: a BYE that is sent again with credentials has the next one, and what comes late of the first must not
 /// undo the second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,11 +73,11 @@ const REFUSED: u64 = 7 << STATE;
 const STATE: u32 = 10;
 
 impl UserBye {
-    fn to_word(self) -> u64 {
+    pub fn to_word(self) -> u64 {
         u64::from(self.cseq) << 16 | if self.refused { REFUSED } else { UNDER_WAY }
     }
 
-    fn from_word(word: u64) -> Option<Self> {
+    pub fn from_word(word: u64) -> Option<Self> {
         let refused = match word & REFUSED {
             UNDER_WAY => false,
             REFUSED => true,
@@ -98,8 +98,13 @@ impl UserBye {
 
 /// Whether a user has ended the session, by a BYE that was answered or that may still be.
 pub(super) fn is_ending(words: &[u64; WORDS]) -> bool {
+    Seen::from_word(words[SEEN]).has(Seen::ENDED) || bye_is_under_way(words)
+}
+
+/// Whether a user's BYE is on its way.
+pub(super) fn bye_is_under_way(words: &[u64; WORDS]) -> bool {
     let under_way = |word: u64| UserBye::from_word(word).is_some_and(|bye| !bye.refused);
-    Seen::from_word(words[SEEN]).has(Seen::ENDED) || under_way(words[LEG_CALLED]) || under_way(words[LEG_CALLING])
+    under_way(words[LEG_CALLED]) || under_way(words[LEG_CALLING])
 }
 
 /// When the last message was seen, and what was seen of the session.
@@ -174,6 +179,8 @@ pub(super) struct Detail {
     pub job: u8,
     /// The BYE to the calling user was held for the ACK when it started.
     pub held: bool,
+    /// A user's BYE was under way when it started: both of ours were held.
+    pub crossed: bool,
 }
 
 /// What became of a BYE in service control, at the proxy's own socket. It holds for one attempt alone, so that nothing
@@ -219,6 +226,7 @@ impl Detail {
             | u64::from(self.calling_retried) << 25
             | u64::from(self.job & 15) << 26
             | u64::from(self.held) << 30
+            | u64::from(self.crossed) << 31
     }
 
     pub fn from_word(word: u64) -> Self {
@@ -233,6 +241,7 @@ impl Detail {
             calling_retried: word >> 25 & 1 == 1,
             job: (word >> 26) as u8 & 15,
             held: word >> 30 & 1 == 1,
+            crossed: word >> 31 & 1 == 1,
         }
     }
 }
@@ -335,6 +344,7 @@ mod tests {
                 calling_retried: true,
                 job: 8,
                 held: true,
+                crossed: true,
             };
             assert_eq!(Detail::from_word(detail.to_word()), detail);
             assert_eq!((detail.service(service.attempt), detail.service(2)), (service, Service::default()));
