@@ -47,6 +47,7 @@ impl Script {
             proxy: host.address(),
             proxy_towards_called: host.address_towards_called(),
             passes: 1,
+            application_server: None,
             route: format!("<sip:{};lr;role={}>", host.address(), serves.word()),
             to: "<sip:bob@home1.net>".to_owned(),
             cseq: 101,

@@ -106,6 +106,22 @@ impl Kamailio {
         })
     }
 
+    /// Prepares an application server, which has nothing to do with ims_release.
+    pub fn application_server() -> Result<Self> {
+        Self::with_configuration(&repository().join("live/hosts/application-server.cfg"), &[])
+    }
+
+    /// Prepares one with the configuration of the live tests and these parameters of the module.
+    pub fn with_parameters(parameters: &[(&str, u32)]) -> Result<Self> {
+        let path = repository().join("live/hosts/kamailio.cfg");
+        let text = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+        let lines: String = parameters
+            .iter()
+            .map(|(name, value)| format!("modparam(\"ims_release\", \"{name}\", {value})\n"))
+            .collect();
+        Self::with_text(&text.replacen("\nrequest_route {", &format!("\n{lines}\nrequest_route {{"), 1))
+    }
+
     /// Prepares one with a configuration of examples/kamailio, captured.
     pub fn with_example(name: &str) -> Result<Self> {
         let capture = repository().join("live/hosts/capture.cfg");

@@ -101,7 +101,9 @@ pub struct Script {
     pub proxy_towards_called: SocketAddr,
     /// How often the call passes through the proxy: twice where it serves both users.
     pub passes: usize,
-    /// The first Route entry of the INVITE: tells the proxy whom it serves.
+    /// An application server that the call goes to between two passes.
+    pub application_server: Option<SocketAddr>,
+    /// The Route of the INVITE; its first entry tells the proxy whom it serves.
     pub route: String,
     /// Whole To value of the INVITE.
     pub to: String,
@@ -157,7 +159,9 @@ fn reply(code: u16) -> Vec<String> {
     let reason = match code {
         180 => "Ringing",
         200 => "OK",
+        401 => "Unauthorized",
         403 => "Forbidden",
+        407 => "Proxy Authentication Required",
         408 => "Request Timeout",
         488 => "Not Acceptable Here",
         481 => "Call/Transaction Does Not Exist",
@@ -167,6 +171,12 @@ fn reply(code: u16) -> Vec<String> {
     for name in ["Via", "From", "To", "Call-ID", "CSeq"] {
         lines.push(format!("[last_{name}:]"));
     }
+    let challenge = match code {
+        401 => Some("WWW-Authenticate"),
+        407 => Some("Proxy-Authenticate"),
+        _ => None,
+    };
+    lines.extend(challenge.map(|name| format!("{name}: Digest realm=\"home1.net\", nonce=\"1\", algorithm=MD5")));
     lines
 }
 
@@ -282,7 +292,9 @@ impl Side<'_> {
 impl Script {
     fn own_entries(&self) -> Vec<String> {
         if self.proxy == self.proxy_towards_called {
-            return vec![format!("<sip:{};lr>", self.proxy); self.passes];
+            let mut entries = vec![format!("<sip:{};lr>", self.proxy); self.passes];
+            entries.splice(1..1, self.application_server.map(|server| format!("<sip:{server};lr>")));
+            return entries;
         }
         vec![format!("<sip:{};r2=on;lr>", self.proxy), format!("<sip:{};r2=on;lr>", self.proxy_towards_called)]
     }

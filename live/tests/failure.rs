@@ -62,6 +62,15 @@ fn both_users_refuse() -> Trial {
     told(Serves::Neither, 403, 403, "failed")
 }
 
+/// The proxy has no credentials to give: the leg has failed, and the other one is not touched by it.
+#[test]
+fn a_user_challenges() -> Trial {
+    told(Serves::Calling, 407, 200, "partial")?;
+    told(Serves::Called, 401, 481, "partial")?;
+    told(Serves::Neither, 200, 401, "partial")?;
+    told(Serves::Calling, 407, 401, "failed")
+}
+
 /// One who is silent is asked again and again, while the script runs once; the end is reported in time, and not as
 /// completed.
 fn silent(serves: Serves, called: Answer, calling: Answer) -> Trial {
