@@ -50,6 +50,8 @@ include $(wildcard make/*.mk)
 test: deps kamailio
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	$(CARGO) clippy --locked --profile kill-points --no-default-features --features kill-points --lib \
+	    --test '*_kill_points' -- -D warnings
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps --locked
 	scripts/test
 
