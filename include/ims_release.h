@@ -435,7 +435,8 @@
 #define IMS_RELEASE_PASS_AGAIN 2
 
 // `pass`: a user's request on a dialog under release: answer it 481, do not run the script (TS 24.229 5.4.5.1.3). A
-// copy of our BYE that somebody else sent is one.
+// copy of our BYE that somebody else sent is one. The leg of a user who sends a BYE has ended with whatever is answered
+// to ours.
 #define IMS_RELEASE_PASS_REFUSED 3
 
 // `pass`: an ACK on such a dialog, other than that to the 2xx of the INVITE: drop it.

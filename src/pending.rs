@@ -66,6 +66,8 @@ pub struct Around {
     pub retry_after: u64,
     /// Milliseconds to the deadline of the release.
     pub left: u64,
+    /// Its receiver has sent a BYE of its own after the start, which was refused.
+    pub hung_up: bool,
 }
 
 /// What a host leaves to the library.
@@ -149,6 +151,8 @@ impl Leg {
         }
         match code {
             200..=299 => ended(LegState::Done),
+            // Whatever it says: the session was over for it with its own BYE (RFC 3261 15.1.1).
+            _ if around.hung_up => ended(LegState::Gone),
             // Nobody told the far user. What service control refuses with another code is its decision.
             0 | 408 | 500..=599 if around.kept_back && policy.bypass => again(true, 0),
             _ if around.kept_back => ended(LegState::Failed),
@@ -346,7 +350,7 @@ const SECONDS: u64 = (1 << 32) - 1;
 mod tests {
     use super::*;
 
-    const LEFT: Around = Around { kept_back: false, retried: false, retry_after: 0, left: 60_000 };
+    const LEFT: Around = Around { kept_back: false, retried: false, retry_after: 0, left: 60_000, hung_up: false };
 
     fn ended(leg: Leg, reply: Final) -> Leg {
         match leg.after(reply, &Around { retried: true, ..LEFT }, Policy::default()) {
@@ -394,6 +398,15 @@ mod tests {
         assert_eq!(after(Final::Later, &Around { left: 1_000, ..LEFT }, Policy::default()), "Failed");
         assert_eq!(after(Final::NotSent, &LEFT, Policy::default()), "Gone");
         assert_eq!(after(Final::NotSent, &kept_back, Policy::default()), "bypass after 0");
+    }
+
+    #[test]
+    fn t57_who_has_hung_up_has_no_session() {
+        let hung_up = Around { hung_up: true, kept_back: true, ..LEFT };
+        for code in [401, 403, 408, 481, 500, 503, 603] {
+            assert_eq!(after(Final::Code(code), &hung_up, Policy::default()), "Gone", "{code}");
+        }
+        assert_eq!(after(Final::Code(200), &hung_up, Policy::default()), "Done");
     }
 
     #[test]

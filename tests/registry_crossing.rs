@@ -233,3 +233,22 @@ fn t57_after_a_restart() {
         assert_eq!(freed(proxy, silent), "129 b1 | drawn a1");
     });
 }
+
+#[test]
+fn t57_a_user_that_hangs_up_after_the_start_has_no_session() {
+    both(|proxy| {
+        for (line, user) in [("> BYE 300", User::Calling), ("< BYE 300", User::Called)] {
+            for code in [401, 403, 500, 503] {
+                let call = proxy.fresh();
+                let id = proxy.call(&call, &[Neither], "");
+                proxy.start(id).unwrap();
+                let bye = message(&call, line);
+                let pass = proxy.registry.recognise(bye.as_bytes(), false, proxy.now()).unwrap();
+                assert_eq!(pass, Pass::Refused(id));
+                proxy.note(id, user, Code(code));
+                proxy.note(id, if user == User::Called { User::Calling } else { User::Called }, Code(200));
+                assert!(proxy.told()[0].1.starts_with("gone 503 "), "{code}");
+            }
+        }
+    });
+}

@@ -130,17 +130,34 @@ fn a_bye_passes_where_ours_does_not_end_the_session() {
     });
 }
 
+/// A release, and its BYE as it comes to the proxy's own socket.
+fn looped(proxy: &Proxy, call: &str) -> (Id, String) {
+    let id = proxy.plain(call);
+    let bye = proxy.start(id).unwrap().called.unwrap();
+    let via = "Via: SIP/2.0/UDP s:5060;branch=z9hG4bK1";
+    let printed = bye.message.replacen("\r\n", &format!("\r\n{via}\r\n"), 1);
+    let mut buffer = vec![0; 4096];
+    let ours = bye.message.as_bytes();
+    let length = proxy.registry.adopt(id, User::Called, ours, printed.as_bytes(), &mut buffer).unwrap();
+    (id, String::from_utf8(buffer[..length].to_vec()).unwrap())
+}
+
+/// It has the From of the calling user, who has sent nothing.
+#[test]
+fn our_bye_that_comes_back_late_says_nothing_of_a_user() {
+    both(|proxy| {
+        let (id, looped) = looped(proxy, "x");
+        proxy.note(id, User::Called, Code(200));
+        assert_eq!(proxy.registry.recognise(looped.as_bytes(), false, proxy.now()).unwrap(), Pass::Refused(id));
+        proxy.note(id, User::Calling, Code(403));
+        assert!(proxy.told()[0].1.starts_with("partial 503 200 403 "));
+    });
+}
+
 #[test]
 fn t56b_our_bye_passes_again_after_an_application_server() {
     both(|proxy| {
-        let id = proxy.plain("x");
-        let bye = proxy.start(id).unwrap().called.unwrap();
-        let via = "Via: SIP/2.0/UDP s:5060;branch=z9hG4bK1";
-        let printed = bye.message.replacen("\r\n", &format!("\r\n{via}\r\n"), 1);
-        let mut buffer = vec![0; 4096];
-        let ours = bye.message.as_bytes();
-        let length = proxy.registry.adopt(id, User::Called, ours, printed.as_bytes(), &mut buffer).unwrap();
-        let looped = String::from_utf8(buffer[..length].to_vec()).unwrap();
+        let (id, looped) = looped(proxy, "x");
         let recognise = |message: &str, own| proxy.registry.recognise(message.as_bytes(), own, proxy.now()).unwrap();
         assert_eq!(recognise(&looped, true), Pass::First(id));
         // Its own branch on top, as it comes back; rows and lists are the same.

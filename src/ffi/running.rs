@@ -34,7 +34,8 @@ pub const IMS_RELEASE_PASS_FIRST: u32 = 1;
 /// `pass`: our BYE again: do not run the script. `answered` tells the code of a stateless answer, to be sent again.
 pub const IMS_RELEASE_PASS_AGAIN: u32 = 2;
 /// `pass`: a user's request on a dialog under release: answer it 481, do not run the script (TS 24.229 5.4.5.1.3). A
-/// copy of our BYE that somebody else sent is one.
+/// copy of our BYE that somebody else sent is one. The leg of a user who sends a BYE has ended with whatever is answered
+/// to ours.
 pub const IMS_RELEASE_PASS_REFUSED: u32 = 3;
 /// `pass`: an ACK on such a dialog, other than that to the 2xx of the INVITE: drop it.
 pub const IMS_RELEASE_PASS_SWALLOWED: u32 = 4;

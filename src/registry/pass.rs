@@ -11,7 +11,7 @@ use crate::store::{Id, Store};
 use super::counters::Counter;
 use super::mark::may_be_marked;
 use super::observe::Member;
-use super::words::{UserBye, leg_to};
+use super::words::{DETAIL, Detail, UserBye, leg_to};
 use super::{Registry, RegistryError, other};
 
 /// What a request is to the proxy's script.
@@ -75,6 +75,10 @@ impl<S: Store> Registry<S> {
             b"BYE" if !self.ends_at(id, other(sender), release)? => Pass::NotOurs,
             _ => Pass::Refused(id),
         };
+        if method == b"BYE" && pass == Pass::Refused(id) && !may_be_marked(message) {
+            // Whatever it answers to ours: it has ended the session itself. A late copy of ours is none of its.
+            self.change(id, DETAIL, |word| Some(Detail::from_word(word).with_hung_up(sender).to_word()))?;
+        }
         if matches!(pass, Pass::Refused(_)) {
             self.counters.add(&self.store, Counter::RefusedRequests);
         }

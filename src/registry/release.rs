@@ -200,6 +200,7 @@ impl<S: Store> Registry<S> {
             let around = Around {
                 kept_back: release.loops(to, leg) && !detail.service(leg.attempts).sent_on,
                 retried: detail.retried(to),
+                hung_up: detail.hung_up(to),
                 retry_after: u64::from(retry_after.unwrap_or(0)) * MILLIS,
                 left: self.deadline_of(release, detail)?.saturating_sub(now),
             };

@@ -181,6 +181,10 @@ pub(super) struct Detail {
     pub held: bool,
     /// A user's BYE was under way when it started: both of ours were held.
     pub crossed: bool,
+    /// The called user has sent a BYE after the start.
+    pub called_hung_up: bool,
+    /// The calling user has.
+    pub calling_hung_up: bool,
 }
 
 /// What became of a BYE in service control, at the proxy's own socket. It holds for one attempt alone, so that nothing
@@ -217,6 +221,22 @@ impl Detail {
         }
     }
 
+    /// Whether this user has sent a BYE after the start.
+    pub fn hung_up(self, user: User) -> bool {
+        match user {
+            User::Called => self.called_hung_up,
+            User::Calling => self.calling_hung_up,
+        }
+    }
+
+    /// It has.
+    pub fn with_hung_up(self, user: User) -> Self {
+        match user {
+            User::Called => Self { called_hung_up: true, ..self },
+            User::Calling => Self { calling_hung_up: true, ..self },
+        }
+    }
+
     pub fn to_word(self) -> u64 {
         u64::from(self.service.attempt & 7)
             | u64::from(self.service.answered & CODES) << 3
@@ -227,6 +247,8 @@ impl Detail {
             | u64::from(self.job & 15) << 26
             | u64::from(self.held) << 30
             | u64::from(self.crossed) << 31
+            | u64::from(self.called_hung_up) << 32
+            | u64::from(self.calling_hung_up) << 33
     }
 
     pub fn from_word(word: u64) -> Self {
@@ -242,6 +264,8 @@ impl Detail {
             job: (word >> 26) as u8 & 15,
             held: word >> 30 & 1 == 1,
             crossed: word >> 31 & 1 == 1,
+            called_hung_up: word >> 32 & 1 == 1,
+            calling_hung_up: word >> 33 & 1 == 1,
         }
     }
 }
@@ -345,10 +369,13 @@ mod tests {
                 job: 8,
                 held: true,
                 crossed: true,
+                called_hung_up: !service.sent_on,
+                calling_hung_up: true,
             };
             assert_eq!(Detail::from_word(detail.to_word()), detail);
             assert_eq!((detail.service(service.attempt), detail.service(2)), (service, Service::default()));
             assert_eq!((detail.retried(User::Called), detail.retried(User::Calling)), (service.sent_on, true));
+            assert_eq!((detail.hung_up(User::Called), detail.hung_up(User::Calling)), (!service.sent_on, true));
         }
         let times = Times::default().with(User::Called, u64::MAX).with(User::Calling, 11);
         assert_eq!(Times::from_word(times.to_word()), times);
