@@ -404,3 +404,33 @@ fn no_dialog_is_dropped_for_the_early_one_that_it_was() {
         }
     }
 }
+
+/// What is only noted for the leg meanwhile takes no BYE from who is about to send it, and makes nobody wait for one that
+/// was not sent.
+#[test]
+fn a_bye_that_somebody_came_between_is_sent_at_once() {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut between = 0;
+    for at in 1.. {
+        let directory = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
+        let settings = Settings { deadline: DEADLINE, attempt: ATTEMPT, linger: LINGER, ..Settings::default() };
+        let host = Rc::new(Host::over(Stepped(MemoryStore::new(64).unwrap()), directory.path(), &settings));
+        set_now(T0);
+        dialog(&host);
+        host.see(CALL, "> BYE 141");
+        start(&host);
+        wait(DEADLINE - ATTEMPT);
+        let (id, _) = host.dialog(CALL).unwrap();
+        let second = Rc::clone(&host);
+        BETWEEN.set(Some(Rc::new(move || refusal_of_a_user(&second))));
+        STEPS_LEFT.set(at);
+        let sent = host.next(id, User::Called);
+        if BETWEEN.take().is_some() {
+            break;
+        }
+        between += 1;
+        assert!(sent.is_ok(), "step {at}: {sent:?}");
+        assert_eq!(host.leg(id, User::Called).attempts, 1, "step {at}");
+    }
+    assert!(between >= 5, "{between} steps");
+}

@@ -56,11 +56,17 @@ impl<S: Store> Registry<S> {
         buffer: &mut [u8],
     ) -> Result<Bye, RegistryError> {
         let mut bytes = Vec::new();
+        // Until when this call has put the leg off, before a BYE that nobody has sent since: it does not wait for that
+        // itself.
+        let mut own_time = None;
         for _ in 0..TRIES {
-            let (stored, record) = self.load(id, &mut bytes)?.ok_or(RegistryError::NotFound)?;
+            let (mut stored, record) = self.load(id, &mut bytes)?.ok_or(RegistryError::NotFound)?;
             let release = Release::from_word(stored.words[RELEASE]);
             let word = stored.words[leg_to(to)];
             let leg = Leg::from_word(word);
+            if own_time == Some((leg.attempts, Times::from_word(stored.words[TIMES]).of(to))) {
+                stored.words[TIMES] = Times::default().to_word();
+            }
             if release.phase != Phase::UnderWay || !self.is_due(&record, &stored, to, now) {
                 return Err(RegistryError::NotReleasing);
             }
@@ -112,9 +118,11 @@ impl<S: Store> Registry<S> {
             if !self.store.compare_exchange(id, cseq_to(to), current, next)? {
                 continue;
             }
-            self.put_off(id, to, Times::now(now, release.started) + self.attempt)?;
+            let until = Times::default().with(to, Times::now(now, release.started) + self.attempt);
+            self.put_off(id, to, until.of(to))?;
+            own_time = Some((leg.attempts, until.of(to)));
             if !self.store.compare_exchange(id, leg_to(to), word, leg.sent(planned.cseq()).to_word())? {
-                return Err(RegistryError::NotReleasing);
+                continue;
             }
             return write(Ok(planned), buffer).map_err(RegistryError::Dialog);
         }
