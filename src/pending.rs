@@ -13,6 +13,9 @@ pub enum Final {
     NotSent,
     /// The host has no room to send it now: nobody was told anything.
     Later,
+    /// Nobody has said what came of it for so long that no reply can come any more: the process that had it has died,
+    /// perhaps before it sent it.
+    Unreported,
 }
 
 /// Whether a refusal of a BYE says that its receiver has no such session any more: 481 and 408 (RFC 3261 15.1.1), and
@@ -60,12 +63,16 @@ pub struct Leg {
 pub struct Around {
     /// It went to service control, and was not seen leaving for the far user.
     pub kept_back: bool,
-    /// It was sent again already because of a 500 or 503.
+    /// It was seen leaving service control for the far user.
+    pub sent_on: bool,
+    /// It was sent again already, because of a 500 or 503, or because nobody said what came of it.
     pub retried: bool,
     /// Milliseconds that the receiver wants to be left alone (RFC 3261 20.33).
     pub retry_after: u64,
     /// Milliseconds to the deadline of the release.
     pub left: u64,
+    /// Milliseconds after which no reply to a BYE can come any more.
+    pub attempt: u64,
     /// Its receiver has sent a BYE of its own after the start, which was refused.
     pub hung_up: bool,
 }
@@ -104,6 +111,13 @@ pub enum Next {
 /// How long a host without room is left alone, in milliseconds.
 const LATER: u64 = 1_000;
 
+/// For how long a receiver is left alone at most that asks for it, in milliseconds: 64*T1. Who asks for longer would
+/// hold the release up, and the others that wait for its end.
+const REST: u64 = 32_000;
+
+/// The code of a transaction that got no reply.
+const TIME_OUT: u16 = 408;
+
 /// How often a BYE is sent at most, whatever happens.
 pub const ATTEMPTS: u8 = 7;
 
@@ -137,12 +151,15 @@ impl Leg {
             Final::Code(..200) => return Next::Nothing,
             Final::Code(code) => code.min(CODES),
             Final::NotSent | Final::Later => 0,
+            Final::Unreported => TIME_OUT,
         };
         let ended = |state| Next::Final(Self { state, code, ..self });
         let again = |bypass, wait| match (self.attempts < ATTEMPTS, wait < around.left) {
             (true, true) => Next::Again { leg: Self { code, bypass, ..self.again() }, wait },
             _ => ended(LegState::Failed),
         };
+        let rests = around.retry_after <= REST
+            && (around.retry_after == 0 || around.retry_after + around.attempt < around.left);
         if reply == Final::Later {
             // Nothing was sent: it does not count as an attempt, and only the deadline bounds it.
             let leg = Self { attempts: self.attempts.saturating_sub(1), ..self.again() };
@@ -156,7 +173,10 @@ impl Leg {
             // Nobody told the far user. What service control refuses with another code is its decision.
             0 | 408 | 500..=599 if around.kept_back && policy.bypass => again(true, 0),
             _ if around.kept_back => ended(LegState::Failed),
-            500 | 503 if policy.retry && !around.retried => again(self.bypass, around.retry_after),
+            500 | 503 if policy.retry && !around.retried && rests => again(self.bypass, around.retry_after),
+            _ if reply == Final::Unreported && !around.retried && !around.sent_on && around.attempt < around.left => {
+                again(self.bypass, 0)
+            }
             0 => ended(LegState::Gone),
             code if ends_session(code) => ended(LegState::Gone),
             _ => ended(LegState::Failed),
@@ -350,7 +370,15 @@ const SECONDS: u64 = (1 << 32) - 1;
 mod tests {
     use super::*;
 
-    const LEFT: Around = Around { kept_back: false, retried: false, retry_after: 0, left: 60_000, hung_up: false };
+    const LEFT: Around = Around {
+        kept_back: false,
+        sent_on: false,
+        retried: false,
+        retry_after: 0,
+        left: 60_000,
+        attempt: 0,
+        hung_up: false,
+    };
 
     fn ended(leg: Leg, reply: Final) -> Leg {
         match leg.after(reply, &Around { retried: true, ..LEFT }, Policy::default()) {
@@ -422,6 +450,12 @@ mod tests {
             (503, Around { left: 10_000, ..later }, all, "Failed"),
             (503, Around { left: 10_001, ..later }, all, "again after 10000"),
             (500, LEFT, no_retry, "Failed"),
+            // There is time for an answer, and for those who wait for the end of this release.
+            (503, Around { left: 50_000, attempt: 40_000, ..later }, all, "Failed"),
+            (503, Around { left: 50_001, attempt: 40_000, ..later }, all, "again after 10000"),
+            (503, Around { retry_after: 32_000, ..LEFT }, all, "again after 32000"),
+            (503, Around { retry_after: 33_000, ..LEFT }, all, "Failed"),
+            (500, Around { left: 1, attempt: 40_000, ..LEFT }, all, "again after 0"),
             // The BYE that goes past service control is another one: it has its own second try.
             (500, kept_back, all, "bypass after 0"),
             (408, kept_back, no_bypass, "Failed"),
@@ -437,6 +471,25 @@ mod tests {
                 Next::Again { leg: again, .. } => leg = again,
                 Next::Final(last) => assert_eq!((last.state, attempt), (LegState::Failed, ATTEMPTS)),
                 Next::Nothing => panic!("a final reply"),
+            }
+        }
+    }
+
+    #[test]
+    fn t59_what_nobody_tells_of_is_sent_once_more() {
+        let attempt = Around { attempt: 40_000, ..LEFT };
+        for (around, expected) in [
+            (attempt, "again after 0"),
+            (Around { retried: true, ..attempt }, "Gone"),
+            (Around { left: 40_000, ..attempt }, "Gone"),
+            // It has left for the far user, so it was sent.
+            (Around { sent_on: true, ..attempt }, "Gone"),
+            (Around { kept_back: true, ..attempt }, "bypass after 0"),
+            (Around { hung_up: true, ..attempt }, "Gone"),
+        ] {
+            let never = Policy { retry: false, ..Policy::default() };
+            for policy in [Policy::default(), never] {
+                assert_eq!(after(Final::Unreported, &around, policy), expected, "{around:?}");
             }
         }
     }

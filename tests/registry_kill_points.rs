@@ -144,7 +144,7 @@ fn is_told(host: &Host) -> bool {
     host.audit(ATTEMPT).told.contains_key(&host.id(SUBJECT).0)
 }
 
-const OPERATIONS: [Operation; 31] = [
+const OPERATIONS: [Operation; 32] = [
     Operation {
         name: "track",
         act: |host| _ = track(host, SUBJECT, Serves::Calling),
@@ -277,10 +277,21 @@ const OPERATIONS: [Operation; 31] = [
         ..PLAIN
     },
     Operation {
+        name: "sweep that sends again what nobody told of",
+        before: |host| {
+            started(host, Serves::Neither);
+            wait(ATTEMPT);
+        },
+        act: sweep,
+        ..PLAIN
+    },
+    Operation {
         name: "sweep that gives up both BYEs",
         before: |host| {
             started(host, Serves::Neither);
             wait(ATTEMPT);
+            sweep(host);
+            wait(ATTEMPT + 100);
         },
         act: sweep,
         done: is_told,
@@ -535,8 +546,13 @@ impl Figures {
 fn play(place: &str, host: &Host, heir: Heir, operation: &Operation, figures: &mut Figures) {
     host.mark(true);
     let moment = now();
-    // A process that starts anew knows nothing of a reply that was not noted.
-    let rest_until = if heir == Heir::Restarted { 0 } else { moment + operation.rest.saturating_sub(10) };
+    // A process that starts anew knows nothing of a reply that was not noted, nor does one that gets it no more.
+    let knows = match heir {
+        Heir::Again => true,
+        Heir::Silent => host.dialog(SUBJECT).is_some_and(|(id, _)| host.leg(id, User::Called).state == LegState::Idle),
+        Heir::Restarted => false,
+    };
+    let rest_until = if knows { moment + operation.rest.saturating_sub(10) } else { 0 };
     if host.dialog(KEPT).is_none_or(|(_, state)| state != State::Acknowledged) {
         figures.lost += 1;
         figures.wrong(place, "the call that nobody touched is gone");

@@ -154,7 +154,7 @@ pub struct Stats {
     pub refused_full: u64,
     /// Records refused because they were too large.
     pub refused_large: u64,
-    /// BYEs sent again because of a 500 or 503.
+    /// BYEs sent again because of a 500 or 503, or because nobody told what came of them.
     pub retried: u64,
     /// BYEs that service control had kept back, sent straight to the far user.
     pub bypassed: u64,

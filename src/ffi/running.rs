@@ -111,7 +111,9 @@ pub unsafe extern "C" fn ims_release_registry_start(
 /// time-out, IMS_RELEASE_NOT_SENT or IMS_RELEASE_LATER. `reply` is the reply as received, whole, from which Retry-After is read;
 /// empty where there is none. Provisional, late and repeated replies, and those to another CSeq, change nothing.
 ///
-/// A BYE is sent again, when ims_release_registry_sweep() tells: once after 500 or 503, with a higher CSeq; straight to
+/// A BYE is sent again, when ims_release_registry_sweep() tells: once after 500 or 503, with a higher CSeq, unless
+/// Retry-After asks for more than 32 seconds or leaves no time for an answer before the deadline; once where nothing was
+/// noted of it for `attempt_ms`, because the process that had it has died; straight to
 /// the far user where service control has kept it back, that is answered 408 or 5xx or not at all before
 /// ims_release_registry_sent_on() saw it leave. Else the leg is final. With the last final leg the release has ended,
 /// and `ended` is called.

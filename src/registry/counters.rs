@@ -67,7 +67,7 @@ pub struct Counts {
     pub early_dropped: u64,
     /// Operations that the store refused: full, busy, damaged.
     pub store_failures: u64,
-    /// BYEs sent again because of a 500 or 503.
+    /// BYEs sent again because of a 500 or 503, or because nobody told what came of them.
     pub retried: u64,
     /// BYEs that service control had kept back, sent straight to the far user.
     pub bypassed: u64,

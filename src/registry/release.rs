@@ -197,12 +197,16 @@ impl<S: Store> Registry<S> {
                 return Ok(Noted::Nothing);
             }
             let detail = Detail::from_word(self.word(id, DETAIL)?);
+            let loops = release.loops(to, leg);
+            let sent_on = loops && detail.service(leg.attempts).sent_on;
             let around = Around {
-                kept_back: release.loops(to, leg) && !detail.service(leg.attempts).sent_on,
+                kept_back: loops && !sent_on,
+                sent_on,
                 retried: detail.retried(to),
                 hung_up: detail.hung_up(to),
                 retry_after: u64::from(retry_after.unwrap_or(0)) * MILLIS,
                 left: self.deadline_of(release, detail)?.saturating_sub(now),
+                attempt: self.attempt,
             };
             let elapsed = Times::now(now, release.started);
             match leg.after(reply, &around, self.policy) {

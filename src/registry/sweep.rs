@@ -112,8 +112,8 @@ impl<S: Store> Registry<S> {
             let leg = self.leg(id, to)?;
             let time = Times::from_word(self.word(id, TIMES)?).of(to);
             if leg.state == LegState::Waiting && Times::now(now, release.started) >= time {
-                // No reply can come any more: the host was to say so, and is not there to do it.
-                let noted = self.try_note(id, to, leg.cseq, Final::Code(TIME_OUT), None, now)?;
+                // The host was to say so, and is not there to do it.
+                let noted = self.try_note(id, to, leg.cseq, Final::Unreported, None, now)?;
                 swept.ended += usize::from(matches!(noted, Noted::Ended(_)));
             }
             if let Some((stored, record)) = self.load(id, &mut bytes)?
@@ -196,6 +196,3 @@ impl<S: Store> Registry<S> {
         Ok(())
     }
 }
-
-/// The code of a transaction that got no reply.
-const TIME_OUT: u16 = 408;

@@ -171,7 +171,7 @@ pub(super) struct Detail {
     pub service: Service,
     /// Milliseconds of the second in which the release started.
     pub millis: u16,
-    /// The BYE to the called user was sent again because of a 500 or 503.
+    /// The BYE to the called user was sent again, because of a 500 or 503 or because nobody told of it.
     pub called_retried: bool,
     /// The same of the BYE to the calling user.
     pub calling_retried: bool,
@@ -205,7 +205,7 @@ impl Detail {
         if self.service.attempt == attempt { self.service } else { Service::default() }
     }
 
-    /// Whether the BYE to `user` was sent again because of a 500 or 503.
+    /// Whether the BYE to `user` was sent again for such a reason.
     pub fn retried(self, user: User) -> bool {
         match user {
             User::Called => self.called_retried,

@@ -78,7 +78,7 @@ static counter_def_t counters[] = {
 	FIGURE("releases_expired", expired, "releases that came to their deadline"),
 	FIGURE("releases_unconfirmed", unconfirmed, "outcomes that may not have been heard"),
 	{NULL, "releases_pending", CNT_F_NO_RESET, pending, NULL, "releases under way"},
-	FIGURE("legs_retried", retried, "BYEs sent again because of a 500 or 503"),
+	FIGURE("legs_retried", retried, "BYEs sent again because of a 500 or 503, or because nobody told what came of them"),
 	FIGURE("legs_bypassed", bypassed, "BYEs sent past service control"),
 	FIGURE("refused_requests", refused_requests, "requests of users on dialogs under release, refused with 481"),
 	FIGURE("refused_messages", refused_messages, "messages refused as malformed"),
