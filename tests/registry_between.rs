@@ -32,6 +32,8 @@ thread_local! {
     /// In front of which step of the store something else happens, and what.
     static BETWEEN: RefCell<Option<Rc<dyn Fn()>>> = const { RefCell::new(None) };
     static STEPS_LEFT: Cell<u32> = const { Cell::new(0) };
+    /// Records that were read.
+    static READ: Cell<u32> = const { Cell::new(0) };
 }
 
 fn step() {
@@ -69,6 +71,7 @@ impl Store for Stepped {
 
     fn read(&self, id: Id, record: &mut Vec<u8>) -> Result<Option<store::Entry>, StoreError> {
         step();
+        READ.set(READ.get() + 1);
         self.0.read(id, record)
     }
 
@@ -433,4 +436,23 @@ fn a_bye_that_somebody_came_between_is_sent_at_once() {
         assert_eq!(host.leg(id, User::Called).attempts, 1, "step {at}");
     }
     assert!(between >= 5, "{between} steps");
+}
+
+/// Thousands of releases may be under way, and the sweep looks at each ten times a second.
+#[test]
+fn a_sweep_reads_no_record_of_a_release_whose_byes_are_out() {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let directory = tempfile::tempdir().unwrap();
+    let host = Host::over(Stepped(MemoryStore::new(64).unwrap()), directory.path(), &Settings::default());
+    set_now(T0);
+    started(&host);
+    let read = || {
+        let before = READ.get();
+        let due = host.sweep().len();
+        (READ.get() - before, due)
+    };
+    assert_eq!(read(), (0, 0));
+    reply(&host, User::Called, 500);
+    wait(100);
+    assert_eq!(read(), (1, 1));
 }

@@ -116,7 +116,9 @@ impl<S: Store> Registry<S> {
                 let noted = self.try_note(id, to, leg.cseq, Final::Unreported, None, now)?;
                 swept.ended += usize::from(matches!(noted, Noted::Ended(_)));
             }
-            if let Some((stored, record)) = self.load(id, &mut bytes)?
+            // The record is large, and most legs wait for an answer.
+            if self.leg(id, to)?.state == LegState::Idle
+                && let Some((stored, record)) = self.load(id, &mut bytes)?
                 && Release::from_word(stored.words[RELEASE]).phase == Phase::UnderWay
                 && self.is_overdue(&record, &stored, to, now)
             {
