@@ -113,13 +113,20 @@ impl Kamailio {
 
     /// Prepares one with the configuration of the live tests and these parameters of the module.
     pub fn with_parameters(parameters: &[(&str, u32)]) -> Result<Self> {
+        let prepared = Self::with_text("")?;
+        prepared.change_parameters(parameters)?;
+        Ok(prepared)
+    }
+
+    /// Other parameters for [`Kamailio::with_parameters`], from the next start on.
+    pub fn change_parameters(&self, parameters: &[(&str, u32)]) -> Result<()> {
         let path = repository().join("live/hosts/kamailio.cfg");
         let text = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
         let lines: String = parameters
             .iter()
             .map(|(name, value)| format!("modparam(\"ims_release\", \"{name}\", {value})\n"))
             .collect();
-        Self::with_text(&text.replacen("\nrequest_route {", &format!("\n{lines}\nrequest_route {{"), 1))
+        self.rewrite(&text.replacen("\nrequest_route {", &format!("\n{lines}\nrequest_route {{"), 1))
     }
 
     /// Prepares one with a configuration of examples/kamailio, captured.
