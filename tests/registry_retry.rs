@@ -353,6 +353,44 @@ fn after_a_restart_every_release_goes_on() {
 }
 
 #[test]
+fn after_a_restart_no_release_ends_before_its_bye_had_its_turn() {
+    both(|proxy| {
+        // The host sends one BYE in ten seconds; half of them is due later than the deadline.
+        let ids: Vec<Id> = (0..12).map(|_| proxy.plain(&proxy.fresh())).collect();
+        ids.iter().for_each(|id| _ = proxy.start(*id).unwrap());
+        proxy.wait(5_000);
+        proxy.registry.resume(proxy.now()).unwrap();
+        for _ in 0..2 * ids.len() {
+            proxy.wait(10_000);
+            let (swept, due) = proxy.sweep_due();
+            assert_eq!(swept.ended, 0);
+            let (id, user) = due[0];
+            proxy.next(id, user).unwrap();
+            proxy.note(id, user, Code(200));
+        }
+        let told = proxy.told();
+        assert_eq!(told.len(), ids.len());
+        assert!(told.iter().all(|(_, line)| line.starts_with("completed 503 200 200 ")), "{told:?}");
+
+        // One that has started since ends as ever; and a host that never sends any keeps none.
+        let old = proxy.plain(&proxy.fresh());
+        proxy.start(old).unwrap();
+        proxy.wait(5_000);
+        proxy.registry.resume(proxy.now()).unwrap();
+        proxy.wait(5_000);
+        let new = proxy.plain(&proxy.fresh());
+        proxy.start(new).unwrap();
+        let mut ends = Vec::new();
+        for minute in 1..=30 {
+            proxy.wait(60_000);
+            proxy.sweep();
+            ends.extend(proxy.told().into_iter().map(|(id, line)| (id, minute, line[..7].to_owned())));
+        }
+        assert_eq!(ends, [(new, 2, "expired".into()), (old, 19, "expired".into())]);
+    });
+}
+
+#[test]
 fn an_outcome_that_may_not_have_been_heard_is_not_told_again() {
     both_with("s", lingering, |proxy| {
         for resume in [true, false] {

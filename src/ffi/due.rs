@@ -65,7 +65,8 @@ unsafe impl Sized32 for Swept {}
 pub type DueFn = Option<unsafe extern "C" fn(env: *mut c_void, id: u64, leg: u32)>;
 
 /// Takes up the releases that an earlier run of the host has left under way: their BYEs are due again, with the next
-/// CSeq, and the deadline counts from now. A user who has had the first answers 481, which ends that leg. An outcome
+/// CSeq, and the deadline counts from now; where there are more than the host can send until then, from when all have had
+/// their turn, and at most for ten times as long. A user who has had the first answers 481, which ends that leg. An outcome
 /// that was just being told when its process died is not told again: entries and figures call it unconfirmed.
 ///
 /// Once after ims_release_registry_open(), before the fork and before any other call. On an error some releases may not

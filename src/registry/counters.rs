@@ -34,9 +34,12 @@ pub(super) enum Counter {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(usize)]
 pub(super) enum Moment {
+    /// When releases were taken up again after all processes had died. 0: never.
+    Restarted = 21,
     /// No dialog is under release, or known for one, after it. 0: nobody knows.
     ActiveUntil = 22,
-    /// When releases were taken up again after all processes had died. 0: never.
+    /// From when on the deadline of a release from before the restart counts: later than that as long as some wait for
+    /// their turn.
     Resumed = 23,
 }
 

@@ -28,7 +28,7 @@ mod track;
 mod words;
 
 use core::fmt;
-use core::sync::atomic::AtomicU64;
+use core::sync::atomic::{AtomicBool, AtomicU64};
 
 use crate::capture::{Captured, Record, Stage, read};
 use crate::dialog::User;
@@ -157,6 +157,8 @@ pub struct Registry<S> {
     under_way: AtomicU64,
     /// Those of this round.
     counting: AtomicU64,
+    /// Whether this round has met a BYE from before a restart that has not had its turn.
+    waiting: AtomicBool,
     /// When jobs were taken a step on.
     stepped: AtomicU64,
 }
@@ -224,6 +226,7 @@ impl<S: Store> Registry<S> {
             active_until: AtomicU64::new(0),
             under_way: AtomicU64::new(0),
             counting: AtomicU64::new(0),
+            waiting: AtomicBool::new(false),
             stepped: AtomicU64::new(0),
             store,
         })

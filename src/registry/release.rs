@@ -348,8 +348,9 @@ impl<S: Store> Registry<S> {
     /// When a release is over whatever was answered, in milliseconds: so long after it began, or was taken up again.
     pub(super) fn deadline_of(&self, release: Release, detail: Detail) -> Result<u64, RegistryError> {
         let begun = release.started * MILLIS + u64::from(detail.millis);
-        let resumed = self.counters.moment(&self.store, Moment::Resumed)? * MILLIS;
-        Ok(begun.max(resumed).saturating_add(self.deadline))
+        let moment = |moment| Ok::<_, RegistryError>(self.counters.moment(&self.store, moment)? * MILLIS);
+        let from = if begun < moment(Moment::Restarted)? { begun.max(moment(Moment::Resumed)?) } else { begun };
+        Ok(from.saturating_add(self.deadline))
     }
 
     /// Whether a release may start now.

@@ -25,13 +25,17 @@ const PAGE: usize = 1024;
 
 impl<S: Store> Registry<S> {
     /// Takes up what an earlier run of the host has left: a BYE whose reply nobody can receive any more is due again,
-    /// with the next CSeq, and the deadline counts from now. A user who has had the first answers 481, which ends the
-    /// leg. `now` is in milliseconds.
+    /// with the next CSeq, and the deadline counts from now; where a host has more of them than it can send until then,
+    /// from when all have had their turn, and at most for ten times as long. A user who has had the first answers 481,
+    /// which ends the leg. `now` is in milliseconds.
     ///
     /// Once, when the registry was opened, and before any other process uses it: another one may be waiting for the
     /// replies. What kills it half-way is mended by the next one.
     pub fn resume(&self, now: u64) -> Result<Resumed, RegistryError> {
-        self.counters.put_off(&self.store, Moment::Resumed, now.div_ceil(MILLIS))?;
+        // In this order: what is older than the restart has its new deadline already.
+        for moment in [Moment::Resumed, Moment::Restarted] {
+            self.counters.put_off(&self.store, moment, now.div_ceil(MILLIS))?;
+        }
         self.stay_active(now)?;
         let mut resumed = Resumed::default();
         let mut cursor = 0;

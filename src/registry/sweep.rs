@@ -56,6 +56,9 @@ impl<S: Store> Registry<S> {
         }
         if swept.finished {
             self.under_way.store(self.counting.swap(0, Ordering::Relaxed), Ordering::Relaxed);
+            if self.waiting.swap(false, Ordering::Relaxed) {
+                self.put_deadlines_off(now)?;
+            }
             // Never 0 from here on: that would be "nobody knows".
             let until = self.active_until.swap(0, Ordering::Relaxed).max(1);
             self.counters.put_off(&self.store, Moment::ActiveUntil, until)?;
@@ -124,7 +127,20 @@ impl<S: Store> Registry<S> {
             {
                 due(id, to);
                 swept.due += 1;
+                if release.started < self.counters.moment(&self.store, Moment::Restarted)? {
+                    self.waiting.store(true, Ordering::Relaxed);
+                }
             }
+        }
+        Ok(())
+    }
+
+    /// After a restart more may be due than a host can send until the deadline: what has not had its turn does not end
+    /// for that, unless the host does not send at all.
+    fn put_deadlines_off(&self, now: u64) -> Result<(), RegistryError> {
+        let restarted = self.counters.moment(&self.store, Moment::Restarted)? * MILLIS;
+        if now < restarted.saturating_add((TURNS - 1) * self.deadline) {
+            self.counters.put_off(&self.store, Moment::Resumed, now / MILLIS)?;
         }
         Ok(())
     }
@@ -198,3 +214,6 @@ impl<S: Store> Registry<S> {
         Ok(())
     }
 }
+
+/// By how many times its deadline a release from before a restart is over at the latest.
+const TURNS: u64 = 10;
