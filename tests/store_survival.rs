@@ -394,11 +394,12 @@ fn flipped_bytes_cost_the_damaged_records_only() {
                 }
             }
         }
-        drop(running);
+        // Each run of a proxy counts for itself.
+        let counted = running.map_or(0, |store| store.usage().damaged);
         let store = open(directory.path()).unwrap();
         let kept = whole(&store);
         lost += 200 - kept;
-        let counted = store.usage().damaged;
+        let counted = counted + store.usage().damaged;
         assert!(kept == 200 || counted > 0, "round {round}: {} records are lost without a word", 200 - kept);
         damaged += counted;
         new(&store, 1_000, 1);
