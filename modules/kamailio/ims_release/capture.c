@@ -8,6 +8,23 @@
 
 #include "loop.h"
 
+/* The INVITE that the script of this process has tracked last. A clone in shared memory has its numbers. */
+static struct {
+	unsigned int id;
+	int pid;
+} tracked;
+
+void capture_tracked(const struct sip_msg *message)
+{
+	tracked.id = message->id;
+	tracked.pid = message->pid;
+}
+
+static int is_tracked(const struct sip_msg *message)
+{
+	return tracked.pid != 0 && tracked.id == message->id && tracked.pid == message->pid;
+}
+
 void capture(ims_release_str message)
 {
 	uint32_t seen;
@@ -46,8 +63,8 @@ static void in_transaction(struct cell *t, int type, struct tmcb_params *paramet
 
 	switch(type) {
 		case TMCB_REQUEST_FWDED:
-			/* Not before: what the script refuses never reached the other user. */
-			if(parameters->req != NULL)
+			/* Not before: what the script refuses never reached the other user. What was tracked was read then. */
+			if(parameters->req != NULL && !is_tracked(parameters->req))
 				capture(message_of(parameters->req));
 			break;
 		case TMCB_REQUEST_OUT:

@@ -13,6 +13,9 @@
 /* Registers with tm and the core. In mod_init. 0, or -1 after a line in the log. */
 int capture_start(void);
 
+/* The script has tracked this INVITE: it need not be handed over again when it is relayed. */
+void capture_tracked(const struct sip_msg *message);
+
 /* Hands one message over. What the library refuses is logged; the message goes its way all the same. */
 void capture(ims_release_str message);
 

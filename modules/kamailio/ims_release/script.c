@@ -25,6 +25,7 @@ static int track(struct sip_msg *message, str *serves)
 		log_refused_script("ims_release_track(): the call is not tracked and cannot be released", status);
 		return -1;
 	}
+	capture_tracked(message);
 	return 1;
 }
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "send.h"
 
+#include <string.h>
+
 #include "../../core/dprint.h"
 #include "../../core/error.h"
 #include "../../core/mem/shm_mem.h"
@@ -74,26 +76,22 @@ static void mend(struct cell *t, struct sent *sent, const ims_release_bye *bye)
 {
 	struct retr_buf *request = &t->uac[0].request;
 	ims_release_str printed = {request->buffer, request->buffer_len};
+	char buffer[BYE_SIZE];
 	size_t length = 0;
-	char *mended = NULL;
-	ims_release_status status =
-			ims_release_registry_adopt(registry, sent->id, sent->leg, bye->message, printed, NULL, 0, &length);
+	char *mended;
+	ims_release_status status = ims_release_registry_adopt(
+			registry, sent->id, sent->leg, bye->message, printed, buffer, sizeof(buffer), &length);
 
-	if(status == IMS_RELEASE_BUFFER_TOO_SMALL) {
-		mended = shm_malloc(length + 1);
-		if(mended == NULL) {
-			LM_ERR("out of shared memory: a BYE goes out as tm printed it; raise -m\n");
-			return;
-		}
-		status = ims_release_registry_adopt(
-				registry, sent->id, sent->leg, bye->message, printed, mended, length, &length);
-	}
 	if(status != IMS_RELEASE_OK) {
 		log_refusal("a BYE goes out as tm printed it", status);
-		if(mended != NULL)
-			shm_free(mended);
 		return;
 	}
+	mended = shm_malloc(length + 1);
+	if(mended == NULL) {
+		LM_ERR("out of shared memory: a BYE goes out as tm printed it; raise -m\n");
+		return;
+	}
+	memcpy(mended, buffer, length);
 	mended[length] = '\0';
 	sent->printed = request->buffer;
 	request->buffer = mended;
