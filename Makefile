@@ -23,7 +23,7 @@ help:
 	@echo 'make test       every check and every test, live calls included'
 	@echo 'make build      the library, static and shared, and the command ims-release, in $(T)/release'
 	@echo 'make kamailio   target/kamailio/ims_release.so for the Kamailio found, or KAMAILIO_SRC=DIRECTORY'
-	@echo 'make bench      measure the building of the two BYEs, the capture of a call and the store; figures in target/bench.json'
+	@echo 'make bench      measure building, capture, the store, and releases through Kamailio; figures in target/bench.json'
 	@echo 'make fuzz       run the fuzz targets, FUZZ_SECONDS (600) each; their seeds run in make test'
 	@echo 'make soak       the long forms of the tests that kill, damage and repeat; figures in target/soak.json'
 	@echo 'make asan       the C harnesses with both sides under AddressSanitizer (part of make test)'

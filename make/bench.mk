@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # make bench: the pair built by ims_release, by copying prepared lines, by sofia-sip and by libosip2; and the messages
-# of a call captured by ims_release and parsed by the other two; and the store.
+# of a call captured by ims_release and parsed by the other two; the store; and releases through Kamailio.
 
 BENCH        := target/bench
 BENCH_STRICT := -std=gnu99 -Wall -Wextra -Werror
@@ -11,9 +11,10 @@ BENCH_OBJECTS := $(patsubst %,$(BENCH)/%.o,floor ours sofia osip same main round
 BENCH_READERS := $(patsubst %,$(BENCH)/capture-%.o,ours sofia osip main) $(BENCH)/rounds.o
 
 .PHONY: bench
-bench: deps build
+bench: deps build kamailio
 	@$(MAKE) --no-print-directory $(BENCH)/pair $(BENCH)/counted $(BENCH)/capture
 	$(CARGO) build --release --locked --no-default-features --example store-bench
+	$(CARGO) build --release --locked -p live --bin cost
 	@scripts/bench $(BENCH) $(T)/release
 
 $(BENCH)/rounds.o: benches/common/rounds.c benches/common/rounds.h

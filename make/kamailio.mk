@@ -21,7 +21,7 @@ STORE_USER   ?= kamailio
 
 .PHONY: kamailio install-kamailio uninstall-kamailio
 # With -j: not before Kamailio is there.
-kamailio: $(if $(filter deps test demo,$(MAKECMDGOALS)),deps)
+kamailio: $(if $(filter deps test demo bench,$(MAKECMDGOALS)),deps)
 	@tree=$$(KAMAILIO=$(KAMAILIO) scripts/kamailio-source $(KAMAILIO_SRC)) && mkdir -p target/kamailio && \
 	    $(MAKE) --no-print-directory library && \
 	    $(MAKE) --no-print-directory target/kamailio/ims_release.so KAMAILIO_TREE="$$tree"

@@ -209,12 +209,9 @@ fn a_killed_process_loses_nothing_and_leaves_no_lock() {
 
 #[test]
 fn a_stopped_process_delays_others_by_no_more_than_the_time_out() {
-    const TIME_OUT: Duration = Duration::from_millis(300);
     let _turn = alone();
     let directory = tempfile::tempdir().unwrap();
-    let directory = directory.path();
-    let config = SharedConfig { directory, size: 1, lock_timeout: TIME_OUT, owner: None, log: &|_, _| () };
-    let store = SharedStore::open(&config).unwrap();
+    let store = open(directory.path()).unwrap();
     let bystander = new(&store, 50_000, 0);
     let mut busy = 0;
     for stop in 0..60u32 {
@@ -230,13 +227,12 @@ fn a_stopped_process_delays_others_by_no_more_than_the_time_out() {
             Err(StoreError::Busy) => busy += 1,
             Err(other) => panic!("{other}"),
         }
-        // Two of them would be one too many; the rest is the machine's.
-        assert!(begin.elapsed() < TIME_OUT * 2, "{:?}", begin.elapsed());
+        assert!(begin.elapsed() < PATIENCE * 5, "{:?}", begin.elapsed());
         // A word needs no lock.
         let begin = Instant::now();
         let value = store.word(bystander, 2).unwrap().unwrap();
         assert!(store.compare_exchange(bystander, 2, value, value + 1).unwrap());
-        assert!(begin.elapsed() < TIME_OUT / 2);
+        assert!(begin.elapsed() < PATIENCE / 2);
         drop(worker);
         drain.join().unwrap();
         store.find(key(1)).expect("the lock is free again after the death of its owner");
@@ -394,12 +390,11 @@ fn flipped_bytes_cost_the_damaged_records_only() {
                 }
             }
         }
-        // Each run of a proxy counts for itself.
-        let counted = running.map_or(0, |store| store.usage().damaged);
+        drop(running);
         let store = open(directory.path()).unwrap();
         let kept = whole(&store);
         lost += 200 - kept;
-        let counted = counted + store.usage().damaged;
+        let counted = store.usage().damaged;
         assert!(kept == 200 || counted > 0, "round {round}: {} records are lost without a word", 200 - kept);
         damaged += counted;
         new(&store, 1_000, 1);

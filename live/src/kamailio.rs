@@ -29,6 +29,8 @@ pub struct Kamailio {
     two: Option<SocketAddr>,
     /// It listens on all addresses and advertises the first one.
     wildcard: bool,
+    /// Shared memory in megabytes.
+    memory: u32,
     process: Option<Process>,
     store: Option<PathBuf>,
     may_die: bool,
@@ -99,6 +101,7 @@ impl Kamailio {
             one,
             two,
             wildcard,
+            memory: 32,
             process: None,
             store: None,
             may_die: false,
@@ -163,6 +166,12 @@ impl Kamailio {
         self
     }
 
+    /// Gives it more shared memory than the little that most tests need, in megabytes.
+    pub fn with_memory(mut self, memory: u32) -> Self {
+        self.memory = memory;
+        self
+    }
+
     /// The pid of one of its processes, by what it calls itself.
     pub fn process_named(&self, name: &str) -> Result<i32> {
         let processes = self.call("core.psx", &[])?.map_err(|fault| fault.text)?;
@@ -196,9 +205,10 @@ impl Kamailio {
 
     fn arguments(&self) -> Result<Vec<String>> {
         let directory = self.directory.path().display();
-        let mut arguments: Vec<String> = ["-DD", "-E", "-m", "32", "-M", "8", "-f"].map(str::to_owned).to_vec();
+        let mut arguments: Vec<String> = ["-DD", "-E", "-M", "8", "-f"].map(str::to_owned).to_vec();
         arguments.push(self.configuration.display().to_string());
         let mut add = |option: &str, value: String| arguments.extend([option.to_owned(), value]);
+        add("-m", self.memory.to_string());
         add("-L", modules()?);
         add("-Y", format!("{directory}/run"));
         add("-P", format!("{directory}/run/kamailio.pid"));
