@@ -209,9 +209,12 @@ fn a_killed_process_loses_nothing_and_leaves_no_lock() {
 
 #[test]
 fn a_stopped_process_delays_others_by_no_more_than_the_time_out() {
+    const TIME_OUT: Duration = Duration::from_millis(300);
     let _turn = alone();
     let directory = tempfile::tempdir().unwrap();
-    let store = open(directory.path()).unwrap();
+    let directory = directory.path();
+    let config = SharedConfig { directory, size: 1, lock_timeout: TIME_OUT, owner: None, log: &|_, _| () };
+    let store = SharedStore::open(&config).unwrap();
     let bystander = new(&store, 50_000, 0);
     let mut busy = 0;
     for stop in 0..60u32 {
@@ -227,12 +230,13 @@ fn a_stopped_process_delays_others_by_no_more_than_the_time_out() {
             Err(StoreError::Busy) => busy += 1,
             Err(other) => panic!("{other}"),
         }
-        assert!(begin.elapsed() < PATIENCE * 5, "{:?}", begin.elapsed());
+        // Two of them would be one too many; the rest is the machine's.
+        assert!(begin.elapsed() < TIME_OUT * 2, "{:?}", begin.elapsed());
         // A word needs no lock.
         let begin = Instant::now();
         let value = store.word(bystander, 2).unwrap().unwrap();
         assert!(store.compare_exchange(bystander, 2, value, value + 1).unwrap());
-        assert!(begin.elapsed() < PATIENCE / 2);
+        assert!(begin.elapsed() < TIME_OUT / 2);
         drop(worker);
         drain.join().unwrap();
         store.find(key(1)).expect("the lock is free again after the death of its owner");
@@ -390,11 +394,12 @@ fn flipped_bytes_cost_the_damaged_records_only() {
                 }
             }
         }
-        drop(running);
+        // Each run of a proxy counts for itself.
+        let counted = running.map_or(0, |store| store.usage().damaged);
         let store = open(directory.path()).unwrap();
         let kept = whole(&store);
         lost += 200 - kept;
-        let counted = store.usage().damaged;
+        let counted = counted + store.usage().damaged;
         assert!(kept == 200 || counted > 0, "round {round}: {} records are lost without a word", 200 - kept);
         damaged += counted;
         new(&store, 1_000, 1);
