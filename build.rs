@@ -16,6 +16,7 @@ const INTERFACE: &[&str] = &[
     "status.rs",
     "log.rs",
     "dialog.rs",
+    "by.rs",
     "release.rs",
     "bye.rs",
     "message.rs",

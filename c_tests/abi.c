@@ -55,7 +55,7 @@ static void offsets(void **state)
     MEMBER(ims_release_fields, headers, 240);
     MEMBER(ims_release_fields, header_count, 248);
 
-    assert_int_equal(sizeof(ims_release_options), 104);
+    assert_int_equal(sizeof(ims_release_options), 112);
     MEMBER(ims_release_options, struct_size, 0);
     MEMBER(ims_release_options, form, 4);
     MEMBER(ims_release_options, cause, 8);
@@ -68,6 +68,8 @@ static void offsets(void **state)
     MEMBER(ims_release_options, via_transport, 80);
     MEMBER(ims_release_options, flags, 96);
     MEMBER(ims_release_options, job, 100);
+    MEMBER(ims_release_options, by, 104);
+    MEMBER(ims_release_options, reserved, 108);
 
     assert_int_equal(sizeof(ims_release_bye), 224);
     MEMBER(ims_release_bye, struct_size, 0);
@@ -90,14 +92,14 @@ static void offsets(void **state)
     MEMBER(ims_release_bye, headers, 192);
     MEMBER(ims_release_bye, route, 208);
 
-    assert_int_equal(sizeof(ims_release_ended), 112);
+    assert_int_equal(sizeof(ims_release_ended), 136);
     MEMBER(ims_release_ended, struct_size, 0);
     MEMBER(ims_release_ended, outcome, 4);
     MEMBER(ims_release_ended, id, 8);
     MEMBER(ims_release_ended, cause, 16);
     MEMBER(ims_release_ended, called_code, 20);
     MEMBER(ims_release_ended, calling_code, 24);
-    MEMBER(ims_release_ended, reserved, 28);
+    MEMBER(ims_release_ended, by, 28);
     MEMBER(ims_release_ended, duration_ms, 32);
     MEMBER(ims_release_ended, call_id, 40);
     MEMBER(ims_release_ended, from_tag, 56);
@@ -106,6 +108,9 @@ static void offsets(void **state)
     MEMBER(ims_release_ended, calling_attempts, 92);
     MEMBER(ims_release_ended, called_duration_ms, 96);
     MEMBER(ims_release_ended, calling_duration_ms, 104);
+    MEMBER(ims_release_ended, text, 112);
+    MEMBER(ims_release_ended, job, 128);
+    MEMBER(ims_release_ended, reserved, 132);
 
     assert_int_equal(sizeof(ims_release_config), 104);
     MEMBER(ims_release_config, struct_size, 0);
@@ -127,7 +132,7 @@ static void offsets(void **state)
     MEMBER(ims_release_config, dialog_lifetime_s, 96);
     MEMBER(ims_release_config, policy, 100);
 
-    assert_int_equal(sizeof(ims_release_entry), 176);
+    assert_int_equal(sizeof(ims_release_entry), 232);
     MEMBER(ims_release_entry, struct_size, 0);
     MEMBER(ims_release_entry, state, 4);
     MEMBER(ims_release_entry, id, 8);
@@ -151,9 +156,14 @@ static void offsets(void **state)
     MEMBER(ims_release_entry, invite_cseq, 160);
     MEMBER(ims_release_entry, outcome, 164);
     MEMBER(ims_release_entry, unconfirmed, 168);
-    MEMBER(ims_release_entry, reserved, 172);
+    MEMBER(ims_release_entry, by, 172);
+    MEMBER(ims_release_entry, job, 176);
+    MEMBER(ims_release_entry, exempt, 180);
+    MEMBER(ims_release_entry, calling_user, 184);
+    MEMBER(ims_release_entry, called_user, 200);
+    MEMBER(ims_release_entry, icid, 216);
 
-    assert_int_equal(sizeof(ims_release_stats), 200);
+    assert_int_equal(sizeof(ims_release_stats), 248);
     MEMBER(ims_release_stats, tracked, 8);
     MEMBER(ims_release_stats, refused_large, 152);
     MEMBER(ims_release_stats, retried, 160);
@@ -161,6 +171,12 @@ static void offsets(void **state)
     MEMBER(ims_release_stats, refused_requests, 176);
     MEMBER(ims_release_stats, unconfirmed, 184);
     MEMBER(ims_release_stats, idle_dropped, 192);
+    MEMBER(ims_release_stats, legs_done, 200);
+    MEMBER(ims_release_stats, legs_gone, 208);
+    MEMBER(ims_release_stats, legs_failed, 216);
+    MEMBER(ims_release_stats, legs_not_built, 224);
+    MEMBER(ims_release_stats, pending, 232);
+    MEMBER(ims_release_stats, oldest_s, 240);
 
     assert_int_equal(sizeof(ims_release_resumed), 32);
     MEMBER(ims_release_resumed, struct_size, 0);
@@ -179,7 +195,7 @@ static void offsets(void **state)
     MEMBER(ims_release_swept, ended, 32);
     MEMBER(ims_release_swept, dropped, 40);
 
-    assert_int_equal(sizeof(ims_release_job_request), 56);
+    assert_int_equal(sizeof(ims_release_job_request), 64);
     MEMBER(ims_release_job_request, struct_size, 0);
     MEMBER(ims_release_job_request, dialogs, 4);
     MEMBER(ims_release_job_request, value, 8);
@@ -188,8 +204,10 @@ static void offsets(void **state)
     MEMBER(ims_release_job_request, text, 32);
     MEMBER(ims_release_job_request, rate, 48);
     MEMBER(ims_release_job_request, in_flight, 52);
+    MEMBER(ims_release_job_request, by, 56);
+    MEMBER(ims_release_job_request, reserved, 60);
 
-    assert_int_equal(sizeof(ims_release_job_entry), 144);
+    assert_int_equal(sizeof(ims_release_job_entry), 160);
     MEMBER(ims_release_job_entry, struct_size, 0);
     MEMBER(ims_release_job_entry, number, 4);
     MEMBER(ims_release_job_entry, state, 8);
@@ -209,6 +227,9 @@ static void offsets(void **state)
     MEMBER(ims_release_job_entry, partial, 120);
     MEMBER(ims_release_job_entry, failed, 128);
     MEMBER(ims_release_job_entry, expired, 136);
+    MEMBER(ims_release_job_entry, exempt, 144);
+    MEMBER(ims_release_job_entry, by, 152);
+    MEMBER(ims_release_job_entry, reserved, 156);
 }
 
 static void numbers(void **state)
@@ -277,9 +298,15 @@ static void numbers(void **state)
         { IMS_RELEASE_LATER, 1 },
         { IMS_RELEASE_RELEASED, 308 },
         { IMS_RELEASE_TOO_MANY_JOBS, 309 },
+        { IMS_RELEASE_BAD_USER, 310 },
         { IMS_RELEASE_JOB_ALL, 1 },
         { IMS_RELEASE_JOB_USER, 2 },
         { IMS_RELEASE_JOB_CONTACT, 3 },
+        { IMS_RELEASE_JOB_SESSION, 4 },
+        { IMS_RELEASE_BY_HOST, 0 },
+        { IMS_RELEASE_BY_SCRIPT, 1 },
+        { IMS_RELEASE_BY_RPC, 2 },
+        { IMS_RELEASE_BY_JOB, 3 },
         { IMS_RELEASE_JOB_DRY, 1 },
         { IMS_RELEASE_JOB_RUNNING, 1 },
         { IMS_RELEASE_JOB_CANCELLED, 2 },
@@ -297,6 +324,7 @@ static void numbers(void **state)
         { IMS_RELEASE_NO_HOLD, 4 },
         { IMS_RELEASE_NO_REFUSAL, 8 },
         { IMS_RELEASE_NO_SESSION_TIMER, 16 },
+        { IMS_RELEASE_NO_CHARGING_VECTOR, 32 },
         { IMS_RELEASE_SEEN_UNKNOWN, 0 },
         { IMS_RELEASE_SEEN_NOTHING, 1 },
         { IMS_RELEASE_SEEN_COUNTED, 2 },

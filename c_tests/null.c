@@ -134,7 +134,9 @@ static void jobs(void **state)
         { offsetof(ims_release_job_request, struct_size), 0, IMS_RELEASE_STRUCT_SIZE },
         { offsetof(ims_release_job_request, struct_size), sizeof good + 1, IMS_RELEASE_STRUCT_SIZE },
         { offsetof(ims_release_job_request, dialogs), 0, IMS_RELEASE_ARGUMENT },
-        { offsetof(ims_release_job_request, dialogs), 4, IMS_RELEASE_ARGUMENT },
+        { offsetof(ims_release_job_request, dialogs), 5, IMS_RELEASE_ARGUMENT },
+        { offsetof(ims_release_job_request, by), IMS_RELEASE_BY_JOB, IMS_RELEASE_ARGUMENT },
+        { offsetof(ims_release_job_request, reserved), 1, IMS_RELEASE_ARGUMENT },
         { offsetof(ims_release_job_request, dialogs), IMS_RELEASE_JOB_ALL, IMS_RELEASE_ARGUMENT },
         { offsetof(ims_release_job_request, cause), 0, IMS_RELEASE_BAD_REASON },
         { offsetof(ims_release_job_request, cause), 65536 + 480, IMS_RELEASE_BAD_REASON },
@@ -166,7 +168,9 @@ static void jobs(void **state)
     }
     assert_int_equal(number, 77);
     for (uint32_t i = 1; i <= 8; i++) {
-        assert_int_equal(ims_release_registry_job_make(open, &good, NOW, &number), IMS_RELEASE_OK);
+        ims_release_job_request one = good;
+        one.cause = 480 + i;
+        assert_int_equal(ims_release_registry_job_make(open, &one, NOW, &number), IMS_RELEASE_OK);
         assert_int_equal(number, i);
     }
     assert_int_equal(ims_release_registry_job_make(open, &good, NOW, &number), IMS_RELEASE_TOO_MANY_JOBS);
@@ -503,7 +507,7 @@ static void registry(void **state)
     config.own = base_a_own;
     assert_int_equal(ims_release_registry_open(&config, &open), IMS_RELEASE_TOO_LARGE);
     config.own_count = 1;
-    config.policy = 32;
+    config.policy = 1U << 31;
     assert_int_equal(ims_release_registry_open(&config, &open), IMS_RELEASE_ARGUMENT);
     config.policy = UINT32_MAX;
     assert_int_equal(ims_release_registry_open(&config, &open), IMS_RELEASE_ARGUMENT);
@@ -520,13 +524,23 @@ static void registry(void **state)
     }
     assert_int_equal(resumed.byes, 77);
 
-    assert_int_equal(ims_release_registry_track(NULL, x, 1, NOW), IMS_RELEASE_NULL);
-    assert_int_equal(ims_release_registry_track(open, null_some, 1, NOW), IMS_RELEASE_ARGUMENT);
-    assert_int_equal(ims_release_registry_track(open, minus, 1, NOW), IMS_RELEASE_ARGUMENT);
-    assert_int_equal(ims_release_registry_track(open, null, 1, NOW), IMS_RELEASE_MESSAGE_START_LINE);
-    assert_int_equal(ims_release_registry_track(open, text_of(MESSAGE_INVITE("c")), 0, NOW), IMS_RELEASE_BAD_SERVES);
-    assert_int_equal(ims_release_registry_track(open, text_of(MESSAGE_200("c")), 1, NOW),
+    assert_int_equal(ims_release_registry_track(NULL, x, 1, null, NOW), IMS_RELEASE_NULL);
+    assert_int_equal(ims_release_registry_track(open, null_some, 1, null, NOW), IMS_RELEASE_ARGUMENT);
+    assert_int_equal(ims_release_registry_track(open, minus, 1, null, NOW), IMS_RELEASE_ARGUMENT);
+    assert_int_equal(ims_release_registry_track(open, null, 1, null, NOW), IMS_RELEASE_MESSAGE_START_LINE);
+    assert_int_equal(ims_release_registry_track(open, text_of(MESSAGE_INVITE("c")), 0, null, NOW), IMS_RELEASE_BAD_SERVES);
+    assert_int_equal(ims_release_registry_track(open, text_of(MESSAGE_200("c")), 1, null, NOW),
                      IMS_RELEASE_MESSAGE_NOT_AN_INVITE);
+
+    assert_int_equal(ims_release_registry_track(open, text_of(MESSAGE_INVITE("c")), 1, null_some, NOW),
+                     IMS_RELEASE_ARGUMENT);
+    assert_int_equal(ims_release_registry_track(open, text_of(MESSAGE_INVITE("c")), 1, x, NOW), IMS_RELEASE_BAD_USER);
+
+    assert_int_equal(ims_release_registry_exempt(NULL, x), IMS_RELEASE_NULL);
+    assert_int_equal(ims_release_registry_exempt(open, null_some), IMS_RELEASE_ARGUMENT);
+    assert_int_equal(ims_release_registry_exempt(open, minus), IMS_RELEASE_ARGUMENT);
+    assert_int_equal(ims_release_registry_exempt(open, null), IMS_RELEASE_MESSAGE_START_LINE);
+    assert_int_equal(ims_release_registry_exempt(open, text_of(MESSAGE_INVITE("c"))), IMS_RELEASE_NOT_FOUND);
 
     assert_int_equal(ims_release_registry_observe(NULL, x, NOW, &number), IMS_RELEASE_NULL);
     assert_int_equal(ims_release_registry_observe(open, x, NOW, NULL), IMS_RELEASE_NULL);

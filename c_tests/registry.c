@@ -6,7 +6,8 @@
 struct told {
     int ended, entries;
     uint32_t outcome, cause, called_code, calling_code, called_attempts, calling_attempts, state, roles, called_state,
-        calling_state, invite_cseq, unconfirmed;
+        calling_state, invite_cseq, unconfirmed, by, job, exempt, job_by, asks;
+    uint64_t job_exempt;
     uint64_t id, duration_ms, called_duration_ms, calling_duration_ms;
     int64_t cseq_to_called, cseq_to_calling;
     struct {
@@ -14,7 +15,7 @@ struct told {
         uint32_t leg;
     } due[4];
     size_t dues;
-    char call_id[64], from_tag[64], to_tag[64];
+    char call_id[64], from_tag[64], to_tag[64], calling_user[64], text[64];
     ims_release_registry *registry;
 };
 
@@ -42,6 +43,10 @@ static void found(void *env, const ims_release_entry *entry)
     told->unconfirmed = entry->unconfirmed;
     told->cseq_to_called = entry->cseq_to_called;
     told->cseq_to_calling = entry->cseq_to_calling;
+    told->by = entry->by;
+    told->job = entry->job;
+    told->exempt = entry->exempt;
+    keep(told->calling_user, entry->calling_user);
     keep(told->call_id, entry->call_id);
     keep(told->from_tag, entry->from_tag);
     keep(told->to_tag, entry->to_tag);
@@ -62,6 +67,9 @@ static void ended(void *env, const ims_release_ended *ended)
     told->duration_ms = ended->duration_ms;
     told->called_duration_ms = ended->called_duration_ms;
     told->calling_duration_ms = ended->calling_duration_ms;
+    told->by = ended->by;
+    told->job = ended->job;
+    keep(told->text, ended->text);
     keep(told->call_id, ended->call_id);
     /* The callback may call the library. */
     assert_int_equal(ims_release_registry_stats(told->registry, &stats), IMS_RELEASE_OK);
@@ -151,6 +159,7 @@ static void find(struct told *told, uint32_t selector, const char *value)
 static ims_release_status start(struct told *told, struct pair *pair, size_t capacity)
 {
     ims_release_options options = reason_r();
+    options.by = told->asks;
     memset(pair, 0, sizeof *pair);
     pair->called.struct_size = pair->calling.struct_size = sizeof(ims_release_bye);
     ims_release_status status = ims_release_registry_start(told->registry, told->id, &options, NOW, pair->called_buffer,
@@ -192,7 +201,7 @@ static ims_release_status next(struct told *told, uint32_t leg, uint64_t now_ms,
 static void answer(struct told *told)
 {
     assert_int_equal(ims_release_registry_track(told->registry, text_of(MESSAGE_INVITE("c1")),
-                                                IMS_RELEASE_SERVES_CALLING, NOW),
+                                                IMS_RELEASE_SERVES_CALLING, text_of(""), NOW),
                      IMS_RELEASE_OK);
     assert_int_equal(observe(told, MESSAGE_200("c1")), IMS_RELEASE_SEEN_CONFIRMED);
     find(told, IMS_RELEASE_SELECT_CALL, "c1");
@@ -214,7 +223,7 @@ static void a_call_is_found_as_it_proceeds(void **state)
     char id[24];
     assert_int_equal(observe(told, MESSAGE_200("c1")), IMS_RELEASE_SEEN_UNKNOWN);
     assert_int_equal(ims_release_registry_track(told->registry, text_of(MESSAGE_INVITE("c1")),
-                                                IMS_RELEASE_SERVES_CALLING, NOW),
+                                                IMS_RELEASE_SERVES_CALLING, text_of(""), NOW),
                      IMS_RELEASE_OK);
     find(told, IMS_RELEASE_SELECT_CALL, "c1");
     assert_int_equal(told->state, IMS_RELEASE_STATE_EARLY);
@@ -805,7 +814,7 @@ static void a_direct_bye_leaves_where_its_user_is(void **state)
     char hop[64];
     size_t length = 77;
     assert_int_equal(ims_release_registry_track(told->registry, text_of(MESSAGE_INVITE("c1")),
-                                                IMS_RELEASE_SERVES_CALLING, NOW),
+                                                IMS_RELEASE_SERVES_CALLING, text_of(""), NOW),
                      IMS_RELEASE_OK);
     find(told, IMS_RELEASE_SELECT_CALL, "c1");
     assert_int_equal(
@@ -860,6 +869,74 @@ static void messages_that_are_refused_have_a_number(void **state)
     assert_int_equal(stats.refused_messages, COUNT(cases));
 }
 
+static int not_started(void *env, uint64_t id, uint32_t job, uint32_t cause, ims_release_str text)
+{
+    (void)env;
+    (void)id;
+    (void)job;
+    (void)cause;
+    (void)text;
+    fail_msg("an exempt call is released");
+    return 0;
+}
+
+static void keep_job(void *env, const ims_release_job_entry *job)
+{
+    struct told *told = env;
+    assert_int_equal(job->struct_size, sizeof *job);
+    told->job_by = job->by;
+    told->job_exempt = job->exempt;
+}
+
+/* What the host gives and what it is told of a release besides. */
+static void who_it_is_and_who_asks(void **state)
+{
+    struct told *told = *state;
+    static const char *const users[] = { "\"A\" <sip:asserted@home1.net>, tel:+1-212", "nobody" };
+    static const char message[] = MESSAGE_INVITE("c1");
+    ims_release_job_request request = { .struct_size = sizeof request,
+                                        .dialogs = IMS_RELEASE_JOB_USER,
+                                        .value = text_of("tel:+1212"),
+                                        .cause = 480,
+                                        .flags = IMS_RELEASE_JOB_DRY,
+                                        .by = IMS_RELEASE_BY_SCRIPT };
+    struct pair pair;
+    uint32_t number = 0, running = 77;
+    assert_int_equal(ims_release_registry_track(told->registry, text_of(message), IMS_RELEASE_SERVES_CALLING,
+                                                text_of(users[1]), NOW),
+                     IMS_RELEASE_BAD_USER);
+    assert_int_equal(ims_release_registry_exempt(told->registry, text_of(message)), IMS_RELEASE_NOT_FOUND);
+    assert_int_equal(ims_release_registry_track(told->registry, text_of(message), IMS_RELEASE_SERVES_CALLING,
+                                                text_of(users[0]), NOW),
+                     IMS_RELEASE_OK);
+    assert_int_equal(ims_release_registry_exempt(told->registry, text_of(message)), IMS_RELEASE_OK);
+    establish(told);
+    find(told, IMS_RELEASE_SELECT_CALL, "c1");
+    assert_string_equal(told->calling_user, "sip:asserted@home1.net tel:+1-212");
+    assert_int_equal(told->exempt, 1);
+
+    assert_int_equal(ims_release_registry_job_make(told->registry, &request, NOW, &number), IMS_RELEASE_OK);
+    assert_int_equal(number, 4); /* the first that is for scripts */
+    assert_int_equal(ims_release_registry_job_step(told->registry, NOW, not_started, NULL, &running), IMS_RELEASE_OK);
+    assert_int_equal(ims_release_registry_jobs(told->registry, keep_job, told), IMS_RELEASE_OK);
+    assert_int_equal(told->job_by, IMS_RELEASE_BY_SCRIPT);
+    assert_int_equal(told->job_exempt, 1);
+
+    told->asks = IMS_RELEASE_BY_RPC;
+    assert_int_equal(start(told, &pair, sizeof pair.called_buffer), IMS_RELEASE_OK);
+    find(told, IMS_RELEASE_SELECT_CALL, "c1");
+    assert_int_equal(told->by, IMS_RELEASE_BY_RPC);
+    note(told, IMS_RELEASE_LEG_CALLED, pair.called.cseq, 200, "", NOW);
+    told->by = 77;
+    note(told, IMS_RELEASE_LEG_CALLING, pair.calling.cseq, 481, "", NOW);
+    assert_int_equal(told->ended, 1);
+    assert_int_equal(told->by, IMS_RELEASE_BY_RPC);
+    assert_int_equal(told->job, 0);
+    assert_string_equal(told->text, "Service Unavailable");
+    assert_int_equal(stats(told).legs_done, 1);
+    assert_int_equal(stats(told).legs_gone, 1);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -879,6 +956,7 @@ int main(void)
         CASE(requests_under_release_are_refused),
         CASE(a_direct_bye_leaves_where_its_user_is),
         CASE(messages_that_are_refused_have_a_number),
+        CASE(who_it_is_and_who_asks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -83,7 +83,7 @@ static void establish(const char *call_id)
 {
     uint32_t seen;
     assert_int_equal(ims_release_registry_track(registry, text_of(message_of(MESSAGE_INVITE("@"), call_id)),
-                                                IMS_RELEASE_SERVES_CALLING, NOW),
+                                                IMS_RELEASE_SERVES_CALLING, text_of(""), NOW),
                      IMS_RELEASE_OK);
     assert_int_equal(ims_release_registry_observe(registry, text_of(message_of(MESSAGE_200("@"), call_id)), NOW, &seen),
                      IMS_RELEASE_OK);

@@ -206,6 +206,9 @@
 // Job: too many are running.
 #define IMS_RELEASE_TOO_MANY_JOBS 309
 
+// The identity of the served user is none.
+#define IMS_RELEASE_BAD_USER 310
+
 // Store: full. Raise its size.
 #define IMS_RELEASE_STORE_FULL 320
 
@@ -256,6 +259,18 @@
 
 // Further headers, at most: of the dialog, and of the options.
 #define IMS_RELEASE_MAX_HEADERS 32
+
+// `by`: the host, which does not say who.
+#define IMS_RELEASE_BY_HOST 0
+
+// `by`: a script of the host.
+#define IMS_RELEASE_BY_SCRIPT 1
+
+// `by`: an operator.
+#define IMS_RELEASE_BY_RPC 2
+
+// `by`: a job, whose number is beside it. The library tells it, and is not told it.
+#define IMS_RELEASE_BY_JOB 3
 
 // `form`: own Record-Route entries on top of the service-control BYE. The host sends it to its own socket, and its
 // script sees a request of the served user like any other.
@@ -308,6 +323,9 @@
 // `policy`: a session timer that the users do not refresh (RFC 4028) ends nothing. Else the dialog is forgotten then,
 // without a BYE, and can no longer be released.
 #define IMS_RELEASE_NO_SESSION_TIMER 16
+
+// `policy`: no BYE gets a P-Charging-Vector with the icid-value that was stored for its dialog.
+#define IMS_RELEASE_NO_CHARGING_VECTOR 32
 
 // `seen`: of no call that is tracked.
 #define IMS_RELEASE_SEEN_UNKNOWN 0
@@ -445,12 +463,16 @@
 // `dialogs`: all.
 #define IMS_RELEASE_JOB_ALL 1
 
-// `dialogs`: those of a served user. `value` is the URI of From where the calling user is served, of To where the
-// called user is; user part and host are compared, of another scheme than SIP the whole URI.
+// `dialogs`: those of a served user, `value` being one of its URIs, see ims_release_registry_track(). User part and host
+// are compared, of a tel URI the number and its parameters, of another scheme the whole URI.
 #define IMS_RELEASE_JOB_USER 2
 
 // `dialogs`: those with a user whose Contact has the URI `value`; user part, host and port are compared.
 #define IMS_RELEASE_JOB_CONTACT 3
+
+// `dialogs`: those of the multimedia session with the icid-value `value` of P-Charging-Vector (RFC 7315), a token or a
+// quoted string.
+#define IMS_RELEASE_JOB_SESSION 4
 
 // `flags`: only count.
 #define IMS_RELEASE_JOB_DRY 1
@@ -484,7 +506,7 @@ typedef struct ims_release_dialog ims_release_dialog;
 //
 // Methods: ims_release_registry_open(), _close(), _resume(), _track(), _observe(), _find(), _start(), _note(),
 // _next(), _adopt(), _own_hop(), _recognise(), _answered(), _sent_on(), _sweep(), _drop(), _list(), _stats(),
-// _job_make(), _job_step(), _job_cancel(), _jobs().
+// _job_make(), _job_step(), _job_cancel(), _jobs(), _exempt().
 typedef struct ims_release_registry ims_release_registry;
 
 // Outcome of a call: IMS_RELEASE_OK or a code that says what was refused.
@@ -624,6 +646,10 @@ typedef struct ims_release_options {
     uint32_t flags;
     // The job that ims_release_registry_start() starts the release for; 0: none.
     uint32_t job;
+    // Where there is none, who has asked for the release: IMS_RELEASE_BY_HOST, _SCRIPT or _RPC.
+    uint32_t by;
+    // Zero.
+    uint32_t reserved;
 } ims_release_options;
 
 // One built BYE: what it is, and its parts as slices of the caller's buffer.
@@ -694,8 +720,8 @@ typedef struct ims_release_ended {
     uint32_t called_code;
     // Final code of the calling user's BYE, where it was sent again that of the last one; 0 without one.
     uint32_t calling_code;
-    // Zero.
-    uint32_t reserved;
+    // Who has asked for it: IMS_RELEASE_BY_*.
+    uint32_t by;
     // From the start of the release to its end.
     uint64_t duration_ms;
     // Call-ID.
@@ -712,6 +738,12 @@ typedef struct ims_release_ended {
     uint64_t called_duration_ms;
     // From the start to the calling user's final reply, or where there is none to the end; to ten milliseconds.
     uint64_t calling_duration_ms;
+    // Text of the Reason; empty: none.
+    struct ims_release_str text;
+    // The job that has started it; 0: none.
+    uint32_t job;
+    // Zero.
+    uint32_t reserved;
 } ims_release_ended;
 
 // Takes the end of a release, once for each release, in the process whose call brought it about: during
@@ -760,7 +792,7 @@ typedef struct ims_release_config {
     uint32_t attempt_ms;
     // A dialog of which nothing was seen for so long is forgotten; 0 for 43,200.
     uint32_t dialog_lifetime_s;
-    // IMS_RELEASE_NO_RETRY, _NO_BYPASS, _NO_HOLD, _NO_REFUSAL and _NO_SESSION_TIMER, added up.
+    // IMS_RELEASE_NO_RETRY, _NO_BYPASS, _NO_HOLD, _NO_REFUSAL, _NO_SESSION_TIMER and _NO_CHARGING_VECTOR, added up.
     uint32_t policy;
 } ims_release_config;
 
@@ -814,8 +846,18 @@ typedef struct ims_release_entry {
     uint32_t outcome;
     // 1 where a process died while it told that outcome: nobody knows whether it was heard. Else 0.
     uint32_t unconfirmed;
-    // Zero.
-    uint32_t reserved;
+    // Who has asked for its release: IMS_RELEASE_BY_*.
+    uint32_t by;
+    // The job that has started its release; 0: none.
+    uint32_t job;
+    // 1 where no job releases it, see ims_release_registry_exempt(); else 0.
+    uint32_t exempt;
+    // The URIs by which a served calling user is known, with blanks between; empty where From is all that tells.
+    struct ims_release_str calling_user;
+    // The same of a served called user and To.
+    struct ims_release_str called_user;
+    // The icid-value of its session, as written; empty without one.
+    struct ims_release_str icid;
 } ims_release_entry;
 
 // Takes one dialog. No lock is held: it may call the library. It must not unwind.
@@ -875,6 +917,18 @@ typedef struct ims_release_stats {
     uint64_t unconfirmed;
     // Dialogs dropped because nothing was seen of them for long.
     uint64_t idle_dropped;
+    // Legs of ended releases by result, see IMS_RELEASE_LEG_DONE.
+    uint64_t legs_done;
+    // See IMS_RELEASE_LEG_GONE.
+    uint64_t legs_gone;
+    // See IMS_RELEASE_LEG_FAILED.
+    uint64_t legs_failed;
+    // See IMS_RELEASE_LEG_NOT_BUILT.
+    uint64_t legs_not_built;
+    // Releases under way, as the last round of ims_release_registry_sweep() has found.
+    uint64_t pending;
+    // When the oldest of these was started, in Unix seconds; 0: there is none.
+    uint64_t oldest_s;
 } ims_release_stats;
 
 // What ims_release_registry_resume() has taken up again. Set `struct_size` before.
@@ -921,9 +975,9 @@ typedef struct ims_release_swept {
 typedef struct ims_release_job_request {
     // sizeof(ims_release_job_request).
     uint32_t struct_size;
-    // Which dialogs: IMS_RELEASE_JOB_ALL, _USER or _CONTACT.
+    // Which dialogs: IMS_RELEASE_JOB_ALL, _USER, _CONTACT or _SESSION.
     uint32_t dialogs;
-    // The URI of the user or the Contact.
+    // The URI of the user or the Contact, or the icid-value.
     struct ims_release_str value;
     // SIP status code of the Reason, 100 to 699.
     uint32_t cause;
@@ -935,6 +989,10 @@ typedef struct ims_release_job_request {
     uint32_t rate;
     // Releases under way at a time, at most, to 65,535, those of others included; 0 for 500.
     uint32_t in_flight;
+    // Who asks: IMS_RELEASE_BY_HOST, _SCRIPT or _RPC.
+    uint32_t by;
+    // Zero.
+    uint32_t reserved;
 } ims_release_job_request;
 
 // Starts the release of dialog `id` for job `job`, with this Reason: ims_release_registry_start() with the number in
@@ -955,7 +1013,7 @@ typedef struct ims_release_job_entry {
     uint32_t number;
     // IMS_RELEASE_JOB_RUNNING, _CANCELLED or _FINISHED.
     uint32_t state;
-    // IMS_RELEASE_JOB_ALL, _USER or _CONTACT.
+    // IMS_RELEASE_JOB_ALL, _USER, _CONTACT or _SESSION.
     uint32_t dialogs;
     // IMS_RELEASE_JOB_DRY or 0.
     uint32_t flags;
@@ -963,7 +1021,7 @@ typedef struct ims_release_job_entry {
     uint32_t cause;
     // Text of the Reason.
     struct ims_release_str text;
-    // The URI of the user or the Contact.
+    // The URI of the user or the Contact, or the icid-value.
     struct ims_release_str value;
     // When it was made, in Unix seconds.
     uint64_t made_s;
@@ -988,6 +1046,12 @@ typedef struct ims_release_job_entry {
     uint64_t failed;
     // See IMS_RELEASE_EXPIRED.
     uint64_t expired;
+    // Exempt ones, see ims_release_registry_exempt().
+    uint64_t exempt;
+    // Who has asked for it: IMS_RELEASE_BY_HOST, _SCRIPT or _RPC.
+    uint32_t by;
+    // Zero.
+    uint32_t reserved;
 } ims_release_job_entry;
 
 // Takes one job. No lock is held: it may call the library. It must not unwind.
@@ -1107,11 +1171,18 @@ void ims_release_registry_close(struct ims_release_registry *registry);
 // Tracks the call of an initial INVITE, `message` as received or sent, whole. Call it again when the INVITE is seen
 // again: after a challenge, on another pass through the same proxy (both users served: both roles are kept).
 //
-// Consumes nothing. Errors: 1, 3, 112, 200 to 299, 320 to 399; the call itself is never touched by one.
+// `user` is the identity of the served user, by which IMS_RELEASE_JOB_USER finds the call: a URI or a name-addr, or
+// several with commas between, as in P-Asserted-Identity. Empty: what the INVITE tells, as TS 24.229 5.4.3.2 and
+// 5.4.3.3 say: P-Served-User, if its session case is that of this pass; else of a calling user P-Asserted-Identity, of a
+// called user the Request-URI; where there is none From or To.
+//
+// Consumes nothing. Errors: 1, 3, 112, 200 to 299, 310 for a `user` that is none, 320 to 399; the call itself is never
+// touched by one.
 // From any thread and process. No callback but the log.
 ims_release_status ims_release_registry_track(const struct ims_release_registry *registry,
                                               struct ims_release_str message,
                                               uint32_t serves,
+                                              struct ims_release_str user,
                                               uint64_t now_ms);
 
 // Takes in any other message of a call, whole, in both directions: replies to the INVITE, the ACK, requests within the
@@ -1329,9 +1400,11 @@ ims_release_status ims_release_registry_sent_on(const struct ims_release_registr
                                                 struct ims_release_str message);
 
 // Makes a job, which the host then takes on with ims_release_registry_job_step(), and gives its number, from 1 on.
-// Jobs are kept in the store: they go on after a restart. Of eight at a time, the oldest that is over makes room.
+// Jobs are kept in the store: they go on after a restart. Of eight at a time, the oldest that is over makes room; those
+// by scripts have five of these places. The number of one that is running is given where all but the text is the same:
+// it looks at all dialogs once more.
 //
-// Consumes nothing. Errors: 1 to 3, 115, 116, 306 for a value that is no URI, 309, 320 to 399. From any thread and process. No callback but the log.
+// Consumes nothing. Errors: 1 to 3, 115, 116, 306 for a value that is no URI or icid-value, 309, 320 to 399. From any thread and process. No callback but the log.
 ims_release_status ims_release_registry_job_make(const struct ims_release_registry *registry,
                                                  const struct ims_release_job_request *job,
                                                  uint64_t now_ms,
@@ -1360,6 +1433,15 @@ ims_release_status ims_release_registry_job_step(const struct ims_release_regist
 ims_release_status ims_release_registry_jobs(const struct ims_release_registry *registry,
                                              ims_release_job_fn found,
                                              void *env);
+
+// Exempts the call of a message, an emergency or priority call, from the releases of jobs, for good: all dialogs of its
+// INVITE, those included that are still to come. `message` is the tracked INVITE, or any other message of the call,
+// whole. ims_release_registry_start() releases one of its dialogs all the same.
+//
+// Consumes nothing. Errors: 1, 3, 200 to 299, 300 where the call is not tracked, 320 to 399. From any thread and
+// process. No callback but the log.
+ims_release_status ims_release_registry_exempt(const struct ims_release_registry *registry,
+                                               struct ims_release_str message);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -99,8 +99,8 @@ pub(crate) fn check_distinct_from(header: &[u8], lines: &[u8]) -> Result<(), Err
     Ok(())
 }
 
-/// The name of a header that was checked, in its long form.
-fn name_of(header: &[u8]) -> &[u8] {
+/// The name of a header in its long form; of what was not checked and is none, whatever stands first.
+pub(crate) fn name_of(header: &[u8]) -> &[u8] {
     long_form(trim_end(&header[..memchr(b':', header).unwrap_or(header.len())]))
 }
 

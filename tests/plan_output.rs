@@ -310,6 +310,11 @@ fn a_file_that_cannot_be_read_is_status_1_with_nothing_printed() {
     }
 }
 
+/// With no more than two blanks in a row.
+fn squeezed(line: &str) -> String {
+    line.split("  ").map(str::trim).filter(|part| !part.is_empty()).collect::<Vec<_>>().join("  ")
+}
+
 #[test]
 fn the_text_format_shows_the_ladder_and_each_origin() {
     let said = run(&["plan", "--serves", "calling", "--own", OWN, "-"], base_a().as_bytes());
@@ -337,6 +342,19 @@ fn the_text_format_shows_the_ladder_and_each_origin() {
         assert!(line.contains("  <- ") && line.contains(origin), "{line}");
     }
     assert!(said.out.contains("drawn at random"));
+
+    let vector = "P-Charging-Vector: icid-value=\"a;b\";orig-ioi=home1.net\r\nCSeq: ";
+    let charged = base_a().replacen("CSeq: ", vector, 1);
+    let plan = ["plan", "--serves", "calling", "--own", OWN, "-", "--header"];
+    for (header, expected) in [
+        ("X-Policy: y", "P-Charging-Vector: icid-value=\"a;b\"  <- icid-value of INVITE 127 (octet 0), RFC 7315"),
+        ("P-Charging-Vector: icid-value=own", "P-Charging-Vector: icid-value=own  <- --header"),
+    ] {
+        let said = run(&[&plan[..], &[header]].concat(), charged.as_bytes());
+        let lines: Vec<String> =
+            said.out.lines().filter(|line| line.contains("P-Charging-Vector")).map(squeezed).collect();
+        assert!(lines.len() == 2 && lines.iter().all(|line| line.contains(expected)), "{lines:#?}");
+    }
     assert!(!said.out.contains('\x1b'), "no colour where nobody looks");
 }
 

@@ -34,6 +34,7 @@ const SETTINGS: Settings<'_> = Settings {
     hold: true,
     policy: ims_release::pending::Policy { retry: true, bypass: true },
     refuse_requests: true,
+    charging_vector: true,
     session_timer: true,
     dialog_lifetime: 12 * 60 * 60 * 1_000,
     early_lifetime: 2_000,

@@ -53,7 +53,7 @@ static int capture(size_t at)
 {
     uint32_t seen = 0;
     if (at == 0)
-        return ims_release_registry_track(tracking, text(at), IMS_RELEASE_SERVES_CALLED, NOW) != IMS_RELEASE_OK;
+        return ims_release_registry_track(tracking, text(at), IMS_RELEASE_SERVES_CALLED, (ims_release_str){NULL, 0}, NOW) != IMS_RELEASE_OK;
     return ims_release_registry_observe(tracking, text(at), NOW, &seen) != IMS_RELEASE_OK || seen != expected[at];
 }
 

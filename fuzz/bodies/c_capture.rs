@@ -18,6 +18,7 @@ use ims_release::ffi::due::{
     Resumed, Swept, ims_release_registry_next, ims_release_registry_resume, ims_release_registry_sent_on,
     ims_release_registry_sweep,
 };
+use ims_release::ffi::job::ims_release_registry_exempt;
 use ims_release::ffi::list::ims_release_registry_stats;
 use ims_release::ffi::list::{Entry, Stats, ims_release_registry_find, ims_release_registry_list};
 use ims_release::ffi::registry::{
@@ -44,6 +45,10 @@ const ROOM: usize = 20_000;
 
 const CONFIG: &[u8] = b"own=<sip:mo@scscf1.home1.net;lr;did=7a1.3>\nhost=scscf2.home2.net\nhost=s\n";
 
+/// An INVITE for which an input gives the served user.
+const USUAL_INVITE: &[u8] =
+    b"INVITE sip:b@h SIP/2.0\r\nFrom: <sip:a@h>;tag=a\r\nTo: <sip:b@h>\r\nCall-ID: u\r\nCSeq: 1 INVITE\r\n\r\n";
+
 /// The BYEs that were built for a registry: dialog, leg, CSeq, message.
 type Sent = Vec<(u64, u32, u32, Vec<u8>)>;
 
@@ -62,7 +67,12 @@ pub fn run(input: &[u8]) {
             };
             let text = memory.text(piece.text);
             match command {
-                b'c' => _ = fine(ims_release_registry_track(registry, text, value as u32, now)),
+                b'c' => _ = fine(ims_release_registry_track(registry, text, value as u32, memory.text(b""), now)),
+                b'i' => {
+                    let invite = memory.text(USUAL_INVITE);
+                    fine(ims_release_registry_track(registry, invite, value as u32, text, now));
+                }
+                b'x' => _ = fine(ims_release_registry_exempt(registry, text)),
                 b'o' => observe(registry, text, now),
                 b'f' => find(registry, value as u32, text),
                 b's' => start(registry, &Lines::new(piece.text, &memory), now, value, &mut sent),
@@ -84,7 +94,7 @@ pub fn run(input: &[u8]) {
                     }
                 }
                 _ => {
-                    fine(ims_release_registry_track(registry, text, value as u32, now));
+                    fine(ims_release_registry_track(registry, text, value as u32, memory.text(b""), now));
                     observe(registry, text, now);
                 }
             }

@@ -188,6 +188,8 @@ impl<'a> Lines<'a> {
             via_transport: self.text("transport"),
             flags: self.number("flags", 0) as u32,
             job: self.number("option-job", 0) as u32,
+            by: 0,
+            reserved: 0,
         }
     }
 }

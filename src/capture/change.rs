@@ -9,6 +9,7 @@ use crate::dialog::User;
 use crate::message::StartLine;
 use crate::pending;
 
+use super::identity::{Identities, NONE, icid};
 use super::read::Captured;
 use super::record::{Party, Pending, ReasonTexts, Record, Refreshes, Roles, Stage};
 
@@ -41,8 +42,8 @@ pub enum Signal {
     Ended,
 }
 
-/// The record of an initial INVITE.
-pub fn invite<'a>(message: &'a Captured<'_>, roles: Roles) -> Record<'a> {
+/// The record of an initial INVITE, with the identities of the served users.
+pub fn invite<'a>(message: &'a Captured<'_>, roles: Roles, identities: &'a Identities) -> Record<'a> {
     Record {
         stage: Stage::Invite,
         roles,
@@ -56,11 +57,14 @@ pub fn invite<'a>(message: &'a Captured<'_>, roles: Roles) -> Record<'a> {
         calling: Party {
             contact: message.contact.as_deref().unwrap_or_default(),
             session_id: message.session_id,
+            identities: &identities.calling,
             ..Party::default()
         },
-        called: Party::default(),
+        called: Party { identities: &identities.called, ..Party::default() },
         record_route: b"",
         reason: ReasonTexts::default(),
+        icid: icid(&message.charging_vector),
+        exempt: false,
         branch: &message.branch,
     }
 }
@@ -69,17 +73,37 @@ pub fn invite<'a>(message: &'a Captured<'_>, roles: Roles) -> Record<'a> {
 /// takes its place. Back from an application server (a spiral, RFC 3261 6) it is the same call: it adds the user that
 /// is served on this pass, and its values count only where they are those of the calling user's pass, of several passes
 /// for one user the first. `None`: a retransmission, or the INVITE as it went out; nothing changes.
-pub fn invite_again<'a>(known: &Record<'a>, message: &'a Captured<'_>, roles: Roles) -> Option<Record<'a>> {
-    let again = invite(message, known.roles | roles);
+pub fn invite_again<'a>(
+    known: &Record<'a>,
+    message: &'a Captured<'_>,
+    roles: Roles,
+    identities: &'a Identities,
+) -> Option<Record<'a>> {
+    let mut again = Record { exempt: known.exempt, ..invite(message, known.roles | roles, identities) };
+    // Each pass tells of the user that is served on it, and one without a P-Charging-Vector is of that session too.
+    for (text, known) in [
+        (&mut again.calling.identities, known.calling.identities),
+        (&mut again.called.identities, known.called.identities),
+        (&mut again.icid, known.icid),
+    ] {
+        if text.is_empty() {
+            *text = known;
+        }
+    }
     if message.cseq > known.invite_cseq {
         return Some(again);
     }
-    if message.cseq < known.invite_cseq || known.roles == again.roles {
+    let told = (again.calling.identities, again.called.identities);
+    let told_more = identities.given && told != (known.calling.identities, known.called.identities);
+    if message.cseq < known.invite_cseq || (known.roles == again.roles && !told_more) {
         return None;
     }
     let calling = crate::dialog::Serves::Calling;
     let first_calling_pass = roles.serves() == calling && known.roles.serves() != calling;
-    Some(if first_calling_pass { again } else { Record { roles: again.roles, ..*known } })
+    let calling = Party { identities: again.calling.identities, ..known.calling };
+    let called = Party { identities: again.called.identities, ..known.called };
+    let added = Record { roles: again.roles, icid: again.icid, calling, called, ..*known };
+    Some(if first_calling_pass { again } else { added })
 }
 
 /// The early dialog that a provisional reply with a To tag makes.
@@ -92,6 +116,7 @@ pub fn early<'a>(invite: &Record<'a>, reply: &'a Captured<'_>) -> Record<'a> {
         called: Party {
             contact: reply.contact.as_deref().unwrap_or_default(),
             session_id: reply.session_id,
+            identities: invite.called.identities,
             ..Party::default()
         },
         branch: &reply.branch,
@@ -102,7 +127,7 @@ pub fn early<'a>(invite: &Record<'a>, reply: &'a Captured<'_>) -> Record<'a> {
 /// The dialog, early or not, that the reply to an INVITE tells of where that INVITE was not seen; `None`: it tells of
 /// none. The calling user's Contact is unknown until a target refresh tells it.
 pub fn joined<'a>(reply: &'a Captured<'_>, roles: Roles, now: u64) -> Option<Record<'a>> {
-    let invite = Record { calling: Party::default(), ..invite(reply, roles) };
+    let invite = Record { calling: Party::default(), ..invite(reply, roles, &NONE) };
     match reply.start {
         _ if reply.method != b"INVITE" => None,
         StartLine::Reply { code: 101..=199 } if !reply.to_tag().is_empty() => Some(early(&invite, reply)),
@@ -132,17 +157,32 @@ pub fn answered<'a>(
         (b"", Some(early)) => early.called.session_id,
         (id, _) => id,
     };
+    // What a later pass of the INVITE has told since its early dialog began.
+    let newest = |of: fn(&Record<'a>) -> &'a [u8]| match invite.map_or(&b""[..], of) {
+        b"" => of(base),
+        text => text,
+    };
     Some(Record {
         stage: Stage::Confirmed,
         roles: invite.map_or(base.roles, |i| i.roles | base.roles),
+        exempt: base.exempt || invite.is_some_and(|invite| invite.exempt),
+        icid: match newest(|record| record.icid) {
+            b"" => icid(&reply.charging_vector),
+            icid => icid,
+        },
         invite_cseq: reply.cseq,
         answered: now,
         to: &reply.to,
         to_tag: reply.called_tag_at(),
-        calling: Party { by_invite: Refreshes { committed, ..base.calling.by_invite }, ..base.calling },
+        calling: Party {
+            by_invite: Refreshes { committed, ..base.calling.by_invite },
+            identities: newest(|record| record.calling.identities),
+            ..base.calling
+        },
         called: Party {
             contact: reply.contact.as_deref().unwrap_or_default(),
             session_id,
+            identities: newest(|record| record.called.identities),
             ..early.map_or(Party::default(), |e| e.called)
         },
         record_route: &reply.record_route,

@@ -47,6 +47,12 @@ pub struct Captured<'a> {
     pub session_id: &'a [u8],
     /// The session interval of Session-Expires (RFC 4028), in seconds; 0 where there is none that can be read.
     pub session_interval: usize,
+    /// The P-Asserted-Identity rows, divided as those of Record-Route; a row that no line may hold is left out.
+    pub asserted_identity: Cow<'a, [u8]>,
+    /// The P-Served-User value; empty without one.
+    pub served_user: Cow<'a, [u8]>,
+    /// The P-Charging-Vector value; empty without one. There is at most one (RFC 7315 4.6): of several the first counts.
+    pub charging_vector: Cow<'a, [u8]>,
     /// The branch of the topmost Via: it says to which request a reply belongs, and to which pass of an INVITE
     /// (RFC 3261 17.1.3, 17.2.3). Empty where there is none: such a reply may belong to any.
     pub branch: Cow<'a, [u8]>,
@@ -169,6 +175,9 @@ pub fn read(bytes: &[u8]) -> Result<Captured<'_>, Refused> {
     let mut single = Singles::default();
     let mut contact = None;
     let mut record_route: Cow<'_, [u8]> = Cow::Borrowed(b"");
+    let mut asserted_identity: Cow<'_, [u8]> = Cow::Borrowed(b"");
+    let mut served_user: Cow<'_, [u8]> = Cow::Borrowed(b"");
+    let mut charging_vector: Cow<'_, [u8]> = Cow::Borrowed(b"");
     let mut reliable = false;
     let mut session_id = &b""[..];
     let mut session_interval = 0;
@@ -190,12 +199,17 @@ pub fn read(bytes: &[u8]) -> Result<Captured<'_>, Refused> {
                 Ok(())
             }
             Name::RecordRoute => {
-                let row = one_line(header.value).unwrap_or_else(|| marked(header.value));
-                if record_route.is_empty() {
-                    record_route = row;
-                } else if !row.is_empty() {
-                    record_route.to_mut().push(b'\n');
-                    record_route.to_mut().extend_from_slice(&row);
+                add_row(&mut record_route, one_line(header.value).unwrap_or_else(|| marked(header.value)));
+                Ok(())
+            }
+            Name::AssertedIdentity => {
+                add_row(&mut asserted_identity, one_line(header.value).unwrap_or_default());
+                Ok(())
+            }
+            Name::ServedUser | Name::ChargingVector => {
+                let place = if header.name == Name::ServedUser { &mut served_user } else { &mut charging_vector };
+                if place.is_empty() {
+                    *place = one_line(header.value).unwrap_or_default();
                 }
                 Ok(())
             }
@@ -265,8 +279,21 @@ pub fn read(bytes: &[u8]) -> Result<Captured<'_>, Refused> {
         reliable,
         session_id,
         session_interval,
+        asserted_identity,
+        served_user,
+        charging_vector,
         branch: topmost_via.map_or(Cow::Borrowed(b""), via::branch),
     })
+}
+
+/// Adds a row of a list header to those before it.
+fn add_row<'a>(rows: &mut Cow<'a, [u8]>, row: Cow<'a, [u8]>) {
+    if rows.is_empty() {
+        *rows = row;
+    } else if !row.is_empty() {
+        rows.to_mut().push(b'\n');
+        rows.to_mut().extend_from_slice(&row);
+    }
 }
 
 /// The length and where it is given first; a second one must be the same. More octets than it tells are not of this

@@ -79,6 +79,8 @@ pub struct Party<'a> {
     pub contact: &'a [u8],
     /// The user's Session-ID UUID; empty where unknown.
     pub session_id: &'a [u8],
+    /// Of a served user the URIs by which it is known, divided by blanks; empty where From or To is all that tells.
+    pub identities: &'a [u8],
     /// This user's INVITEs.
     pub by_invite: Refreshes<'a>,
     /// Its UPDATEs. One of each kind may be under way at a time (RFC 3261 14.1, RFC 3311 5.1).
@@ -143,6 +145,10 @@ pub struct Record<'a> {
     pub record_route: &'a [u8],
     /// What the Reason of its release says beside the cause. Empty before one, and where it was too much to keep.
     pub reason: ReasonTexts<'a>,
+    /// The icid-value of the session, as written (RFC 7315 4.6); empty without one.
+    pub icid: &'a [u8],
+    /// An emergency or priority call, which no release of many calls ends.
+    pub exempt: bool,
     /// The branch of the topmost Via: of the INVITE as it was seen first, of an early dialog that of its reply. Empty
     /// where there is none.
     pub branch: &'a [u8],
@@ -156,6 +162,14 @@ const HEAD: usize = LENGTHS + 2 * (TEXTS + 4);
 /// What most records have not, in those that have any of it: numbers of the refreshes, lengths of further texts.
 const MORE_TEXTS: usize = REFRESHES + 2;
 const MORE: usize = 2 + 4 * 2 * REFRESHES + 2 * MORE_TEXTS;
+
+/// Bits of what a record has beside that: [`More`], the texts of the IMS, and the exemption.
+const HAS_MORE: u8 = 1;
+const HAS_IMS: u8 = 1 << 1;
+const EXEMPT: u8 = 1 << 2;
+/// Identities of both users and the ICID: their lengths.
+const IMS_TEXTS: usize = 3;
+const IMS: usize = 2 * IMS_TEXTS;
 
 /// Kinds of refresh of both users; of each, one flag bit says that a CSeq is committed, one that a Contact is pending.
 const REFRESHES: usize = 6;
@@ -221,14 +235,24 @@ impl<'a> Record<'a> {
         [a, b, c, d, e, f, self.reason.text, self.reason.q850]
     }
 
+    fn ims_texts(&self) -> [&'a [u8]; IMS_TEXTS] {
+        [self.calling.identities, self.called.identities, self.icid]
+    }
+
     /// Writes the record into `bytes` (what was there goes away), for a store; `TooLarge` above the limit of a dialog.
     pub fn encode(&self, bytes: &mut Vec<u8>) -> Result<(), Error> {
         bytes.clear();
         let texts = self.texts();
         let more = self.reason != ReasonTexts::default() || self.refreshes() != [Refreshes::default(); REFRESHES];
-        let mut length = HEAD + texts.iter().map(|t| t.len()).sum::<usize>();
+        let ims_texts = self.ims_texts();
+        let ims = ims_texts.iter().any(|text| !text.is_empty());
+        let sum = |texts: &[&[u8]]| texts.iter().map(|t| t.len()).sum::<usize>();
+        let mut length = HEAD + sum(&texts);
         if more {
-            length += MORE + self.more_texts().iter().map(|t| t.len()).sum::<usize>();
+            length += MORE + sum(&self.more_texts());
+        }
+        if ims {
+            length += IMS + sum(&ims_texts);
         }
         if length > MAX_DIALOG {
             return Err(Error::TooLarge);
@@ -240,7 +264,9 @@ impl<'a> Record<'a> {
             Stage::Confirmed => 3,
         };
         let mut head = [0; HEAD];
-        head[..4].copy_from_slice(&[VERSION, stage, self.roles.0, more.into()]);
+        let bit = |there: bool, bit| if there { bit } else { 0 };
+        let parts = bit(more, HAS_MORE) | bit(ims, HAS_IMS) | bit(self.exempt, EXEMPT);
+        head[..4].copy_from_slice(&[VERSION, stage, self.roles.0, parts]);
         head[4..8].copy_from_slice(&self.invite_cseq.to_le_bytes());
         head[8..LENGTHS].copy_from_slice(&self.answered.to_le_bytes());
         // All fit 16 bits: the sum is below the limit.
@@ -249,6 +275,12 @@ impl<'a> Record<'a> {
         bytes.extend_from_slice(&head);
         if more {
             self.encode_more(bytes);
+        }
+        if ims {
+            let mut lengths = [0; IMS];
+            put_lengths(&mut lengths, ims_texts.iter().map(|t| t.len()));
+            bytes.extend_from_slice(&lengths);
+            ims_texts.iter().for_each(|text| bytes.extend_from_slice(text));
         }
         for text in texts {
             bytes.extend_from_slice(text);
@@ -282,15 +314,16 @@ impl<'a> Record<'a> {
             (VERSION, 3) => Stage::Confirmed,
             _ => return None,
         };
-        let (More { refreshes: [a, b, c, d, e, f], reason }, mut text) = match head[3] {
-            0 => (More::default(), behind),
-            1 => More::decode(behind)?,
-            _ => return None,
-        };
-        let mut texts = [&b""[..]; TEXTS];
-        for (index, part) in texts.iter_mut().enumerate() {
-            (*part, text) = text.split_at_checked(length_at(&head[LENGTHS..], index))?;
+        let has = |part| head[3] & part != 0;
+        if head[3] & !(HAS_MORE | HAS_IMS | EXEMPT) != 0 {
+            return None;
         }
+        let (More { refreshes: [a, b, c, d, e, f], reason }, behind) =
+            if has(HAS_MORE) { More::decode(behind)? } else { (More::default(), behind) };
+        let (lengths, behind) = behind.split_at_checked(if has(HAS_IMS) { IMS } else { 0 })?;
+        let lengths = if has(HAS_IMS) { lengths } else { &[0; IMS] };
+        let ([calling_identities, called_identities, icid], behind) = cut(lengths, behind)?;
+        let (texts, text): ([&[u8]; TEXTS], _) = cut(&head[LENGTHS..], behind)?;
         if !text.is_empty() {
             return None;
         }
@@ -312,13 +345,23 @@ impl<'a> Record<'a> {
             calling: Party {
                 contact: calling_contact,
                 session_id: calling_id,
+                identities: calling_identities,
                 by_invite: a,
                 by_update: b,
                 by_other: c,
             },
-            called: Party { contact: called_contact, session_id: called_id, by_invite: d, by_update: e, by_other: f },
+            called: Party {
+                contact: called_contact,
+                session_id: called_id,
+                identities: called_identities,
+                by_invite: d,
+                by_update: e,
+                by_other: f,
+            },
             record_route,
             reason,
+            icid,
+            exempt: has(EXEMPT),
             branch,
         })
     }
@@ -334,12 +377,9 @@ struct More<'a> {
 impl<'a> More<'a> {
     /// What stands in front of the texts that every record has, and those.
     fn decode(bytes: &'a [u8]) -> Option<(Self, &'a [u8])> {
-        let (head, mut text) = bytes.split_at_checked(MORE)?;
+        let (head, text) = bytes.split_at_checked(MORE)?;
         let flags = u16::from_le_bytes([head[0], head[1]]);
-        let mut texts = [&b""[..]; MORE_TEXTS];
-        for (index, part) in texts.iter_mut().enumerate() {
-            (*part, text) = text.split_at_checked(length_at(&head[MORE - 2 * MORE_TEXTS..], index))?;
-        }
+        let (texts, text): ([&[u8]; MORE_TEXTS], _) = cut(&head[MORE - 2 * MORE_TEXTS..], text)?;
         let number = |index: usize| {
             let at = 2 + 4 * index;
             let bytes = [head[at], head[at + 1], head[at + 2], head[at + 3]];
@@ -352,6 +392,15 @@ impl<'a> More<'a> {
         let reason = ReasonTexts { text: texts[REFRESHES], q850: texts[REFRESHES + 1] };
         Some((Self { refreshes, reason }, text))
     }
+}
+
+/// The texts of these lengths, and what is behind them.
+fn cut<'a, const TEXTS: usize>(lengths: &[u8], mut bytes: &'a [u8]) -> Option<([&'a [u8]; TEXTS], &'a [u8])> {
+    let mut texts = [&b""[..]; TEXTS];
+    for (index, part) in texts.iter_mut().enumerate() {
+        (*part, bytes) = bytes.split_at_checked(length_at(lengths, index))?;
+    }
+    Some((texts, bytes))
 }
 
 fn put_lengths(places: &mut [u8], lengths: impl Iterator<Item = usize>) {
@@ -387,12 +436,15 @@ mod tests {
             called: Party {
                 contact: b"<sip:c>",
                 session_id: b"id",
+                identities: b"sip:c@d tel:+1",
                 by_invite: Refreshes { committed: None, pending: Some(Pending { cseq: 9, contact: b"<sip:n>" }) },
                 by_update: Refreshes { committed: Some(8), pending: Some(Pending { cseq: 8, contact: b"" }) },
                 by_other: Refreshes { committed: Some(u32::MAX), pending: None },
             },
             record_route: b"<sip:p;lr>\n<sip:o;lr>",
             reason: ReasonTexts { text: b"Gone", q850: b"\x1fNormal" },
+            icid: b"\"1\"",
+            exempt: true,
             branch: b"z9hG4bK1",
         }
     }

@@ -3,6 +3,7 @@
 
 use core::ffi::{c_int, c_void};
 
+use super::by::{by_of_number, number_of_by};
 use super::guard::guard;
 use super::registry::{Registry, refused};
 use super::sized::{Sized32, read};
@@ -16,11 +17,14 @@ use crate::store::Id;
 
 /// `dialogs`: all.
 pub const IMS_RELEASE_JOB_ALL: u32 = 1;
-/// `dialogs`: those of a served user. `value` is the URI of From where the calling user is served, of To where the
-/// called user is; user part and host are compared, of another scheme than SIP the whole URI.
+/// `dialogs`: those of a served user, `value` being one of its URIs, see ims_release_registry_track(). User part and host
+/// are compared, of a tel URI the number and its parameters, of another scheme the whole URI.
 pub const IMS_RELEASE_JOB_USER: u32 = 2;
 /// `dialogs`: those with a user whose Contact has the URI `value`; user part, host and port are compared.
 pub const IMS_RELEASE_JOB_CONTACT: u32 = 3;
+/// `dialogs`: those of the multimedia session with the icid-value `value` of P-Charging-Vector (RFC 7315), a token or a
+/// quoted string.
+pub const IMS_RELEASE_JOB_SESSION: u32 = 4;
 
 /// `flags`: only count.
 pub const IMS_RELEASE_JOB_DRY: u32 = 1;
@@ -40,9 +44,9 @@ pub const IMS_RELEASE_JOB_FINISHED: u32 = 3;
 pub struct JobRequest {
     /// sizeof(ims_release_job_request).
     pub struct_size: u32,
-    /// Which dialogs: IMS_RELEASE_JOB_ALL, _USER or _CONTACT.
+    /// Which dialogs: IMS_RELEASE_JOB_ALL, _USER, _CONTACT or _SESSION.
     pub dialogs: u32,
-    /// The URI of the user or the Contact.
+    /// The URI of the user or the Contact, or the icid-value.
     pub value: Str,
     /// SIP status code of the Reason, 100 to 699.
     pub cause: u32,
@@ -54,6 +58,10 @@ pub struct JobRequest {
     pub rate: u32,
     /// Releases under way at a time, at most, to 65,535, those of others included; 0 for 500.
     pub in_flight: u32,
+    /// Who asks: IMS_RELEASE_BY_HOST, _SCRIPT or _RPC.
+    pub by: u32,
+    /// Zero.
+    pub reserved: u32,
 }
 
 // SAFETY: integers and pointers; zero is "not given".
@@ -71,7 +79,7 @@ pub struct JobEntry {
     pub number: u32,
     /// IMS_RELEASE_JOB_RUNNING, _CANCELLED or _FINISHED.
     pub state: u32,
-    /// IMS_RELEASE_JOB_ALL, _USER or _CONTACT.
+    /// IMS_RELEASE_JOB_ALL, _USER, _CONTACT or _SESSION.
     pub dialogs: u32,
     /// IMS_RELEASE_JOB_DRY or 0.
     pub flags: u32,
@@ -79,7 +87,7 @@ pub struct JobEntry {
     pub cause: u32,
     /// Text of the Reason.
     pub text: Str,
-    /// The URI of the user or the Contact.
+    /// The URI of the user or the Contact, or the icid-value.
     pub value: Str,
     /// When it was made, in Unix seconds.
     pub made_s: u64,
@@ -104,6 +112,12 @@ pub struct JobEntry {
     pub failed: u64,
     /// See IMS_RELEASE_EXPIRED.
     pub expired: u64,
+    /// Exempt ones, see ims_release_registry_exempt().
+    pub exempt: u64,
+    /// Who has asked for it: IMS_RELEASE_BY_HOST, _SCRIPT or _RPC.
+    pub by: u32,
+    /// Zero.
+    pub reserved: u32,
 }
 
 /// Starts the release of dialog `id` for job `job`, with this Reason: ims_release_registry_start() with the number in
@@ -119,9 +133,11 @@ const RATE: u16 = 200;
 const IN_FLIGHT: u16 = 500;
 
 /// Makes a job, which the host then takes on with ims_release_registry_job_step(), and gives its number, from 1 on.
-/// Jobs are kept in the store: they go on after a restart. Of eight at a time, the oldest that is over makes room.
+/// Jobs are kept in the store: they go on after a restart. Of eight at a time, the oldest that is over makes room; those
+/// by scripts have five of these places. The number of one that is running is given where all but the text is the same:
+/// it looks at all dialogs once more.
 ///
-/// Consumes nothing. Errors: 1 to 3, 115, 116, 306 for a value that is no URI, 309, 320 to 399. From any thread and process. No callback but the log.
+/// Consumes nothing. Errors: 1 to 3, 115, 116, 306 for a value that is no URI or icid-value, 309, 320 to 399. From any thread and process. No callback but the log.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ims_release_registry_job_make(
     registry: *const Registry,
@@ -135,7 +151,7 @@ pub unsafe extern "C" fn ims_release_registry_job_make(
         if number.is_null() {
             return Err(IMS_RELEASE_NULL);
         }
-        if job.flags & !IMS_RELEASE_JOB_DRY != 0 {
+        if job.flags & !IMS_RELEASE_JOB_DRY != 0 || job.reserved != 0 {
             return Err(IMS_RELEASE_ARGUMENT);
         }
         // SAFETY: as above.
@@ -145,6 +161,7 @@ pub unsafe extern "C" fn ims_release_registry_job_make(
             (IMS_RELEASE_JOB_ALL, b"") => Many::All,
             (IMS_RELEASE_JOB_USER, [_, ..]) => Many::User(value),
             (IMS_RELEASE_JOB_CONTACT, [_, ..]) => Many::Contact(value),
+            (IMS_RELEASE_JOB_SESSION, [_, ..]) => Many::Session(value),
             _ => return Err(IMS_RELEASE_ARGUMENT),
         };
         let limit = |given: u32, default: u16| match u16::try_from(given) {
@@ -158,6 +175,7 @@ pub unsafe extern "C" fn ims_release_registry_job_make(
             rate: limit(job.rate, RATE)?,
             in_flight: limit(job.in_flight, IN_FLIGHT)?,
             dry: job.flags & IMS_RELEASE_JOB_DRY != 0,
+            by: by_of_number(job.by, 0)?,
         };
         let made = registry.job_make(&job, now_ms).map_err(|error| refused(&error))?;
         // SAFETY: not NULL, and writable as the header asks.
@@ -234,11 +252,27 @@ pub unsafe extern "C" fn ims_release_registry_jobs(
     })
 }
 
+/// Exempts the call of a message, an emergency or priority call, from the releases of jobs, for good: all dialogs of its
+/// INVITE, those included that are still to come. `message` is the tracked INVITE, or any other message of the call,
+/// whole. ims_release_registry_start() releases one of its dialogs all the same.
+///
+/// Consumes nothing. Errors: 1, 3, 200 to 299, 300 where the call is not tracked, 320 to 399. From any thread and
+/// process. No callback but the log.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ims_release_registry_exempt(registry: *const Registry, message: Str) -> Status {
+    guard("ims_release_registry_exempt", || {
+        // SAFETY: the header asks the caller for an open registry and a valid text.
+        let (registry, message) = unsafe { (Registry::of(registry)?, message.bytes(IMS_RELEASE_ARGUMENT)?) };
+        registry.exempt(message).map_err(|error| refused(&error))
+    })
+}
+
 fn entry(job: &JobShown<'_>) -> JobEntry {
     let (dialogs, value) = match job.dialogs {
         Many::All => (IMS_RELEASE_JOB_ALL, &b""[..]),
         Many::User(value) => (IMS_RELEASE_JOB_USER, value),
         Many::Contact(value) => (IMS_RELEASE_JOB_CONTACT, value),
+        Many::Session(value) => (IMS_RELEASE_JOB_SESSION, value),
     };
     JobEntry {
         struct_size: size_of::<JobEntry>() as u32,
@@ -264,5 +298,8 @@ fn entry(job: &JobShown<'_>) -> JobEntry {
         partial: job.figures.partial,
         failed: job.figures.failed,
         expired: job.figures.expired,
+        exempt: job.figures.exempt,
+        by: number_of_by(job.by).0,
+        reserved: 0,
     }
 }

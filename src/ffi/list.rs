@@ -3,6 +3,7 @@
 
 use core::ffi::c_void;
 
+use super::by::number_of_by;
 use super::dialog::IMS_RELEASE_CSEQ_NONE;
 use super::guard::guard;
 use super::registry::{Registry, outcome, refused};
@@ -101,8 +102,18 @@ pub struct Entry {
     pub outcome: u32,
     /// 1 where a process died while it told that outcome: nobody knows whether it was heard. Else 0.
     pub unconfirmed: u32,
-    /// Zero.
-    pub reserved: u32,
+    /// Who has asked for its release: IMS_RELEASE_BY_*.
+    pub by: u32,
+    /// The job that has started its release; 0: none.
+    pub job: u32,
+    /// 1 where no job releases it, see ims_release_registry_exempt(); else 0.
+    pub exempt: u32,
+    /// The URIs by which a served calling user is known, with blanks between; empty where From is all that tells.
+    pub calling_user: Str,
+    /// The same of a served called user and To.
+    pub called_user: Str,
+    /// The icid-value of its session, as written; empty without one.
+    pub icid: Str,
 }
 
 /// Takes one dialog. No lock is held: it may call the library. It must not unwind.
@@ -164,6 +175,18 @@ pub struct Stats {
     pub unconfirmed: u64,
     /// Dialogs dropped because nothing was seen of them for long.
     pub idle_dropped: u64,
+    /// Legs of ended releases by result, see IMS_RELEASE_LEG_DONE.
+    pub legs_done: u64,
+    /// See IMS_RELEASE_LEG_GONE.
+    pub legs_gone: u64,
+    /// See IMS_RELEASE_LEG_FAILED.
+    pub legs_failed: u64,
+    /// See IMS_RELEASE_LEG_NOT_BUILT.
+    pub legs_not_built: u64,
+    /// Releases under way, as the last round of ims_release_registry_sweep() has found.
+    pub pending: u64,
+    /// When the oldest of these was started, in Unix seconds; 0: there is none.
+    pub oldest_s: u64,
 }
 
 // SAFETY: integers.
@@ -196,6 +219,7 @@ fn visitor(found: EntryFn, env: *mut c_void) -> Result<impl FnMut(&registry::Ent
     let found = found.ok_or(IMS_RELEASE_NULL)?;
     Ok(move |entry: &registry::Entry<'_>| {
         let cseq = |number: Option<u32>| number.map_or(IMS_RELEASE_CSEQ_NONE, i64::from);
+        let (by, job) = number_of_by(entry.by);
         let entry = Entry {
             struct_size: size_of::<Entry>() as u32,
             state: state(entry.state),
@@ -220,7 +244,12 @@ fn visitor(found: EntryFn, env: *mut c_void) -> Result<impl FnMut(&registry::Ent
             invite_cseq: entry.invite_cseq,
             outcome: entry.outcome.map_or(0, outcome),
             unconfirmed: entry.release.unconfirmed.into(),
-            reserved: 0,
+            by,
+            job,
+            exempt: entry.exempt.into(),
+            calling_user: Str::of(entry.calling_identities),
+            called_user: Str::of(entry.called_identities),
+            icid: Str::of(entry.icid),
         };
         // SAFETY: the header asks for a function that takes an entry and does not unwind.
         unsafe { found(env, &raw const entry) };
@@ -327,6 +356,12 @@ pub unsafe extern "C" fn ims_release_registry_stats(registry: *const Registry, s
                 refused_requests: counts.refused_requests,
                 unconfirmed: counts.unconfirmed,
                 idle_dropped: counts.idle_dropped,
+                legs_done: counts.legs_done,
+                legs_gone: counts.legs_gone,
+                legs_failed: counts.legs_failed,
+                legs_not_built: counts.legs_not_built,
+                pending: counts.pending,
+                oldest_s: counts.oldest,
             });
         });
         Ok(())

@@ -12,6 +12,7 @@ mod guard;
 mod random;
 mod sized;
 
+pub mod by;
 pub mod bye;
 pub mod dialog;
 pub mod due;

@@ -7,6 +7,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
+use super::by::number_of_by;
 use super::dialog::{Own, owns, serves as number_of_side};
 use super::guard::{guard, guard_unit};
 use super::log::{IMS_RELEASE_LOG_ERROR, IMS_RELEASE_LOG_INFO, IMS_RELEASE_LOG_WARNING, log};
@@ -42,11 +43,15 @@ pub const IMS_RELEASE_NO_REFUSAL: u32 = 8;
 /// without a BYE, and can no longer be released.
 pub const IMS_RELEASE_NO_SESSION_TIMER: u32 = 16;
 
+/// `policy`: no BYE gets a P-Charging-Vector with the icid-value that was stored for its dialog.
+pub const IMS_RELEASE_NO_CHARGING_VECTOR: u32 = 32;
+
 const POLICY: u32 = IMS_RELEASE_NO_RETRY
     | IMS_RELEASE_NO_BYPASS
     | IMS_RELEASE_NO_HOLD
     | IMS_RELEASE_NO_REFUSAL
-    | IMS_RELEASE_NO_SESSION_TIMER;
+    | IMS_RELEASE_NO_SESSION_TIMER
+    | IMS_RELEASE_NO_CHARGING_VECTOR;
 
 /// `seen`: of no call that is tracked.
 pub const IMS_RELEASE_SEEN_UNKNOWN: u32 = 0;
@@ -103,8 +108,8 @@ pub struct Ended {
     pub called_code: u32,
     /// Final code of the calling user's BYE, where it was sent again that of the last one; 0 without one.
     pub calling_code: u32,
-    /// Zero.
-    pub reserved: u32,
+    /// Who has asked for it: IMS_RELEASE_BY_*.
+    pub by: u32,
     /// From the start of the release to its end.
     pub duration_ms: u64,
     /// Call-ID.
@@ -121,6 +126,12 @@ pub struct Ended {
     pub called_duration_ms: u64,
     /// From the start to the calling user's final reply, or where there is none to the end; to ten milliseconds.
     pub calling_duration_ms: u64,
+    /// Text of the Reason; empty: none.
+    pub text: Str,
+    /// The job that has started it; 0: none.
+    pub job: u32,
+    /// Zero.
+    pub reserved: u32,
 }
 
 /// Takes the end of a release, once for each release, in the process whose call brought it about: during
@@ -171,7 +182,7 @@ pub struct Config {
     pub attempt_ms: u32,
     /// A dialog of which nothing was seen for so long is forgotten; 0 for 43,200.
     pub dialog_lifetime_s: u32,
-    /// IMS_RELEASE_NO_RETRY, _NO_BYPASS, _NO_HOLD, _NO_REFUSAL and _NO_SESSION_TIMER, added up.
+    /// IMS_RELEASE_NO_RETRY, _NO_BYPASS, _NO_HOLD, _NO_REFUSAL, _NO_SESSION_TIMER and _NO_CHARGING_VECTOR, added up.
     pub policy: u32,
 }
 
@@ -188,7 +199,7 @@ unsafe impl Sized32 for Config {}
 ///
 /// Methods: ims_release_registry_open(), _close(), _resume(), _track(), _observe(), _find(), _start(), _note(),
 /// _next(), _adopt(), _own_hop(), _recognise(), _answered(), _sent_on(), _sweep(), _drop(), _list(), _stats(),
-/// _job_make(), _job_step(), _job_cancel(), _jobs().
+/// _job_make(), _job_step(), _job_cancel(), _jobs(), _exempt().
 pub struct Registry(pub(super) registry::Registry<Box<dyn Store>>);
 
 impl Registry {
@@ -228,6 +239,7 @@ unsafe impl Sync for Callback {}
 impl Callback {
     fn call(self, ended: &registry::Ended<'_>) {
         let outcome = outcome(ended.outcome);
+        let (by, job) = number_of_by(ended.by);
         let ended = Ended {
             struct_size: size_of::<Ended>() as u32,
             outcome,
@@ -235,7 +247,7 @@ impl Callback {
             cause: ended.cause.into(),
             called_code: ended.called.code.into(),
             calling_code: ended.calling.code.into(),
-            reserved: 0,
+            by,
             duration_ms: ended.duration,
             call_id: Str::of(ended.call_id),
             from_tag: Str::of(ended.from_tag),
@@ -244,6 +256,9 @@ impl Callback {
             calling_attempts: ended.calling.attempts.into(),
             called_duration_ms: ended.called_duration,
             calling_duration_ms: ended.calling_duration,
+            text: Str::of(ended.text),
+            job,
+            reserved: 0,
         };
         // SAFETY: the host keeps function and `env` valid until the registry is closed.
         unsafe { (self.ended)(self.env, &raw const ended) }
@@ -328,6 +343,7 @@ pub unsafe extern "C" fn ims_release_registry_open(config: *const Config, regist
             hold: allows(IMS_RELEASE_NO_HOLD),
             refuse_requests: allows(IMS_RELEASE_NO_REFUSAL),
             session_timer: allows(IMS_RELEASE_NO_SESSION_TIMER),
+            charging_vector: allows(IMS_RELEASE_NO_CHARGING_VECTOR),
             early_lifetime: or(c.early_lifetime_s, 300) * 1_000,
             ..Settings::default()
         };
@@ -375,19 +391,28 @@ pub unsafe extern "C" fn ims_release_registry_close(registry: *mut Registry) {
 /// Tracks the call of an initial INVITE, `message` as received or sent, whole. Call it again when the INVITE is seen
 /// again: after a challenge, on another pass through the same proxy (both users served: both roles are kept).
 ///
-/// Consumes nothing. Errors: 1, 3, 112, 200 to 299, 320 to 399; the call itself is never touched by one.
+/// `user` is the identity of the served user, by which IMS_RELEASE_JOB_USER finds the call: a URI or a name-addr, or
+/// several with commas between, as in P-Asserted-Identity. Empty: what the INVITE tells, as TS 24.229 5.4.3.2 and
+/// 5.4.3.3 say: P-Served-User, if its session case is that of this pass; else of a calling user P-Asserted-Identity, of a
+/// called user the Request-URI; where there is none From or To.
+///
+/// Consumes nothing. Errors: 1, 3, 112, 200 to 299, 310 for a `user` that is none, 320 to 399; the call itself is never
+/// touched by one.
 /// From any thread and process. No callback but the log.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ims_release_registry_track(
     registry: *const Registry,
     message: Str,
     serves: u32,
+    user: Str,
     now_ms: u64,
 ) -> Status {
     guard("ims_release_registry_track", || {
         // SAFETY: the header asks the caller for an open registry and a valid text.
-        let (registry, message) = unsafe { (Registry::of(registry)?, message.bytes(IMS_RELEASE_ARGUMENT)?) };
-        registry.track(message, number_of_side(serves)?, now_ms).map_err(|error| refused(&error))?;
+        let (registry, message, user) = unsafe {
+            (Registry::of(registry)?, message.bytes(IMS_RELEASE_ARGUMENT)?, user.bytes(IMS_RELEASE_ARGUMENT)?)
+        };
+        registry.track_user(message, number_of_side(serves)?, user, now_ms).map_err(|error| refused(&error))?;
         Ok(())
     })
 }

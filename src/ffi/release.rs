@@ -5,6 +5,7 @@ use core::ffi::c_char;
 
 use arrayvec::ArrayVec;
 
+use super::by::by_of_number;
 use super::bye::{Bye, Outputs};
 use super::dialog::{Fields, IMS_RELEASE_MAX_HEADERS, with_fields};
 use super::guard::guard;
@@ -18,7 +19,7 @@ use super::str::{Str, read_texts};
 use crate::cseq::CSeqs;
 use crate::dialog::{Dialog, Scratch};
 use crate::reason::Reason;
-use crate::registry::MAX_JOBS;
+use crate::registry::By;
 use crate::release::{Form, Request, UDP, Via, plan};
 
 /// `form`: own Record-Route entries on top of the service-control BYE. The host sends it to its own socket, and its
@@ -63,6 +64,10 @@ pub struct Options {
     pub flags: u32,
     /// The job that ims_release_registry_start() starts the release for; 0: none.
     pub job: u32,
+    /// Where there is none, who has asked for the release: IMS_RELEASE_BY_HOST, _SCRIPT or _RPC.
+    pub by: u32,
+    /// Zero.
+    pub reserved: u32,
 }
 
 // SAFETY: integers and pointers; zero is "not given".
@@ -93,7 +98,7 @@ pub(super) unsafe fn with_request<R>(
 unsafe fn request<'a>(options: *const Options, headers: &'a mut Headers<'_>) -> Result<Request<'a>, Status> {
     // SAFETY: this function's own condition, here and in each call below.
     let o = unsafe { read(options) }?;
-    if o.job > MAX_JOBS.into() || o.flags & !IMS_RELEASE_KEEP_GRUU != 0 {
+    if by_of_number(o.by, o.job).is_err() || o.reserved != 0 || o.flags & !IMS_RELEASE_KEEP_GRUU != 0 {
         return Err(IMS_RELEASE_ARGUMENT);
     }
     let form = match o.form {
@@ -130,13 +135,14 @@ unsafe fn request<'a>(options: *const Options, headers: &'a mut Headers<'_>) -> 
     Ok(Request { reason, headers, form, keep_gruu, via })
 }
 
-/// The job of options that [`with_request`] has found to be sound.
+/// Who asks, by options that [`with_request`] has found to be sound.
 ///
 /// # Safety
 /// `options` must be readable as the header asks.
-pub(super) unsafe fn job_of(options: *const Options) -> Result<u8, Status> {
+pub(super) unsafe fn by_of(options: *const Options) -> Result<By, Status> {
     // SAFETY: this function's own condition.
-    Ok(unsafe { read(options) }?.job as u8)
+    let options = unsafe { read(options) }?;
+    by_of_number(options.by, options.job)
 }
 
 /// Builds both BYEs of a checked dialog into the outputs.

@@ -7,7 +7,7 @@ use super::bye::{Buffer, Bye, Outputs};
 use super::guard::guard;
 use super::random::random;
 use super::registry::{Registry, refused};
-use super::release::{Options, job_of, with_request};
+use super::release::{Options, by_of, with_request};
 use super::status::{IMS_RELEASE_ARGUMENT, IMS_RELEASE_BUFFER_TOO_SMALL, IMS_RELEASE_NULL, Status};
 use super::str::Str;
 use crate::dialog::User;
@@ -90,8 +90,7 @@ pub unsafe extern "C" fn ims_release_registry_start(
         unsafe {
             with_request(options, |request| {
                 let (called, calling) = outputs.buffers();
-                let job = job_of(options)?;
-                match registry.start_for(job, Id(id), request, now_ms, &mut random, called, calling) {
+                match registry.start_for(by_of(options)?, Id(id), request, now_ms, &mut random, called, calling) {
                     Ok(started) => {
                         outputs.describe_started(&started);
                         Ok(())

@@ -137,6 +137,8 @@ pub const IMS_RELEASE_HELD: u32 = 307;
 pub const IMS_RELEASE_RELEASED: u32 = 308;
 /// Job: too many are running.
 pub const IMS_RELEASE_TOO_MANY_JOBS: u32 = 309;
+/// The identity of the served user is none.
+pub const IMS_RELEASE_BAD_USER: u32 = 310;
 /// Store: full. Raise its size.
 pub const IMS_RELEASE_STORE_FULL: u32 = 320;
 /// Store: the record is larger than a store keeps.
@@ -213,6 +215,7 @@ pub(super) const fn of_registry(error: &RegistryError) -> Status {
         RegistryError::Message(refused) => of_fault(refused.fault),
         RegistryError::NotAnInvite => IMS_RELEASE_MESSAGE_NOT_AN_INVITE,
         RegistryError::Selector => IMS_RELEASE_BAD_SELECTOR,
+        RegistryError::User => IMS_RELEASE_BAD_USER,
         RegistryError::Code => IMS_RELEASE_ARGUMENT,
         // What has ended is kept for who reads a capture alone, and not in C.
         RegistryError::NotFound | RegistryError::Ending => IMS_RELEASE_NOT_FOUND,
@@ -319,9 +322,12 @@ fn text(status: Status) -> &'static CStr {
         IMS_RELEASE_HELD => c_text!(Error::Held.text()),
         IMS_RELEASE_RELEASED => c"Dialog: already released; it is only still known for what comes late",
         IMS_RELEASE_BAD_SELECTOR => {
-            c"Selector: give a Call-ID, CALL-ID,FROM-TAG,TO-TAG, the number of a dialog, or a URI"
+            c"Selector: give a Call-ID, CALL-ID,FROM-TAG,TO-TAG, the number of a dialog, a URI, or an icid-value"
         }
-        IMS_RELEASE_TOO_MANY_JOBS => c"Job: too many are running; wait for one to finish, or cancel it",
+        IMS_RELEASE_BAD_USER => c"Served user: give a SIP or tel URI, or a name-addr with one, in at most 512 bytes",
+        IMS_RELEASE_TOO_MANY_JOBS => {
+            c"Job: too many are running, eight or five of scripts; wait for one to finish, or cancel it"
+        }
         IMS_RELEASE_STORE_FULL => c"Store: full; raise its size",
         IMS_RELEASE_STORE_TOO_LARGE => c"Store: the dialog is larger than a store keeps",
         IMS_RELEASE_STORE_BUSY => c"Store: busy, another process held a lock too long; try again",
@@ -339,6 +345,7 @@ mod tests {
         for error in [
             RegistryError::NotAnInvite,
             RegistryError::Selector,
+            RegistryError::User,
             RegistryError::NotFound,
             RegistryError::Early,
             RegistryError::NotAcknowledged,

@@ -85,6 +85,12 @@ pub enum Name {
     SessionId,
     /// Session-Expires, x (RFC 4028)
     SessionExpires,
+    /// P-Asserted-Identity (RFC 3325)
+    AssertedIdentity,
+    /// P-Served-User (RFC 5502)
+    ServedUser,
+    /// P-Charging-Vector (RFC 7315)
+    ChargingVector,
     /// Any other header
     Other,
 }
@@ -247,8 +253,11 @@ fn name(written: &[u8]) -> Name {
             7 => &[(b"call-id", Name::CallId), (b"contact", Name::Contact)],
             10 => &[(b"session-id", Name::SessionId)],
             12 => &[(b"record-route", Name::RecordRoute)],
+            13 => &[(b"p-served-user", Name::ServedUser)],
             14 => &[(b"content-length", Name::ContentLength)],
             15 => &[(b"session-expires", Name::SessionExpires)],
+            17 => &[(b"p-charging-vector", Name::ChargingVector)],
+            19 => &[(b"p-asserted-identity", Name::AssertedIdentity)],
             _ => &[],
         },
     };

@@ -2,6 +2,7 @@
 //! What has happened since the store was made, counted in records of the store itself: whichever process counts,
 //! every process sees the sum, and a restart keeps it. Beside the counters stand a few times that all must know.
 
+use crate::pending::{Leg, LegState};
 use crate::store::{Id, Insert, Store, StoreError, WORD_MAX, WORDS};
 
 use super::TRIES;
@@ -28,6 +29,10 @@ pub(super) enum Counter {
     RefusedRequests,
     Unconfirmed,
     IdleDropped,
+    LegsDone,
+    LegsGone,
+    LegsFailed,
+    LegsNotBuilt,
 }
 
 /// A time that all processes must know, in Unix seconds.
@@ -43,7 +48,20 @@ pub(super) enum Moment {
     Resumed = 23,
 }
 
-/// What has happened since the store was made.
+// Each has a word of its own.
+const _: () = assert!((Counter::LegsNotBuilt as usize) < Moment::Restarted as usize);
+
+/// What is so now, as the last round of the sweep has found it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(usize)]
+pub(super) enum Gauge {
+    /// Releases under way.
+    Pending = 24,
+    /// When the oldest of them was started, in Unix seconds. 0: there is none.
+    Oldest = 25,
+}
+
+/// What has happened since the store was made, and what is so now.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Initial INVITEs tracked.
@@ -80,6 +98,18 @@ pub struct Counts {
     pub unconfirmed: u64,
     /// Dialogs dropped because nothing was seen of them for long.
     pub idle_dropped: u64,
+    /// Legs of ended releases: answered 2xx.
+    pub legs_done: u64,
+    /// Ended, not by a 2xx.
+    pub legs_gone: u64,
+    /// Failed.
+    pub legs_failed: u64,
+    /// Their BYE could not be built.
+    pub legs_not_built: u64,
+    /// Releases under way, as the last round of the sweep has found.
+    pub pending: u64,
+    /// When the oldest of them was started, in Unix seconds; 0: there is none.
+    pub oldest: u64,
 }
 
 /// The cells that hold the counters. One that the store has no room for counts nothing: that is no reason not to start.
@@ -88,7 +118,7 @@ pub(super) struct Counters {
     cells: [Option<Id>; CELLS],
 }
 
-const CELLS: usize = 3;
+const CELLS: usize = 4;
 
 /// No dialog record begins with this byte, see [`crate::capture::Record::encode`].
 const RECORD: &[u8] = &[0xff];
@@ -100,7 +130,7 @@ impl Counters {
             Err(StoreError::Full) => Ok(None),
             Err(error) => Err(error),
         };
-        Ok(Self { cells: [open(b"counters 1")?, open(b"counters 2")?, open(b"counters 3")?] })
+        Ok(Self { cells: [open(b"counters 1")?, open(b"counters 2")?, open(b"counters 3")?, open(b"counters 4")?] })
     }
 
     /// Adds one. A counter is never worth waiting for: after a few collisions the count is given up.
@@ -126,10 +156,7 @@ impl Counters {
     pub const RECORDS: u64 = CELLS as u64;
 
     pub fn read<S: Store>(&self, store: &S) -> Result<Counts, StoreError> {
-        let get = |counter: Counter| {
-            let Some((cell, word)) = self.place(counter as usize) else { return Ok(0) };
-            Ok::<_, StoreError>(store.word(cell, word)?.unwrap_or_default())
-        };
+        let get = |counter: Counter| self.word(store, counter as usize);
         Ok(Counts {
             tracked: get(Counter::Tracked)?,
             confirmed: get(Counter::Confirmed)?,
@@ -148,13 +175,43 @@ impl Counters {
             refused_requests: get(Counter::RefusedRequests)?,
             unconfirmed: get(Counter::Unconfirmed)?,
             idle_dropped: get(Counter::IdleDropped)?,
+            legs_done: get(Counter::LegsDone)?,
+            legs_gone: get(Counter::LegsGone)?,
+            legs_failed: get(Counter::LegsFailed)?,
+            legs_not_built: get(Counter::LegsNotBuilt)?,
+            pending: self.word(store, Gauge::Pending as usize)?,
+            oldest: self.word(store, Gauge::Oldest as usize)?,
         })
     }
 
     /// A moment; 0 where it cannot be known.
     pub fn moment<S: Store>(&self, store: &S, moment: Moment) -> Result<u64, StoreError> {
-        let Some((cell, word)) = self.place(moment as usize) else { return Ok(0) };
-        Ok(store.word(cell, word)?.unwrap_or_default())
+        self.word(store, moment as usize)
+    }
+
+    /// What is so now.
+    pub fn set<S: Store>(&self, store: &S, gauge: Gauge, to: u64) -> Result<(), StoreError> {
+        let Some((cell, word)) = self.place(gauge as usize) else { return Ok(()) };
+        for _ in 0..TRIES {
+            let known = store.word(cell, word)?.unwrap_or_default();
+            if known == to || store.compare_exchange(cell, word, known, to)? {
+                return Ok(());
+            }
+        }
+        Err(StoreError::Busy)
+    }
+
+    /// Counts a leg of a release that has ended.
+    pub fn add_leg<S: Store>(&self, store: &S, leg: Leg) {
+        let counter = match leg.state {
+            LegState::Done => Counter::LegsDone,
+            LegState::Gone => Counter::LegsGone,
+            LegState::Failed => Counter::LegsFailed,
+            LegState::NotBuilt => Counter::LegsNotBuilt,
+            // Of a release that came to its deadline.
+            LegState::Idle | LegState::Waiting => return,
+        };
+        self.add(store, counter);
     }
 
     /// Makes it a later one.
@@ -168,6 +225,11 @@ impl Counters {
             }
         }
         Err(StoreError::Busy)
+    }
+
+    fn word<S: Store>(&self, store: &S, index: usize) -> Result<u64, StoreError> {
+        let Some((cell, word)) = self.place(index) else { return Ok(0) };
+        Ok(store.word(cell, word)?.unwrap_or_default())
     }
 
     fn place(&self, index: usize) -> Option<(Id, usize)> {

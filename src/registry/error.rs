@@ -17,6 +17,8 @@ pub enum RegistryError {
     NotAnInvite,
     /// A selector does not have its form.
     Selector,
+    /// The identity of a served user is none.
+    User,
     /// A reply code is not from 100 to 699.
     Code,
     /// There is no such dialog.
@@ -67,7 +69,10 @@ impl RegistryError {
         match self {
             Self::Message(refused) => refused.fault.text(),
             Self::NotAnInvite => "Message: only an INVITE can be tracked",
-            Self::Selector => "Selector: give a Call-ID, CALL-ID,FROM-TAG,TO-TAG, the number of a dialog, or a URI",
+            Self::Selector => {
+                "Selector: give a Call-ID, CALL-ID,FROM-TAG,TO-TAG, the number of a dialog, a URI, or an icid-value"
+            }
+            Self::User => "Served user: give a SIP or tel URI, or a name-addr with one, in at most 512 bytes",
             Self::Code => "Reply code: must be from 100 to 699",
             Self::NotFound | Self::Store(StoreError::NotFound) => {
                 "Dialog: not found; it has ended or was never tracked"
@@ -82,7 +87,9 @@ impl RegistryError {
             Self::BufferTooSmall { .. } => Error::BufferTooSmall.text(),
             Self::NotReleasing => "Dialog: no release of it waits for this BYE",
             Self::Incomplete => "Message: the printed one lacks Via, From or To, or the BYE lacks From or To",
-            Self::TooManyJobs => "Job: too many are running; wait for one to finish, or cancel it",
+            Self::TooManyJobs => {
+                "Job: too many are running, eight or five of scripts; wait for one to finish, or cancel it"
+            }
             Self::Store(error) => match error {
                 StoreError::Full => "Store: full; raise its size",
                 StoreError::TooLarge => "Store: the dialog is larger than a store keeps",

@@ -7,28 +7,34 @@
 
 use core::sync::atomic::Ordering;
 
+use crate::capture::identity::{is_icid, is_uri, same_user};
 use crate::capture::{Record, Stage};
 use crate::message::{name_addr, uri};
 use crate::pending::{Outcome, Phase, Release};
 use crate::reason::Reason;
 use crate::store::{Id, Insert, Store, StoreError, WORDS};
 
+use super::keys::Keys;
 use super::words::{RELEASE, SEEN, Seen};
-use super::{MILLIS, Registry, RegistryError};
+use super::{By, MILLIS, Registry, RegistryError};
 
 /// Jobs that are known at a time, the finished ones included.
 pub const MAX_JOBS: u8 = 8;
+/// The last so many of these are for the jobs of scripts as well, the others for operators alone: a script may ask
+/// for jobs as often as it runs.
+pub const MAX_JOBS_OF_SCRIPTS: u8 = 5;
 
 /// Which dialogs a job is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Many<'a> {
     /// All.
     All,
-    /// Those of a served user: its URI is that of From where the calling user is served, of To where the called user
-    /// is. User part and host are compared, of another scheme than SIP the whole URI.
+    /// Those of a served user, see [`Record::is_of_user`] and [`same_user`].
     User(&'a [u8]),
     /// Those with a user whose Contact has this URI: user part, host and port are compared.
     Contact(&'a [u8]),
+    /// Those of the multimedia session with this icid-value (RFC 7315), a token or a quoted string.
+    Session(&'a [u8]),
 }
 
 /// What is asked for.
@@ -44,6 +50,8 @@ pub struct Job<'a> {
     pub in_flight: u16,
     /// Whether it only counts.
     pub dry: bool,
+    /// Who has asked for it.
+    pub by: By,
 }
 
 /// How far a job is.
@@ -68,6 +76,8 @@ pub struct JobShown<'a> {
     pub dialogs: Many<'a>,
     /// Whether it only counts.
     pub dry: bool,
+    /// Who has asked for it.
+    pub by: By,
     /// The SIP status code of the Reason.
     pub cause: u16,
     /// Its text.
@@ -88,6 +98,8 @@ pub struct Figures {
     pub matched: u64,
     /// Early ones: their INVITE is to be cancelled instead.
     pub early: u64,
+    /// Exempt ones, see [`Registry::exempt`].
+    pub exempt: u64,
     /// Releases started.
     pub started: u64,
     /// Releases refused: under way already, or not to be built.
@@ -112,16 +124,23 @@ const STEP: usize = 4_096;
 /// Milliseconds.
 const FIRST: u64 = 100;
 
+/// In this word: how far it is, when it was made, and whether it was asked for again meanwhile.
 const STATE: usize = 0;
+const STATES: u64 = 3;
+const RUNNING: u64 = 1;
+const CANCELLED: u64 = 2;
+const FINISHED: u64 = 3;
+const AGAIN: u64 = 1 << 47;
 const CURSOR: usize = 1;
 /// Words of two numbers each. [`RELEASE`] is not among them: a job is under no release.
 const PAIRS: [usize; 5] = [2, 3, 4, 5, 7];
 const HALF: u32 = 24;
 
-/// The place of a number: its word, and whether it is the upper half.
+/// The place of a number: its word, and whether it is the upper half. What matched is the sum of the first four; a dry
+/// job counts as started what it would start.
 #[derive(Clone, Copy)]
 enum Number {
-    Matched = 0,
+    Exempt = 0,
     Started = 1,
     Early = 2,
     Refused = 3,
@@ -134,7 +153,7 @@ enum Number {
 }
 
 const RECORD: u8 = 0xfe;
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 const HEAD: usize = 12;
 
 impl Job<'_> {
@@ -143,10 +162,11 @@ impl Job<'_> {
             Many::All => (0, &b""[..]),
             Many::User(value) => (1, value),
             Many::Contact(value) => (2, value),
+            Many::Session(value) => (3, value),
         };
         let text = self.reason.text();
         let length = u16::try_from(text.len()).map_err(|_| StoreError::TooLarge)?;
-        let mut bytes = vec![RECORD, VERSION, kind, self.dry.into()];
+        let mut bytes = vec![RECORD, VERSION, kind, u8::from(self.dry) | self.by.to_bits().0 << 1];
         for number in [self.reason.cause(), self.rate.max(1), self.in_flight.max(1), length] {
             bytes.extend_from_slice(&number.to_le_bytes());
         }
@@ -165,88 +185,126 @@ fn decode(bytes: &[u8]) -> Option<Job<'_>> {
         (RECORD, VERSION, 0) => Many::All,
         (RECORD, VERSION, 1) => Many::User(value),
         (RECORD, VERSION, 2) => Many::Contact(value),
+        (RECORD, VERSION, 3) => Many::Session(value),
         _ => return None,
     };
     let reason = Reason::sip(number(4), text).ok()?;
-    Some(Job { dialogs, reason, rate: number(6), in_flight: number(8), dry: head[3] != 0 })
+    let (dry, by) = (head[3] & 1 == 1, By::from_bits(head[3] >> 1, 0));
+    Some(Job { dialogs, reason, rate: number(6), in_flight: number(8), dry, by })
+}
+
+/// Keeps the places of the jobs in a store that has none of them yet, as jobs that are over: calls are to be released
+/// from a full store too. A store of few records needs all its room for dialogs.
+pub(super) fn reserve<S: Store>(store: &S, keys: &Keys) -> Result<(), StoreError> {
+    const LEAST: u64 = 64 * MAX_JOBS as u64;
+    if store.usage().capacity < LEAST {
+        return Ok(());
+    }
+    let mut words = [0; WORDS];
+    words[STATE] = FINISHED;
+    for number in 1..=MAX_JOBS {
+        match store.insert(keys.job(number), &[RECORD], &words) {
+            Ok(_) | Err(StoreError::Full) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+fn made(state: u64) -> u64 {
+    (state & !AGAIN) >> 2
 }
 
 impl Many<'_> {
     fn means(self, record: &Record<'_>) -> bool {
         match self {
             Self::All => true,
-            Self::User(wanted) => {
-                let (calling, called) = (record.roles.serves_calling(), record.roles.serves_called());
-                (calling && is_of(record.from, wanted, false)) || (called && is_of(record.to, wanted, false))
-            }
-            Self::Contact(wanted) => {
-                is_of(record.calling.contact, wanted, true) || is_of(record.called.contact, wanted, true)
-            }
+            Self::User(wanted) => record.is_of_user(wanted),
+            Self::Contact(wanted) => is_at(record.calling.contact, wanted) || is_at(record.called.contact, wanted),
+            Self::Session(icid) => record.is_of_session(icid),
         }
     }
 }
 
-/// Whether it has a scheme, and is a URI alone: what no dialog can match would pass for a job that found none.
-fn is_uri(uri: &[u8]) -> bool {
-    let scheme = memchr::memchr(b':', uri).map_or(&b""[..], |colon| &uri[..colon]);
-    let odd = |b: &u8| matches!(b, 0..=b' ' | b'<' | b'>' | b'"' | 0x7f);
-    scheme.first().is_some_and(u8::is_ascii_alphabetic) && !uri.iter().any(odd)
-}
-
-/// Whether a value of From, To or Contact has this URI.
-fn is_of(value: &[u8], wanted: &[u8], with_port: bool) -> bool {
-    let Some(value) = name_addr::parse(value) else { return false };
-    match (uri::cut(value.uri), uri::cut(wanted)) {
-        (Some(one), Some(other)) => {
-            let same_port = !with_port || one.port == other.port;
-            same_port && one.user == other.user && one.host.eq_ignore_ascii_case(other.host)
-        }
-        _ => value.uri == wanted,
-    }
+/// Whether a Contact has this URI.
+fn is_at(contact: &[u8], wanted: &[u8]) -> bool {
+    let Some(value) = name_addr::parse(contact) else { return false };
+    let port = |uri| uri::cut(uri).and_then(|uri| uri.port);
+    same_user(value.uri, wanted) && port(value.uri) == port(wanted)
 }
 
 impl<S: Store> Registry<S> {
     /// Makes a job and gives its number. Nothing is released before [`Registry::job_step`]. `now` is in milliseconds.
     ///
-    /// Errors: [`RegistryError::Selector`] for what is no URI; [`RegistryError::TooManyJobs`] while so many are running;
-    /// those of the store.
+    /// One that is running and the same but for the text and who has asked is joined: it looks at all dialogs once more,
+    /// so that none is left out that came behind it.
+    ///
+    /// Errors: [`RegistryError::Selector`] for what is no URI, or no icid-value; [`RegistryError::TooManyJobs`] while so
+    /// many are running; those of the store.
     pub fn job_make(&self, job: &Job<'_>, now: u64) -> Result<u8, RegistryError> {
         self.counted(self.make_job(job, now))
     }
 
     fn make_job(&self, job: &Job<'_>, now: u64) -> Result<u8, RegistryError> {
-        if let Many::User(uri) | Many::Contact(uri) = job.dialogs
-            && !is_uri(uri)
-        {
+        let sound = match job.dialogs {
+            Many::All => true,
+            Many::User(uri) | Many::Contact(uri) => is_uri(uri),
+            Many::Session(icid) => is_icid(icid),
+        };
+        if !sound {
             return Err(RegistryError::Selector);
+        }
+        if let Some(number) = self.join_job(job)? {
+            return Ok(number);
         }
         let bytes = job.encode()?;
         let mut words = [0; WORDS];
-        words[STATE] = 1 | (now / MILLIS) << 2;
+        words[STATE] = RUNNING | (now / MILLIS) << 2;
+        let first = if job.by == By::Script { MAX_JOBS - MAX_JOBS_OF_SCRIPTS + 1 } else { 1 };
+        let mut places = Vec::new();
+        for number in first..=MAX_JOBS {
+            let id = self.job_id(number)?;
+            let state = id.map(|id| self.store.word(id, STATE)).transpose()?.flatten().unwrap_or(FINISHED);
+            if state & STATES != RUNNING {
+                places.push((made(state), number, id));
+            }
+        }
+        // The place of one that was never made, else of the oldest that is over.
+        places.sort_unstable_by_key(|(made, number, _)| (*made, *number));
+        let mut refusal = RegistryError::TooManyJobs;
+        for (_, number, id) in places {
+            if let Some(id) = id {
+                self.store.remove(id)?;
+            }
+            match self.store.insert(self.keys.job(number), &bytes, &words) {
+                Ok(Insert::New(_)) => return Ok(number),
+                Ok(Insert::Exists(_)) => {}
+                // A call has taken the room that was just given up.
+                Err(StoreError::Full) => refusal = StoreError::Full.into(),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(refusal)
+    }
+
+    fn join_job(&self, job: &Job<'_>) -> Result<Option<u8>, RegistryError> {
+        let mut bytes = Vec::new();
         for number in 1..=MAX_JOBS {
-            match self.store.insert(self.keys.job(number), &bytes, &words)? {
-                Insert::New(_) => return Ok(number),
-                Insert::Exists(_) => {}
+            let Some(id) = self.job_id(number)? else { continue };
+            let Some(stored) = self.store.read(id, &mut bytes)? else { continue };
+            let same = decode(&bytes).is_some_and(|known| {
+                let asked = |job: &Job<'_>| (job.rate.max(1), job.in_flight.max(1), job.dry, job.reason.cause());
+                known.dialogs == job.dialogs && asked(&known) == asked(job)
+            });
+            let running = |state: u64| state & STATES == RUNNING;
+            if same && running(stored.words[STATE]) {
+                self.change(id, STATE, |state| running(state).then_some(state | AGAIN))?;
+                if running(self.word(id, STATE)?) {
+                    return Ok(Some(number));
+                }
             }
         }
-        // The place of one that is over: the oldest.
-        let mut over = Vec::new();
-        for number in 1..=MAX_JOBS {
-            if let Some(id) = self.store.find(self.keys.job(number))?
-                && let Some(state) = self.store.word(id, STATE)?
-                && state & 3 != 1
-            {
-                over.push((state >> 2, number, id));
-            }
-        }
-        over.sort_unstable_by_key(|(made, number, _)| (*made, *number));
-        for (_, number, id) in over {
-            self.store.remove(id)?;
-            if let Insert::New(_) = self.store.insert(self.keys.job(number), &bytes, &words)? {
-                return Ok(number);
-            }
-        }
-        Err(RegistryError::TooManyJobs)
+        Ok(None)
     }
 
     /// Cancels a job: it starts nothing more. What it has started ends as ever. `false`: it was over.
@@ -254,7 +312,11 @@ impl<S: Store> Registry<S> {
     /// Errors: [`RegistryError::NotFound`]; those of the store.
     pub fn job_cancel(&self, number: u8) -> Result<bool, RegistryError> {
         let id = self.counted(self.job_id(number))?.ok_or(RegistryError::NotFound)?;
-        self.counted(self.change(id, STATE, |word| (word & 3 == 1).then_some(word & !3 | 2)))
+        let mut bytes = Vec::new();
+        let known = self.counted(self.store.read(id, &mut bytes).map_err(RegistryError::from))?;
+        known.and_then(|_| decode(&bytes)).ok_or(RegistryError::NotFound)?;
+        let cancel = |state: u64| (state & STATES == RUNNING).then_some(state & !STATES | CANCELLED);
+        self.counted(self.change(id, STATE, cancel))
     }
 
     /// Calls `visit` with each job.
@@ -268,17 +330,18 @@ impl<S: Store> Registry<S> {
             let Some(job) = decode(&bytes) else { continue };
             visit(&JobShown {
                 number,
-                state: match stored.words[STATE] & 3 {
-                    1 => JobState::Running,
-                    2 => JobState::Cancelled,
+                state: match stored.words[STATE] & STATES {
+                    RUNNING => JobState::Running,
+                    CANCELLED => JobState::Cancelled,
                     _ => JobState::Finished,
                 },
                 dialogs: job.dialogs,
                 dry: job.dry,
+                by: job.by,
                 cause: job.reason.cause(),
                 text: job.reason.text(),
-                made: stored.words[STATE] >> 2,
-                figures: figures(&stored.words),
+                made: made(stored.words[STATE]),
+                figures: figures(&stored.words, job.dry),
             });
         }
         Ok(())
@@ -325,7 +388,7 @@ impl<S: Store> Registry<S> {
         let (mut bytes, mut record_bytes) = (Vec::new(), Vec::new());
         let stored = self.store.read(id, &mut bytes)?.ok_or(RegistryError::NotFound)?;
         let Some(job) = decode(&bytes) else { return Ok(false) };
-        if stored.words[STATE] & 3 != 1 {
+        if stored.words[STATE] & STATES != RUNNING {
             return Ok(false);
         }
         // A step may come at any pace, and what is left of one is not saved up; rounded so that many steps start no more
@@ -337,7 +400,7 @@ impl<S: Store> Registry<S> {
         while job.dry || tokens > 0 {
             let free = u64::from(job.in_flight).saturating_sub(self.under_way.load(Ordering::Relaxed));
             let page = if job.dry { PAGE } else { PAGE.min(tokens.min(free) as usize) };
-            if page == 0 || seen >= STEP || self.word(id, STATE)? & 3 != 1 {
+            if page == 0 || seen >= STEP || self.word(id, STATE)? & STATES != RUNNING {
                 break;
             }
             let mut ids = Vec::with_capacity(page);
@@ -349,7 +412,6 @@ impl<S: Store> Registry<S> {
                 // One that the store is busy with costs itself, and not the figures of the others.
                 let Ok(Some((stored, record))) = self.counted(self.load(dialog, &mut record_bytes)) else { continue };
                 let Some(outcome) = met(&job, &stored.words, &record) else { continue };
-                page_figures[Number::Matched as usize] += 1;
                 let outcome = match outcome {
                     Number::Started if !job.dry => {
                         tokens -= 1;
@@ -357,8 +419,6 @@ impl<S: Store> Registry<S> {
                         self.under_way.fetch_add(started.into(), Ordering::Relaxed);
                         if started { Number::Started } else { Number::Refused }
                     }
-                    // What is only counted is started by nobody.
-                    Number::Started => continue,
                     other => other,
                 };
                 page_figures[outcome as usize] += 1;
@@ -367,8 +427,15 @@ impl<S: Store> Registry<S> {
             // Behind what it stands for.
             self.change(id, CURSOR, |_| Some(cursor))?;
             if cursor == 0 {
-                self.change(id, STATE, |word| (word & 3 == 1).then_some(word & !3 | 3))?;
-                return Ok(false);
+                let all = |bits: u64| move |state: u64| state & (STATES | AGAIN) == bits;
+                let again = all(RUNNING | AGAIN);
+                if self.change(id, STATE, |state| again(state).then_some(state & !AGAIN))? {
+                    continue;
+                }
+                let over = all(RUNNING);
+                self.change(id, STATE, |state| over(state).then_some(state & !STATES | FINISHED))?;
+                // Asked for again at this moment.
+                return Ok(self.word(id, STATE)? & STATES == RUNNING);
             }
         }
         Ok(true)
@@ -391,7 +458,7 @@ impl<S: Store> Registry<S> {
     /// another that has its number now is younger than the release.
     pub(super) fn job_outcome(&self, number: u8, started: u64, outcome: Outcome) -> Result<(), RegistryError> {
         let Some(id) = self.job_id(number)? else { return Ok(()) };
-        if self.word(id, STATE)? >> 2 > started {
+        if made(self.word(id, STATE)?) > started {
             return Ok(());
         }
         let number = match outcome {
@@ -404,6 +471,15 @@ impl<S: Store> Registry<S> {
         let mut figures = [0; 10];
         figures[number as usize] = 1;
         self.add_figures(id, &figures)
+    }
+
+    /// How many records the jobs take, with the places that are kept for them.
+    pub(super) fn job_records(&self) -> Result<u64, RegistryError> {
+        let mut count = 0;
+        for number in 1..=MAX_JOBS {
+            count += u64::from(self.job_id(number)?.is_some());
+        }
+        Ok(count)
     }
 
     fn job_id(&self, number: u8) -> Result<Option<Id>, RegistryError> {
@@ -420,23 +496,25 @@ fn met(job: &Job<'_>, words: &[u64; WORDS], record: &Record<'_>) -> Option<Numbe
     }
     match record.stage {
         Stage::Confirmed if phase != Phase::None => Some(Number::Refused),
+        Stage::Early if seen.has(Seen::FADING) => None,
+        Stage::Invite if seen.has(Seen::FADING | Seen::HAS_DIALOG) => None,
+        _ if record.exempt => Some(Number::Exempt),
         Stage::Confirmed => Some(Number::Started),
-        Stage::Early if !seen.has(Seen::FADING) => Some(Number::Early),
-        Stage::Invite if !seen.has(Seen::FADING | Seen::HAS_DIALOG) => Some(Number::Early),
-        Stage::Early | Stage::Invite => None,
+        Stage::Early | Stage::Invite => Some(Number::Early),
     }
 }
 
-fn figures(words: &[u64; WORDS]) -> Figures {
+fn figures(words: &[u64; WORDS], dry: bool) -> Figures {
     let get = |number: Number| {
         let word = words[PAIRS[number as usize / 2]];
         if number as usize % 2 == 0 { word & ((1 << HALF) - 1) } else { word >> HALF }
     };
     Figures {
         visited: get(Number::Visited),
-        matched: get(Number::Matched),
+        matched: [Number::Exempt, Number::Started, Number::Early, Number::Refused].map(get).iter().sum(),
         early: get(Number::Early),
-        started: get(Number::Started),
+        exempt: get(Number::Exempt),
+        started: if dry { 0 } else { get(Number::Started) },
         refused: get(Number::Refused),
         completed: get(Number::Completed),
         gone: get(Number::Gone),

@@ -7,8 +7,8 @@ use crate::pending::{self, Leg, Outcome, Phase, Release};
 use crate::store::{Id, Store, Usage, WORDS};
 
 use super::find::is_shown;
-use super::words::{LEG_CALLED, LEG_CALLING, RELEASE, SEEN, Seen, cseqs, is_ending};
-use super::{Counters, Counts, Registry, RegistryError};
+use super::words::{DETAIL, Detail, LEG_CALLED, LEG_CALLING, RELEASE, SEEN, Seen, cseqs, is_ending};
+use super::{By, Counters, Counts, Registry, RegistryError};
 
 /// How far a dialog is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -60,6 +60,16 @@ pub struct Entry<'a> {
     pub outcome: Option<Outcome>,
     /// CSeq of the initial INVITE.
     pub invite_cseq: u32,
+    /// Who has asked for its release.
+    pub by: By,
+    /// Whether no release of many calls ends it.
+    pub exempt: bool,
+    /// The URIs by which a served calling user is known beside From, divided by blanks.
+    pub calling_identities: &'a [u8],
+    /// The same of a served called user.
+    pub called_identities: &'a [u8],
+    /// The icid-value of its session, as written; empty without one.
+    pub icid: &'a [u8],
 }
 
 impl<'a> Entry<'a> {
@@ -94,6 +104,11 @@ impl<'a> Entry<'a> {
                 _ => Outcome::Expired,
             }),
             invite_cseq: record.invite_cseq,
+            by: Detail::from_word(words[DETAIL]).by,
+            exempt: record.exempt,
+            calling_identities: record.calling.identities,
+            called_identities: record.called.identities,
+            icid: record.icid,
         }
     }
 }
@@ -136,7 +151,7 @@ impl<S: Store> Registry<S> {
     pub fn stats(&self) -> Result<Stats, RegistryError> {
         let counts = self.counters.read(&self.store)?;
         let usage = self.store.usage();
-        let records = usage.records.saturating_sub(Counters::RECORDS);
+        let records = usage.records.saturating_sub(Counters::RECORDS + self.job_records()?);
         Ok(Stats { counts, records, usage })
     }
 }

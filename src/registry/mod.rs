@@ -6,9 +6,12 @@
 //! Nothing here waits without a bound, and no lock is held while the host is called back: it may call the registry from
 //! there.
 
+mod by;
+mod charging;
 mod counters;
 mod crossing;
 mod error;
+mod exempt;
 mod find;
 mod hop;
 mod job;
@@ -36,10 +39,11 @@ use crate::pending::{Leg, Outcome, Phase, Policy, Release};
 use crate::route::Own;
 use crate::store::{Entry as Stored, Id, Store, StoreError};
 
+pub use by::By;
 pub use counters::Counts;
 pub use error::RegistryError;
 pub use find::{Selector, parse_id};
-pub use job::{Figures, Job, JobShown, JobState, MAX_JOBS, Many};
+pub use job::{Figures, Job, JobShown, JobState, MAX_JOBS, MAX_JOBS_OF_SCRIPTS, Many};
 pub use list::{Entry, State, Stats};
 pub use observe::{Seen, What};
 pub use pass::Pass;
@@ -72,6 +76,8 @@ pub struct Settings<'a> {
     pub policy: Policy,
     /// Whether the requests of users are refused on a dialog under release (TS 24.229 5.4.5.1.3).
     pub refuse_requests: bool,
+    /// Whether each BYE carries the icid-value that was stored for its dialog, in a P-Charging-Vector (RFC 7315).
+    pub charging_vector: bool,
     /// A dialog of which nothing was seen for so long is dropped, in milliseconds.
     pub dialog_lifetime: u64,
     /// Whether a dialog is dropped when its session timer (RFC 4028) runs out.
@@ -94,6 +100,7 @@ impl Default for Settings<'_> {
             policy: Policy::default(),
             refuse_requests: true,
             session_timer: true,
+            charging_vector: true,
             dialog_lifetime: 12 * 60 * 60 * 1_000,
             early_lifetime: 300_000,
             keep_ended: false,
@@ -108,8 +115,12 @@ pub struct Ended<'a> {
     pub id: Id,
     /// How it ended.
     pub outcome: Outcome,
+    /// Who has asked for it.
+    pub by: By,
     /// The SIP status code of its Reason.
     pub cause: u16,
+    /// The text of that; empty for none, and when the record was damaged.
+    pub text: &'a [u8],
     /// The leg to the called user.
     pub called: Leg,
     /// The leg to the calling user.
@@ -144,6 +155,7 @@ pub struct Registry<S> {
     hold: bool,
     policy: Policy,
     refuse_requests: bool,
+    charging_vector: bool,
     dialog_lifetime: u64,
     session_timer: bool,
     early_lifetime: u64,
@@ -157,6 +169,8 @@ pub struct Registry<S> {
     under_way: AtomicU64,
     /// Those of this round.
     counting: AtomicU64,
+    /// When the oldest of those was started, in seconds.
+    oldest: AtomicU64,
     /// Whether this round has met a BYE from before a restart that has not had its turn.
     waiting: AtomicBool,
     /// When jobs were taken a step on.
@@ -207,6 +221,7 @@ impl<S: Store> Registry<S> {
     pub fn new(store: S, settings: &Settings<'_>, ended: OnEnded) -> Result<Self, StoreError> {
         let keys = Keys::new(store.secret());
         let counters = Counters::open(&store, &keys)?;
+        job::reserve(&store, &keys)?;
         Ok(Self {
             keys,
             counters,
@@ -217,6 +232,7 @@ impl<S: Store> Registry<S> {
             hold: settings.hold,
             policy: settings.policy,
             refuse_requests: settings.refuse_requests,
+            charging_vector: settings.charging_vector,
             dialog_lifetime: settings.dialog_lifetime,
             session_timer: settings.session_timer,
             early_lifetime: settings.early_lifetime,
@@ -226,6 +242,7 @@ impl<S: Store> Registry<S> {
             active_until: AtomicU64::new(0),
             under_way: AtomicU64::new(0),
             counting: AtomicU64::new(0),
+            oldest: AtomicU64::new(u64::MAX),
             waiting: AtomicBool::new(false),
             stepped: AtomicU64::new(0),
             store,

@@ -78,7 +78,9 @@ impl<S: Store> Registry<S> {
             let own = self.own();
             let mut scratch = Scratch::default();
             let reason = stored_reason(&record, release.cause).map_err(RegistryError::Request)?;
-            let request = Request { reason, ..*request };
+            let mut charging = Vec::new();
+            let headers = self.further_headers(&record, request.headers, &mut charging);
+            let request = Request { reason, headers: &headers, ..*request };
             let known = cseqs(&stored.words);
             let raised = if leg.code == 500 { raised(known, to) } else { known };
             let dialog = routed.dialog(&own, &mut scratch);

@@ -6,6 +6,7 @@
 //! when another process changed the same dialog.
 
 use crate::capture::change::{self, Change, Signal};
+use crate::capture::identity::NONE;
 use crate::capture::{Captured, Record, Roles, Stage};
 use crate::dialog::{Serves, User};
 use crate::message::StartLine;
@@ -157,7 +158,7 @@ impl<S: Store> Registry<S> {
             return self.in_dialog(&member, message, now, change::request);
         }
         for _ in 0..TRIES {
-            if self.invite_again(id, message, Roles::default(), now)?.is_some() {
+            if self.invite_again(id, message, Roles::default(), &NONE, now)?.is_some() {
                 return Ok(seen(What::Counted, id));
             }
         }

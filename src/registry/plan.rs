@@ -48,6 +48,9 @@ impl<S: Store> Registry<S> {
         if record.stage != Stage::Confirmed {
             return Err(RegistryError::Early);
         }
+        let mut charging = Vec::new();
+        let headers = self.further_headers(&record, request.headers, &mut charging);
+        let request = &Request { headers: &headers, ..*request };
         let own = self.own();
         let mut scratch = Scratch::default();
         let dialog = if own.is_empty() && record.record_route.is_empty() {

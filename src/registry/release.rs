@@ -14,7 +14,7 @@ use crate::store::{Id, Store, StoreError, WORDS};
 use super::counters::{Counter, Moment};
 use super::track::encode;
 use super::words::{DETAIL, Detail, LEG_CALLED, LEG_CALLING, RELEASE, SEEN, Seen, TIMES, Times, cseqs, leg_to};
-use super::{Ended, MILLIS, Registry, RegistryError, TIMER_B, TRIES};
+use super::{By, Ended, MILLIS, Registry, RegistryError, TIMER_B, TRIES};
 
 /// A release that was started: both BYEs are in the buffers, none is sent.
 #[derive(Clone, Debug)]
@@ -66,14 +66,14 @@ impl<S: Store> Registry<S> {
         called: &mut [u8],
         calling: &mut [u8],
     ) -> Result<Started, RegistryError> {
-        self.start_for(0, id, request, now, random, called, calling)
+        self.start_for(By::Host, id, request, now, random, called, calling)
     }
 
-    /// The same for a job, see [`Registry::job_step`]; 0: for none.
+    /// The same for who is told, such as a job, see [`Registry::job_step`].
     #[allow(clippy::too_many_arguments)]
     pub fn start_for(
         &self,
-        job: u8,
+        by: By,
         id: Id,
         request: &Request<'_>,
         now: u64,
@@ -81,13 +81,13 @@ impl<S: Store> Registry<S> {
         called: &mut [u8],
         calling: &mut [u8],
     ) -> Result<Started, RegistryError> {
-        self.counted(self.try_start(job, id, request, now, random, called, calling))
+        self.counted(self.try_start(by, id, request, now, random, called, calling))
     }
 
     #[allow(clippy::too_many_arguments)]
     fn try_start(
         &self,
-        job: u8,
+        by: By,
         id: Id,
         request: &Request<'_>,
         now: u64,
@@ -98,6 +98,9 @@ impl<S: Store> Registry<S> {
         let mut bytes = Vec::new();
         let (stored, record) = self.load(id, &mut bytes)?.ok_or(RegistryError::NotFound)?;
         self.may_start(&record, &stored.words, now)?;
+        let mut charging = Vec::new();
+        let headers = self.further_headers(&record, request.headers, &mut charging);
+        let request = &Request { headers: &headers, ..*request };
         let own = self.own();
         let mut scratch = Scratch::default();
         let dialog = record.dialog(&own, &mut scratch).map_err(RegistryError::Dialog)?;
@@ -123,7 +126,7 @@ impl<S: Store> Registry<S> {
         let millis = (now % MILLIS) as u16;
         // What was read before the claim may be too old: from here on no further BYE of a user counts.
         let crossed = self.counted(self.is_ending(id)).unwrap_or_default();
-        let detail = |word| Detail { millis, job, held, crossed, ..Detail::from_word(word) }.to_word();
+        let detail = |word| Detail { millis, by, held, crossed, ..Detail::from_word(word) }.to_word();
         let _ = self.counted(self.change(id, DETAIL, |word| Some(detail(word))));
         let _ = self.counted(self.keep_reason(id, request));
         let mut send = |to, buffer: &mut [u8]| match self.send(id, to, request, now, random, buffer) {
@@ -303,11 +306,14 @@ impl<S: Store> Registry<S> {
                 self.set_time(id, user, Times::now(now, release.started))?;
             }
         }
+        for leg in [called, calling] {
+            self.counters.add_leg(&self.store, leg);
+        }
         let times = Times::from_word(self.word(id, TIMES)?);
         let detail = Detail::from_word(self.word(id, DETAIL)?);
         let millis = u64::from(detail.millis);
-        if detail.job != 0 {
-            let _ = self.counted(self.job_outcome(detail.job, release.started, outcome));
+        if let By::Job(number) = detail.by {
+            let _ = self.counted(self.job_outcome(number, release.started, outcome));
         }
         let duration = now.saturating_sub(release.started * MILLIS + millis);
         // No longer than the whole: a time is rounded up, or is not written yet by the process that noted that reply.
@@ -315,7 +321,9 @@ impl<S: Store> Registry<S> {
         (self.ended)(&Ended {
             id,
             outcome,
+            by: detail.by,
             cause: release.cause,
+            text: record.map_or(b"", |r| r.reason.text),
             called,
             calling,
             call_id: record.map_or(b"", |r| r.call_id),

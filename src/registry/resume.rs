@@ -5,7 +5,7 @@ use crate::dialog::User;
 use crate::pending::{ATTEMPTS, Leg, LegState, Phase, Release};
 use crate::store::{Id, Store};
 
-use super::counters::{Counter, Moment};
+use super::counters::{Counter, Gauge, Moment};
 use super::words::{RELEASE, Times, leg_to};
 use super::{MILLIS, Registry, RegistryError};
 
@@ -49,6 +49,7 @@ impl<S: Store> Registry<S> {
                 }
             }
             if cursor == 0 {
+                self.counters.set(&self.store, Gauge::Pending, resumed.releases)?;
                 return Ok(resumed);
             }
         }

@@ -9,7 +9,7 @@ use crate::dialog::User;
 use crate::pending::{Final, LegState, Outcome, Phase, Release};
 use crate::store::{Id, Store};
 
-use super::counters::{Counter, Moment};
+use super::counters::{Counter, Gauge, Moment};
 use super::words::{DETAIL, Detail, RELEASE, SEEN, Seen, TIMES, Times};
 use super::{MILLIS, Noted, Registry, RegistryError, TIMER_B};
 
@@ -55,13 +55,17 @@ impl<S: Store> Registry<S> {
             }
         }
         if swept.finished {
-            self.under_way.store(self.counting.swap(0, Ordering::Relaxed), Ordering::Relaxed);
+            let pending = self.counting.swap(0, Ordering::Relaxed);
+            let oldest = self.oldest.swap(u64::MAX, Ordering::Relaxed);
+            self.under_way.store(pending, Ordering::Relaxed);
             if self.waiting.swap(false, Ordering::Relaxed) {
                 self.put_deadlines_off(now)?;
             }
             // Never 0 from here on: that would be "nobody knows".
             let until = self.active_until.swap(0, Ordering::Relaxed).max(1);
             self.counters.put_off(&self.store, Moment::ActiveUntil, until)?;
+            self.counters.set(&self.store, Gauge::Pending, pending)?;
+            self.counters.set(&self.store, Gauge::Oldest, if pending == 0 { 0 } else { oldest })?;
         }
         Ok(swept)
     }
@@ -96,7 +100,6 @@ impl<S: Store> Registry<S> {
         due: &mut dyn FnMut(Id, User),
         swept: &mut Swept,
     ) -> Result<(), RegistryError> {
-        self.counting.fetch_add(1, Ordering::Relaxed);
         let deadline = self.deadline_of(release, Detail::from_word(self.word(id, DETAIL)?))?;
         self.active_until.fetch_max((deadline + self.linger).div_ceil(MILLIS) + 1, Ordering::Relaxed);
         self.finish_crossing(id, Times::now(now, release.started))?;
@@ -110,6 +113,8 @@ impl<S: Store> Registry<S> {
         if ended.is_some() {
             return Ok(());
         }
+        self.counting.fetch_add(1, Ordering::Relaxed);
+        self.oldest.fetch_min(release.started, Ordering::Relaxed);
         let mut bytes = Vec::new();
         for to in [User::Called, User::Calling] {
             let leg = self.leg(id, to)?;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The initial INVITE: the script says whom the proxy serves.
 
+use crate::capture::identity::Identities;
 use crate::capture::{Captured, Fault, Record, Refused, Roles, change};
 use crate::dialog::{Serves, User};
 use crate::message::StartLine;
@@ -25,6 +26,19 @@ pub enum Tracked {
 impl<S: Store> Registry<S> {
     /// Tracks the call of an initial INVITE. `now` is in milliseconds.
     pub fn track(&self, message: &[u8], serves: Serves, now: u64) -> Result<Tracked, RegistryError> {
+        self.track_user(message, serves, b"", now)
+    }
+
+    /// The same with the identity of the served user, see [`Identities::given`]; empty: the one that the INVITE
+    /// [tells](Identities::told).
+    ///
+    /// Errors: [`RegistryError::User`] for one that cannot be read, and the call is not tracked by that.
+    pub fn track_user(&self, message: &[u8], serves: Serves, user: &[u8], now: u64) -> Result<Tracked, RegistryError> {
+        let roles = serves.into();
+        let given = match user {
+            b"" => None,
+            user => Some(Identities::given(user, roles).ok_or(RegistryError::User)?),
+        };
         let message = self.read_message(message)?;
         if !matches!(message.start, StartLine::Request { method: b"INVITE", .. }) {
             return Err(RegistryError::NotAnInvite);
@@ -33,13 +47,20 @@ impl<S: Store> Registry<S> {
             self.counted(self.observe_captured(&message, now))?;
             return Ok(Tracked::InDialog);
         }
-        self.counted(self.track_invite(&message, serves.into(), now))
+        let identities = given.unwrap_or_else(|| Identities::told(&message, roles));
+        self.counted(self.track_invite(&message, roles, &identities, now))
     }
 
-    fn track_invite(&self, message: &Captured<'_>, roles: Roles, now: u64) -> Result<Tracked, RegistryError> {
+    fn track_invite(
+        &self,
+        message: &Captured<'_>,
+        roles: Roles,
+        identities: &Identities,
+        now: u64,
+    ) -> Result<Tracked, RegistryError> {
         let key = self.keys.invite(&message.call_id, message.from_tag());
         let mut record = Vec::new();
-        encode(&change::invite(message, roles), &mut record)?;
+        encode(&change::invite(message, roles, identities), &mut record)?;
         let mut words = [0; WORDS];
         words[CSEQ_TO_CALLED] = cseq_word(Some(message.cseq));
         words[SEEN] = Seen { at: now / MILLIS, ..Seen::default() }.to_word();
@@ -54,7 +75,7 @@ impl<S: Store> Registry<S> {
                         self.in_dialog(&member, message, now, change::request)?;
                         return Ok(Tracked::InDialog);
                     }
-                    if let Some(tracked) = self.invite_again(id, message, roles, now)? {
+                    if let Some(tracked) = self.invite_again(id, message, roles, identities, now)? {
                         return Ok(tracked);
                     }
                 }
@@ -69,13 +90,14 @@ impl<S: Store> Registry<S> {
         id: Id,
         message: &Captured<'_>,
         roles: Roles,
+        identities: &Identities,
         now: u64,
     ) -> Result<Option<Tracked>, RegistryError> {
         let (mut bytes, mut next) = (Vec::new(), Vec::new());
         let Some((stored, known)) = self.load(id, &mut bytes)? else {
             return Ok(None);
         };
-        let Some(record) = change::invite_again(&known, message, roles) else {
+        let Some(record) = change::invite_again(&known, message, roles, identities) else {
             return Ok(Some(Tracked::Known(id)));
         };
         encode(&record, &mut next)?;

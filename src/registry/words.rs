@@ -7,6 +7,8 @@ use crate::dialog::User;
 use crate::pending::Leg;
 use crate::store::WORDS;
 
+use super::By;
+
 /// Highest CSeq from the calling to the called user; bit 32: there is one.
 pub(super) const CSEQ_TO_CALLED: usize = 0;
 /// The same from the called to the calling user.
@@ -175,8 +177,8 @@ pub(super) struct Detail {
     pub called_retried: bool,
     /// The same of the BYE to the calling user.
     pub calling_retried: bool,
-    /// The job that started it; 0: none.
-    pub job: u8,
+    /// Who has asked for it.
+    pub by: By,
     /// The BYE to the calling user was held for the ACK when it started.
     pub held: bool,
     /// A user's BYE was under way when it started: both of ours were held.
@@ -238,17 +240,19 @@ impl Detail {
     }
 
     pub fn to_word(self) -> u64 {
+        let (by, job) = self.by.to_bits();
         u64::from(self.service.attempt & 7)
             | u64::from(self.service.answered & CODES) << 3
             | u64::from(self.service.sent_on) << 13
             | u64::from(self.millis & CODES) << 14
             | u64::from(self.called_retried) << 24
             | u64::from(self.calling_retried) << 25
-            | u64::from(self.job & 15) << 26
+            | u64::from(job & 15) << 26
             | u64::from(self.held) << 30
             | u64::from(self.crossed) << 31
             | u64::from(self.called_hung_up) << 32
             | u64::from(self.calling_hung_up) << 33
+            | u64::from(by) << 46
     }
 
     pub fn from_word(word: u64) -> Self {
@@ -261,7 +265,7 @@ impl Detail {
             millis: (word >> 14) as u16 & CODES,
             called_retried: word >> 24 & 1 == 1,
             calling_retried: word >> 25 & 1 == 1,
-            job: (word >> 26) as u8 & 15,
+            by: By::from_bits((word >> 46) as u8 & 3, (word >> 26) as u8 & 15),
             held: word >> 30 & 1 == 1,
             crossed: word >> 31 & 1 == 1,
             called_hung_up: word >> 32 & 1 == 1,
@@ -366,13 +370,17 @@ mod tests {
                 millis: 999,
                 called_retried: service.sent_on,
                 calling_retried: true,
-                job: 8,
+                by: By::Job(8),
                 held: true,
                 crossed: true,
                 called_hung_up: !service.sent_on,
                 calling_hung_up: true,
             };
-            assert_eq!(Detail::from_word(detail.to_word()), detail);
+            for by in [detail.by, By::Host, By::Script, By::Rpc] {
+                let detail = Detail { by, ..detail };
+                assert!(detail.to_word() < 1 << 48);
+                assert_eq!(Detail::from_word(detail.to_word()), detail);
+            }
             assert_eq!((detail.service(service.attempt), detail.service(2)), (service, Service::default()));
             assert_eq!((detail.retried(User::Called), detail.retried(User::Calling)), (service.sent_on, true));
             assert_eq!((detail.hung_up(User::Called), detail.hung_up(User::Calling)), (!service.sent_on, true));

@@ -12,7 +12,7 @@ use ims_release::dialog::{Serves, User};
 use ims_release::pending::{Final, Leg};
 use ims_release::reason::Reason;
 use ims_release::registry::{
-    Bye, Entry, Noted, OnEnded, Registry, RegistryError, Selector, Settings, State, Swept, Tracked, What,
+    By, Bye, Entry, Noted, OnEnded, Registry, RegistryError, Selector, Settings, State, Swept, Tracked, What,
 };
 use ims_release::release::Request;
 use ims_release::route::Own;
@@ -193,16 +193,16 @@ impl Proxy {
 
     /// Starts a release; both BYEs go to the judge. A refusal leaves the buffers as they are.
     pub fn start(&self, id: Id) -> Result<Pair, RegistryError> {
-        self.start_for(0, id, &request().reason)
+        self.start_for(By::Host, id, &request().reason)
     }
 
     /// The same for a job.
-    pub fn start_for(&self, job: u8, id: Id, reason: &Reason<'_>) -> Result<Pair, RegistryError> {
+    pub fn start_for(&self, by: By, id: Id, reason: &Reason<'_>) -> Result<Pair, RegistryError> {
         let [mut called, mut calling] = [(); 2].map(|()| vec![0xaa; 4096]);
         let mut random = || Ok(u64::MAX);
         let request = Request { reason: *reason, ..request() };
         let (registry, now) = (&self.registry, self.now());
-        let started = registry.start_for(job, id, &request, now, &mut random, &mut called, &mut calling);
+        let started = registry.start_for(by, id, &request, now, &mut random, &mut called, &mut calling);
         let Ok(started) = started else {
             assert!(called.iter().chain(&calling).all(|b| *b == 0xaa));
             return Err(started.unwrap_err());

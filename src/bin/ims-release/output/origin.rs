@@ -2,6 +2,7 @@
 //! Where each line of a BYE comes from: the message it was stored from, and the rule that puts it there.
 
 use ims_release::capture::Captured;
+use ims_release::capture::identity::icid;
 use ims_release::dialog::User;
 use ims_release::message::StartLine;
 use ims_release::registry::What;
@@ -47,6 +48,7 @@ impl<'a> Origins<'a> {
             b"Call-ID" => format!("Call-ID of {}", self.invite()),
             b"CSeq" => self.cseq(),
             b"Content-Length" => "no body".into(),
+            b"P-Charging-Vector" => self.charging_vector(line),
             _ => "--header".into(),
         }
     }
@@ -99,6 +101,14 @@ impl<'a> Origins<'a> {
             Some(message) => format!("highest number from the {}, of {message}, plus 1", name(sender)),
             None => format!("drawn at random: no request from the {} was seen", name(sender)),
         }
+    }
+
+    fn charging_vector(&self, line: &[u8]) -> String {
+        let given = self.first(|captured, _| {
+            let icid = icid(&captured.charging_vector);
+            !icid.is_empty() && line.strip_suffix(icid).is_some_and(|before| before.ends_with(b"icid-value="))
+        });
+        given.map_or_else(|| "--header".into(), |message| format!("icid-value of {message}, RFC 7315"))
     }
 
     fn invite(&self) -> String {
