@@ -36,8 +36,20 @@ impl Pair {
         Ok(pair)
     }
 
-    /// The same without the ACK.
+    /// The same with further header lines on the INVITE.
+    pub fn with_headers(host: &dyn Host, serves: Serves, headers: &[&str]) -> Result<Self> {
+        let mut pair = Self::answered_to(host, serves.word(), "", headers)?;
+        pair.acknowledge()?;
+        Ok(pair)
+    }
+
+    /// The same as [`Pair::new`] without the ACK.
     pub fn answered(host: &dyn Host, serves: Serves, live: &str) -> Result<Self> {
+        Self::answered_to(host, serves.word(), live, &[])
+    }
+
+    /// The same with a role that the script of the proxy knows, and further header lines on the INVITE.
+    pub fn answered_to(host: &dyn Host, role: &str, live: &str, headers: &[&str]) -> Result<Self> {
         let (calling, called) = (Peer::new()?, Peer::new()?);
         let here = calling.address();
         let mut pair = Self {
@@ -50,12 +62,13 @@ impl Pair {
         let invite = format!(
             "INVITE sip:bob@{} SIP/2.0\r\nVia: SIP/2.0/UDP {here};{BRANCH}invite\r\n\
              Route: <sip:{};lr;role={}>\r\nFrom: <sip:alice@home1.net>;tag=a-pair\r\nTo: <sip:bob@home1.net>\r\n\
-             Call-ID: {}\r\nCSeq: 101 INVITE\r\nContact: <{}>\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n",
+             Call-ID: {}\r\nCSeq: 101 INVITE\r\nContact: <{}>\r\n{}Max-Forwards: 70\r\nContent-Length: 0\r\n\r\n",
             pair.called.address(),
             pair.proxy,
-            serves.word(),
+            role,
             pair.call_id,
-            pair.contact(Leg::Calling)
+            pair.contact(Leg::Calling),
+            headers.iter().map(|line| format!("{line}\r\n")).collect::<String>()
         );
         pair.calling.send(pair.proxy, invite.as_bytes())?;
         let received = pair.called.await_message(PROMPT, |one| one.is("INVITE"))?;

@@ -67,6 +67,7 @@ fn the_overview_and_all_commands() -> Trial {
             .map(|word| match word.as_str() {
                 "ID" => value("id"),
                 word => word
+                    .replace("ICID", "1234bc9876e")
                     .replace("CALL-ID", &call_id)
                     .replace("FROM-TAG", &value("from_tag"))
                     .replace("TO-TAG", &value("to_tag")),
@@ -119,7 +120,7 @@ fn all_parameters_functions_and_routes() -> Trial {
         .replace("134217728", "4194304");
     check(examples.contains(&store) && examples.contains(&address), || examples.clone())?;
     host.rewrite(&format!(
-        "{AROUND}{examples}\nrequest_route {{ route(ORIGINATING); route(CREDIT); route(WITHIN_DIALOG); }}"
+        "{AROUND}{examples}\nrequest_route {{ route(ORIGINATING); route(TERMINATING); route(EMERGENCY); route(CREDIT); route(WITHIN_DIALOG); }}"
     ))?;
     host.start()?;
     let log = host.log();

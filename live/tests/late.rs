@@ -16,7 +16,7 @@ use live::verdict::{passes, reason, wrong};
 const LINGER: u32 = 2;
 /// What an answer that comes late must not change.
 const FIGURES: [&str; 10] =
-    ["started", "pending", "completed", "gone", "partial", "failed", "expired", "unconfirmed", "retried", "bypassed"];
+    ["started", "legs_done", "completed", "gone", "partial", "failed", "expired", "unconfirmed", "retried", "bypassed"];
 
 /// The record as it is shown.
 fn shown(host: &dyn Host, call_id: &str) -> Result<String> {

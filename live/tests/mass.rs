@@ -313,6 +313,69 @@ fn the_calls_of_a_user_and_of_a_contact() -> Trial {
     Ok(())
 }
 
+/// Emergency calls go on; each user is known by what the network has asserted, and so is each session.
+#[test]
+fn a_session_a_user_and_what_is_exempt() -> Trial {
+    let mut host = kamailio(&[])?;
+    let pair = |icid: &str, user: &str, exempt: &str| {
+        let lines = [
+            format!("P-Charging-Vector: icid-value={icid};icid-generated-at=192.0.2.1"),
+            format!("P-Asserted-Identity: <{user}>, <tel:+1-212-555-1111>"),
+            format!("X-Exempt: {exempt}"),
+        ];
+        Pair::with_headers(&host, Serves::Calling, &[&lines[0], &lines[1], &lines[2]])
+    };
+    let (carol, dave) = ("sip:carol@home1.net", "sip:dave@home1.net");
+    let mut session = [pair("\"one\"", carol, "no")?, pair("one", dave, "no")?];
+    let mut of_carol = pair("two", carol, "no")?;
+    let mut emergency = pair("one", carol, "yes")?;
+    // The store keeps all of it.
+    host.restart()?;
+
+    let dry = over(&host, job(&host, "all", "*", "dry")?, PROMPT)?;
+    figures(&dry, &[("matched", 4), ("exempt", 1), ("started", 0)])?;
+    let one = job(&host, "session", "one", "")?;
+    for pair in &mut session {
+        pair.answer_byes(PROMPT)?;
+        let evidence = host.wire();
+        let byes = evidence.iter().filter(|one| one.message.is("BYE") && one.message.call_id() == pair.call_id);
+        let lines: HashSet<String> = byes.map(|bye| bye.message.header("P-Charging-Vector")).collect();
+        let good = lines.len() == 1 && lines.iter().all(|line| line.trim_matches('"').contains("icid-value="));
+        check(good, || format!("{lines:?}"))?;
+        let done = host.outcome(&pair.call_id, PROMPT)?;
+        let told = (done.get("by"), done.get("job"));
+        check(told == ("job", one.to_string().as_str()), || format!("{done:?}"))?;
+    }
+    figures(&over(&host, one, PROMPT)?, &[("matched", 3), ("exempt", 1), ("completed", 2)])?;
+    let told = shown(&host, one)?;
+    check(told["by"] == "rpc" && told["selector"] == "session", || told.to_string())?;
+
+    // By the number, and not by what the user agent has written into From.
+    figures(&over(&host, job(&host, "user", "sip:alice@home1.net", "")?, PROMPT)?, &[("matched", 0)])?;
+    let of_user = job(&host, "user", "tel:+12125551111", "")?;
+    of_carol.answer_byes(PROMPT)?;
+    figures(&over(&host, of_user, PROMPT)?, &[("matched", 2), ("exempt", 1), ("completed", 1)])?;
+
+    // As itself, by who asks for it.
+    let shows = host.show("call", &emergency.call_id)?.map_err(|fault| fault.text)?.to_string();
+    for part in ["\"exempt\":1", "\"icid\":\"one\"", "sip:carol@home1.net tel:+1-212-555-1111"] {
+        check(shows.contains(part), || format!("no {part} in {shows}"))?;
+    }
+    host.release("call", &emergency.call_id, CAUSE, TEXT)?.map_err(|fault| fault.text)?;
+    emergency.answer_byes(PROMPT)?;
+    let done = host.outcome(&emergency.call_id, PROMPT)?;
+    check((done.get("by"), done.get("job"), done.get("text")) == ("rpc", "0", TEXT), || format!("{done:?}"))?;
+    let log = host.log();
+    let line = log.lines().find(|line| line.contains(" ended: ") && line.contains(&emergency.call_id));
+    let line = line.ok_or_else(|| format!("no line in the log\n{log}"))?;
+    let parts = ["by=rpc job=0 cause=402 outcome=completed called=200/1/", "text=\"Credit is gone\""];
+    check(parts.iter().all(|part| line.contains(part)), || line.to_owned())?;
+    // What the network calls the users stands nowhere in the log.
+    let ours = |line: &&str| line.contains("ims_release") && !line.contains("LIVE");
+    check(!log.lines().filter(ours).any(|line| line.contains("carol")), || log.clone())?;
+    Ok(())
+}
+
 #[test]
 fn what_cannot_be_understood_is_refused() -> Trial {
     let host = kamailio(&["PARAMETER=\"job_rate\"", "VALUE=50"])?;
@@ -326,11 +389,13 @@ fn what_cannot_be_understood_is_refused() -> Trial {
         (&["all", "everything"], 306, "\"everything\""),
         (&["user", ""], 306, "expected a URI"),
         (&["contact", ""], 306, "expected a URI"),
-        (&["users", "x"], 306, "user or contact"),
+        (&["session", ""], 306, "expected an icid-value"),
+        (&["session", "two words"], 306, "icid-value"),
+        (&["users", "x"], 306, "user, contact or session"),
         (&["all"], 3, "expected"),
         (&["all", "*", "99"], 115, ""),
         (&["all", "*", CAUSE, "two\r\nlines"], 116, ""),
-        (&["call", "x", CAUSE, TEXT, "dry"], 3, "options are for all, user and contact"),
+        (&["call", "x", CAUSE, TEXT, "dry"], 3, "options are for all, user, contact and session"),
     ] {
         let fault = host.call("ims_release.release", parameters)?.err().ok_or(format!("{parameters:?} is taken"))?;
         let good = fault.code == code && fault.text.contains(words);

@@ -80,8 +80,41 @@ fn an_early_dialog_is_to_be_cancelled() -> Trial {
     let call_id = call.call_id();
     check(state(&host, &call_id) == "early", || format!("state {}", state(&host, &call_id)))?;
     refused(&host, &["call", &call_id, CAUSE, TEXT], &[301], &["cancel"])?;
+    // With what that takes.
+    let list = host.list()?;
+    let entry = list.iter().find(|one| text_of(one, "call_id") == call_id).ok_or("not in the list")?;
+    let invite = call.calling.sent().into_iter().find(|one| one.is("INVITE")).ok_or("no INVITE was sent")?;
+    let cseq = invite.header("CSeq");
+    let shown = text_of(entry, "invite_cseq");
+    check(cseq.starts_with(&format!("{shown} ")), || format!("{cseq} is shown as {shown}"))?;
     let byes = call.byes_to_called().len() + call.byes_to_calling().len();
     Ok(check(byes == 0, || format!("{byes} BYEs went out"))?)
+}
+
+/// Of a selection with an answered call it is told apart, with what it takes to cancel it.
+#[test]
+fn an_early_dialog_among_others_is_told_apart() -> Trial {
+    let host = kamailio(&[])?;
+    let mut pair = Pair::new(&host, Serves::Calling, "")?;
+    // Another INVITE of the same Call-ID.
+    let again = String::from_utf8_lossy(&pair.request(Leg::Calling, "INVITE", 103)).into_owned();
+    let (before, to) = again.split_once("\r\nTo: ").ok_or("no To")?;
+    let (to, behind) = to.split_once("\r\n").ok_or("no end")?;
+    let to = to.split(';').next().unwrap_or_default();
+    let again = format!("{before}\r\nTo: {to}\r\n{behind}");
+    let again = again.replace(";tag=a-pair", ";tag=a-second").replace(";lr>", ";lr;role=orig>");
+    pair.user(Leg::Calling).send(host.address(), again.as_bytes())?;
+    check(wait_until(PROMPT, || host.list().is_ok_and(|list| list.len() == 2)), || host.log())?;
+
+    let told = host.release("call", &pair.call_id, CAUSE, TEXT)?.map_err(|fault| fault.text)?;
+    let entries = told.as_array().ok_or_else(|| told.to_string())?;
+    let results: Vec<String> = entries.iter().map(|entry| text_of(entry, "result")).collect();
+    check(results == ["releasing", "early"], || told.to_string())?;
+    let early = (text_of(&entries[1], "from_tag"), text_of(&entries[1], "invite_cseq"));
+    check(early == ("a-second".to_owned(), "103".to_owned()), || told.to_string())?;
+    pair.answer_byes(PROMPT)?;
+    host.outcome(&pair.call_id, PROMPT)?;
+    Ok(check(state(&host, &pair.call_id) == "early", || host.log())?)
 }
 
 /// The BYE to the calling user waits for the ACK; the other one does not.

@@ -69,6 +69,46 @@ fn an_event_route_releases_by_selector() -> Trial {
     Ok(check(done.get("outcome") == "completed" && done.get("cause") == "480", || format!("{done:?}"))?)
 }
 
+/// On a message of one dialog all of its session are released; where no ICID names it, those of its Call-ID.
+#[test]
+fn a_script_releases_the_session_of_its_message() -> Trial {
+    let host = kamailio(&[])?;
+    let of_session = |icid: &[&str]| Pair::with_headers(&host, Serves::Calling, icid);
+    let ask = |pair: &mut Pair| -> Result<()> {
+        let request = String::from_utf8_lossy(&pair.request(Leg::Calling, "MESSAGE", 102)).into_owned();
+        let request = request.replace("Max-Forwards", "X-Release: session\r\nMax-Forwards");
+        pair.user(Leg::Calling).send(host.address(), request.as_bytes())
+    };
+    let vector = "P-Charging-Vector: icid-value=s1";
+    let mut pairs = [of_session(&[vector])?, of_session(&[vector])?, of_session(&[])?, of_session(&[])?];
+    ask(&mut pairs[0])?;
+    ask(&mut pairs[2])?;
+    for (index, by) in [(0, "job"), (1, "job"), (2, "script")] {
+        pairs[index].answer_byes(PROMPT)?;
+        let done = host.outcome(&pairs[index].call_id, PROMPT)?;
+        let told = (done.get("by"), done.get("cause"), done.get("outcome"));
+        check(told == (by, "480", "completed"), || format!("{index}: {done:?}"))?;
+    }
+    let left = host.list()?;
+    let alone = left.len() == 1 && left[0]["call_id"] == pairs[3].call_id.as_str();
+    Ok(check(alone, || format!("{left:?}"))?)
+}
+
+/// No call is lost for a wrong word: it is tracked by what its INVITE tells.
+#[test]
+fn an_identity_that_is_none_is_told_and_the_call_is_tracked() -> Trial {
+    let host = kamailio(&[])?;
+    let mut pair = Pair::answered_to(&host, "odd", "", &["P-Asserted-Identity: <sip:carol@home1.net>"])?;
+    pair.acknowledge()?;
+    let said = host.log().contains("Served user: give a SIP or tel URI");
+    check(said && !host.log().contains("nobody at all"), || host.log())?;
+    let code = by_script(&host, "user", "sip:carol@home1.net")?;
+    check(code == 200, || format!("{code}"))?;
+    pair.answer_byes(PROMPT)?;
+    host.outcome(&pair.call_id, PROMPT)?;
+    Ok(())
+}
+
 /// A proxy whose script is JavaScript.
 #[test]
 fn a_kemi_script_tracks_and_releases() -> Trial {
@@ -89,7 +129,8 @@ function ksr_request_route() {
     if (KSR.is_method_in("I")) {
         KSR.rr.loose_route();
         KSR.rr.record_route();
-        KSR.info("KEMI track " + KSR.ims_release.track("nobody") + " " + KSR.ims_release.track("orig") + "\n");
+        KSR.info("KEMI track " + KSR.ims_release.track("nobody", "") + " " + KSR.ims_release.track("orig", "") + " "
+            + KSR.ims_release.track("orig", "<sip:carol@home1.net>") + " " + KSR.ims_release.exempt() + "\n");
     }
     KSR.tm.t_relay();
 }
@@ -100,16 +141,19 @@ function ksr_request_route() {
     host.rewrite(&KEMI.replace("SCRIPT", &script.display().to_string()))?;
     host.start()?;
     let mut pair = Pair::new(&host, Serves::Calling, "")?;
-    check(host.log().contains("KEMI track -1 1"), || host.log())?;
+    check(host.log().contains("KEMI track -1 1 1 1"), || host.log())?;
+    let shown = host.show("call", &pair.call_id)?.map_err(|fault| fault.text)?.to_string();
+    check(shown.contains("\"calling_user\":\"sip:carol@home1.net\"") && shown.contains("\"exempt\":1"), || {
+        shown.clone()
+    })?;
     pair.send(Leg::Calling, "MESSAGE", 102)?;
     pair.answer_byes(PROMPT)?;
     let ended = |call_id: &str| host.show("call", call_id).is_ok_and(|one| format!("{one:?}").contains("completed"));
     check(wait_until(PROMPT, || ended(&pair.call_id)), || host.log())?;
     check(host.log().contains("KEMI release 1") && host.log().contains("KEMI bye ours 1"), || host.log())?;
-    for (selector, code) in [("call", 200), ("all", 200), ("people", 403)] {
+    for (selector, code) in [("call", 200), ("people", 403)] {
         let mut pair = Pair::new(&host, Serves::Calling, "")?;
-        let value = if selector == "all" { "*" } else { pair.call_id.as_str() };
-        let told = by_script(&host, selector, value)?;
+        let told = by_script(&host, selector, &pair.call_id)?;
         check(told == code, || format!("{selector}: {told}\n{}", host.log()))?;
         if code == 200 {
             pair.answer_byes(PROMPT)?;

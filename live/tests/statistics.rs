@@ -80,7 +80,21 @@ fn a_scraper_sees_them() -> Trial {
         Ok(String::from_utf8_lossy(&page).into_owned())
     };
     let page = page().map_err(|error| format!("{error}\n{}", host.log()))?;
-    for line in ["tracked 2 ", "confirmed 2 ", "releases_started 1 ", "releases_completed 1 ", "releases_pending 0 "] {
+    for line in [
+        "tracked 2 ",
+        "confirmed 2 ",
+        "releases_started 1 ",
+        "releases_completed 1 ",
+        "releases_pending 0 ",
+        "releases_oldest_seconds 0 ",
+        "legs_done 2 ",
+        "legs_gone 0 ",
+        "legs_failed 0 ",
+        "legs_not_built 0 ",
+        "refused_messages 0 ",
+        "store_records ",
+        "store_capacity ",
+    ] {
         check(page.contains(&format!("kamailio_ims_release_{line}")), || format!("no {line}in {page}"))?;
     }
     let log = host.log();

@@ -17,11 +17,12 @@ static const char *const dialogs[] = {
 	[IMS_RELEASE_JOB_ALL] = "all",
 	[IMS_RELEASE_JOB_USER] = "user",
 	[IMS_RELEASE_JOB_CONTACT] = "contact",
+	[IMS_RELEASE_JOB_SESSION] = "session",
 };
 
 uint32_t dialogs_of_word(ims_release_str word)
 {
-	for(uint32_t i = IMS_RELEASE_JOB_ALL; i <= IMS_RELEASE_JOB_CONTACT; i++) {
+	for(uint32_t i = IMS_RELEASE_JOB_ALL; i <= IMS_RELEASE_JOB_SESSION; i++) {
 		if(is_word(word, dialogs[i]))
 			return i;
 	}
@@ -30,7 +31,7 @@ uint32_t dialogs_of_word(ims_release_str word)
 
 const char *word_of_dialogs(uint32_t number)
 {
-	return number >= IMS_RELEASE_JOB_ALL && number <= IMS_RELEASE_JOB_CONTACT ? dialogs[number] : "unknown";
+	return number >= IMS_RELEASE_JOB_ALL && number <= IMS_RELEASE_JOB_SESSION ? dialogs[number] : "unknown";
 }
 
 const char *word_of_job(uint32_t state)

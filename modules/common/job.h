@@ -9,10 +9,10 @@
 
 #include "ims_release.h"
 
-/* "all", "user", "contact". 0 for any other word, else IMS_RELEASE_JOB_ALL and the like. */
+/* "all", "user", "contact", "session". 0 for any other word, else IMS_RELEASE_JOB_ALL and the like. */
 uint32_t dialogs_of_word(ims_release_str word);
 
-/* IMS_RELEASE_JOB_ALL and the like: "all", "user", "contact". */
+/* IMS_RELEASE_JOB_ALL and the like: "all", "user", "contact", "session". */
 const char *word_of_dialogs(uint32_t dialogs);
 
 /* IMS_RELEASE_JOB_RUNNING and the like: "running", "cancelled", "finished". */

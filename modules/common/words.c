@@ -84,6 +84,17 @@ const char *word_of_outcome(uint32_t outcome)
 	return word_of(outcomes, COUNT(outcomes), outcome);
 }
 
+const char *word_of_by(uint32_t by)
+{
+	static const struct pair askers[] = {
+		{IMS_RELEASE_BY_HOST, "host"},
+		{IMS_RELEASE_BY_SCRIPT, "script"},
+		{IMS_RELEASE_BY_RPC, "rpc"},
+		{IMS_RELEASE_BY_JOB, "job"},
+	};
+	return word_of(askers, COUNT(askers), by);
+}
+
 uint32_t serves_of_word(ims_release_str word)
 {
 	static const struct pair sides[] = {

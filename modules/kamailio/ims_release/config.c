@@ -29,6 +29,7 @@ struct config config = {
 	.bypass = 1,
 	.hold = 1,
 	.refuse_requests = 1,
+	.charging_vector = 1,
 	.session_timer = 1,
 	.dialog_lifetime = 43200,
 	.send_rate = 400,
@@ -217,6 +218,7 @@ static int check_numbers(void)
 			|| check_range("linger", config.linger, 0, 3600) < 0 || check_range("retry", config.retry, 0, 1) < 0
 			|| check_range("bypass", config.bypass, 0, 1) < 0 || check_range("hold", config.hold, 0, 1) < 0
 			|| check_range("refuse_requests", config.refuse_requests, 0, 1) < 0
+			|| check_range("charging_vector", config.charging_vector, 0, 1) < 0
 			|| check_range("session_timer", config.session_timer, 0, 1) < 0
 			|| check_range("dialog_lifetime", config.dialog_lifetime, 60, 31536000) < 0
 			|| check_range("send_rate", config.send_rate, 1, 10000) < 0
@@ -283,6 +285,7 @@ int config_open(ims_release_ended_fn ended)
 	settings.policy = (config.retry ? 0 : IMS_RELEASE_NO_RETRY) | (config.bypass ? 0 : IMS_RELEASE_NO_BYPASS)
 					  | (config.hold ? 0 : IMS_RELEASE_NO_HOLD)
 					  | (config.refuse_requests ? 0 : IMS_RELEASE_NO_REFUSAL)
+					  | (config.charging_vector ? 0 : IMS_RELEASE_NO_CHARGING_VECTOR)
 					  | (config.session_timer ? 0 : IMS_RELEASE_NO_SESSION_TIMER);
 	settings.own = own;
 	settings.own_count = own_count;

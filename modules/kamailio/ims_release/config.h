@@ -24,6 +24,7 @@ struct config {
 	int bypass;
 	int hold;
 	int refuse_requests;
+	int charging_vector;
 	int session_timer;
 	int dialog_lifetime; /* seconds */
 	int send_rate;    /* BYEs a second that the timer sends */

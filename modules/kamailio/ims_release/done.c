@@ -15,6 +15,9 @@ enum name {
 	CALL_ID,
 	OUTCOME,
 	CAUSE,
+	TEXT,
+	BY,
+	JOB,
 	CALLED_CODE,
 	CALLING_CODE,
 	CALLED_ATTEMPTS,
@@ -29,6 +32,9 @@ static const str names[NAMES] = {
 	[CALL_ID] = STR_STATIC_INIT("call_id"),
 	[OUTCOME] = STR_STATIC_INIT("outcome"),
 	[CAUSE] = STR_STATIC_INIT("cause"),
+	[TEXT] = STR_STATIC_INIT("text"),
+	[BY] = STR_STATIC_INIT("by"),
+	[JOB] = STR_STATIC_INIT("job"),
 	[CALLED_CODE] = STR_STATIC_INIT("called_code"),
 	[CALLING_CODE] = STR_STATIC_INIT("calling_code"),
 	[CALLED_ATTEMPTS] = STR_STATIC_INIT("called_attempts"),
@@ -84,13 +90,13 @@ void done(void *env, const ims_release_ended *ended)
 
 	(void)env;
 	word_of_id(ended->id, id);
-	/* Who it was is said at debug level only. */
-	LM_INFO("release %s ended: outcome=%s cause=%u called=%u/%u/%" PRIu64 " calling=%u/%u/%" PRIu64 " duration=%" PRIu64
-			"\n",
-			id, word_of_outcome(ended->outcome), ended->cause, ended->called_code, ended->called_attempts,
+	/* The one line of a release. What stands last may hold anything. */
+	LM_NOTICE("release %s ended: call_id=%.*s by=%s job=%u cause=%u outcome=%s called=%u/%u/%" PRIu64
+			  " calling=%u/%u/%" PRIu64 " duration=%" PRIu64 " text=\"%.*s\"\n",
+			id, ended->call_id.len, ended->call_id.s != NULL ? ended->call_id.s : "", word_of_by(ended->by), ended->job,
+			ended->cause, word_of_outcome(ended->outcome), ended->called_code, ended->called_attempts,
 			ended->called_duration_ms, ended->calling_code, ended->calling_attempts, ended->calling_duration_ms,
-			ended->duration_ms);
-	LM_DBG("release %s was of Call-ID %.*s\n", id, ended->call_id.len, ended->call_id.s);
+			ended->duration_ms, ended->text.len, ended->text.s != NULL ? ended->text.s : "");
 	if(event_route >= 0)
 		run_event_route(ended);
 }
@@ -105,7 +111,7 @@ int done_parse_name(pv_spec_t *variable, str *name)
 			return 0;
 		}
 	}
-	LM_ERR("$ims_release(%.*s): the names are call_id, outcome, cause, called_code, calling_code, called_attempts, "
+	LM_ERR("$ims_release(%.*s): the names are call_id, outcome, cause, text, by, job, called_code, calling_code, called_attempts, "
 		   "calling_attempts, called_ms, calling_ms, duration\n",
 			name != NULL ? name->len : 0, name != NULL ? name->s : "");
 	return -1;
@@ -127,6 +133,15 @@ int done_get(struct sip_msg *message, pv_param_t *parameter, pv_value_t *result)
 			return pv_get_strval(message, parameter, result, &text);
 		case CAUSE:
 			return pv_get_uintval(message, parameter, result, current->cause);
+		case TEXT:
+			text = str_of(current->text);
+			return pv_get_strval(message, parameter, result, &text);
+		case BY:
+			text.s = (char *)word_of_by(current->by);
+			text.len = (int)strlen(text.s);
+			return pv_get_strval(message, parameter, result, &text);
+		case JOB:
+			return pv_get_uintval(message, parameter, result, current->job);
 		case CALLED_CODE:
 			return pv_get_uintval(message, parameter, result, current->called_code);
 		case CALLING_CODE:

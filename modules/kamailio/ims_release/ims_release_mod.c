@@ -32,7 +32,10 @@ static void mod_destroy(void);
 
 /* Of functions with more than two parameters the core knows the type by their number. */
 static cmd_export_t commands[] = {
-	{"ims_release_track", (cmd_function)script_track, 1, fixup_spve_null, fixup_free_spve_null, REQUEST_ROUTE},
+	{"ims_release_track", (cmd_function)script_track, 1, script_fixup_track, script_fixup_free_track, REQUEST_ROUTE},
+	{"ims_release_track", (cmd_function)script_track, 2, script_fixup_track, script_fixup_free_track, REQUEST_ROUTE},
+	{"ims_release_exempt", (cmd_function)script_exempt, 0, NULL, NULL,
+			REQUEST_ROUTE | FAILURE_ROUTE | ONREPLY_ROUTE | BRANCH_ROUTE},
 	{"ims_release", (cmd_function)script_release, 1, script_fixup_release, script_fixup_free_release,
 			REQUEST_ROUTE | FAILURE_ROUTE | ONREPLY_ROUTE | BRANCH_ROUTE},
 	{"ims_release", (cmd_function)script_release, 2, script_fixup_release, script_fixup_free_release,
@@ -61,6 +64,7 @@ static param_export_t parameters[] = {
 	{"hold", PARAM_INT, &config.hold},
 	{"refuse_requests", PARAM_INT, &config.refuse_requests},
 	{"session_timer", PARAM_INT, &config.session_timer},
+	{"charging_vector", PARAM_INT, &config.charging_vector},
 	{"dialog_lifetime", PARAM_INT, &config.dialog_lifetime},
 	{"send_rate", PARAM_INT, &config.send_rate},
 	{"job_rate", PARAM_INT, &config.job_rate},

@@ -7,6 +7,7 @@
 
 #include "config.h"
 #include "job.h"
+#include "words.h"
 
 void job_request(
 		uint32_t dialogs, ims_release_str value, const struct reason *reason, ims_release_job_request *request)
@@ -20,6 +21,7 @@ void job_request(
 	request->text = reason->text;
 	request->rate = (uint32_t)config.job_rate;
 	request->in_flight = (uint32_t)config.job_inflight;
+	request->by = reason->by;
 }
 
 ims_release_status job_make(ims_release_job_request *request, uint32_t *number)
@@ -32,14 +34,15 @@ ims_release_status job_make(ims_release_job_request *request, uint32_t *number)
 		request->rate = most;
 	status = ims_release_registry_job_make(registry, request, now_ms(), number);
 	if(status == IMS_RELEASE_OK)
-		LM_INFO("job %u: %s%s, cause=%u rate=%u inflight=%u\n", *number, word_of_dialogs(request->dialogs),
-				request->flags & IMS_RELEASE_JOB_DRY ? ", dry" : "", request->cause, request->rate, request->in_flight);
+		LM_INFO("job %u: %s%s, by=%s cause=%u rate=%u inflight=%u\n", *number, word_of_dialogs(request->dialogs),
+				request->flags & IMS_RELEASE_JOB_DRY ? ", dry" : "", word_of_by(request->by), request->cause, request->rate,
+				request->in_flight);
 	return status;
 }
 
 static int start(void *env, uint64_t id, uint32_t job, uint32_t cause, ims_release_str text)
 {
-	const struct reason reason = {cause, text, job};
+	const struct reason reason = {cause, text, IMS_RELEASE_BY_HOST, job};
 	unsigned int *byes = env;
 	ims_release_status status = release(id, &reason, NULL);
 

@@ -54,6 +54,13 @@ static void add_dialog(rpc_t *rpc, void *structure, const ims_release_entry *ent
 	rpc->struct_add(structure, "SSS", "call_id", &call_id, "from_tag", &from_tag, "to_tag", &to_tag);
 }
 
+/* What whoever cancels an INVITE needs beside its Call-ID. */
+static void add_invite(rpc_t *rpc, void *structure, const ims_release_entry *entry)
+{
+	if(entry->state == IMS_RELEASE_STATE_EARLY)
+		rpc->struct_printf(structure, "invite_cseq", "%" PRIu32, entry->invite_cseq);
+}
+
 /* Which dialogs are meant; `more` names the further selectors. 0, or -1 after a fault. */
 static int parse_selector(rpc_t *rpc, void *context, const str *word, const str *value, uint32_t *selector,
 		ims_release_str *selected, const char *more)
@@ -90,6 +97,7 @@ struct releasing {
 	void *context;
 	struct reason reason;
 	uint32_t started;
+	uint32_t early;
 	uint32_t refused;
 	struct refusal refusals[REFUSALS];
 };
@@ -110,6 +118,10 @@ static void release_dialog(void *env, const ims_release_entry *entry)
 	ims_release_status status = release(entry->id, &work->reason, &unbuilt);
 	void *structure;
 
+	if(status == IMS_RELEASE_EARLY) {
+		work->early++;
+		return;
+	}
 	if(status == IMS_RELEASE_OK) {
 		work->started++;
 		if(work->rpc->add(work->context, "{", &structure) >= 0) {
@@ -125,10 +137,23 @@ static void release_dialog(void *env, const ims_release_entry *entry)
 	work->refused++;
 }
 
+/* Of a selection with releases: those whose INVITE is to be cancelled instead. */
+static void add_early(void *env, const ims_release_entry *entry)
+{
+	struct releasing *work = env;
+	void *structure;
+
+	if(entry->state != IMS_RELEASE_STATE_EARLY || work->rpc->add(work->context, "{", &structure) < 0)
+		return;
+	add_dialog(work->rpc, structure, entry);
+	work->rpc->struct_add(structure, "s", "result", "early");
+	add_invite(work->rpc, structure, entry);
+}
+
 static const char *doc_release[] = {
 	"Releases dialogs. Parameters: SELECTOR VALUE [cause [text [OPTIONS]]]. SELECTOR is call (VALUE a Call-ID: all its "
 	"dialogs), dialog (CALL-ID,FROM-TAG,TO-TAG) or id (as ims_release.list shows it); or all (VALUE *), user (URI of a "
-	"served user) or contact (URI of a Contact): these make a job, whose number is told at once. OPTIONS of a job: "
+	"served user), contact (URI of a Contact) or session (icid-value): these make a job, whose number is told at once. OPTIONS of a job: "
 	"dry,rate=RELEASES-A-SECOND,inflight=RELEASES-AT-A-TIME. With kamcmd write s:VALUE for a Call-ID of digits, and s: "
 	"for an empty text.",
 	NULL,
@@ -136,7 +161,7 @@ static const char *doc_release[] = {
 
 static void rpc_release(rpc_t *rpc, void *context)
 {
-	struct releasing work = {.rpc = rpc, .context = context};
+	struct releasing work = {.rpc = rpc, .context = context, .reason.by = IMS_RELEASE_BY_RPC};
 	str selector = STR_NULL;
 	str value = STR_NULL;
 	str cause = STR_NULL;
@@ -156,7 +181,7 @@ static void rpc_release(rpc_t *rpc, void *context)
 		return;
 	}
 	if(dialogs == 0
-			&& parse_selector(rpc, context, &selector, &value, &select, &selected, ", id, all, user or contact") < 0)
+			&& parse_selector(rpc, context, &selector, &value, &select, &selected, ", id, all, user, contact or session") < 0)
 		return;
 	config_default_reason(&work.reason.cause, &work.reason.text);
 	if(given >= 3) {
@@ -175,7 +200,7 @@ static void rpc_release(rpc_t *rpc, void *context)
 		return;
 	}
 	if(given >= 5) {
-		rpc->fault(context, IMS_RELEASE_ARGUMENT, "options are for all, user and contact");
+		rpc->fault(context, IMS_RELEASE_ARGUMENT, "options are for all, user, contact and session");
 		return;
 	}
 	status = ims_release_registry_find(registry, select, selected, release_dialog, &work);
@@ -184,9 +209,11 @@ static void rpc_release(rpc_t *rpc, void *context)
 		return;
 	}
 	if(work.started == 0) {
-		fault(rpc, context, work.refusals[0].status);
+		fault(rpc, context, work.refused > 0 ? work.refusals[0].status : IMS_RELEASE_EARLY);
 		return;
 	}
+	if(work.early > 0)
+		ims_release_registry_find(registry, select, selected, add_early, &work);
 	for(uint32_t i = 0; i < work.refused && i < REFUSALS; i++) {
 		void *structure;
 		if(rpc->add(context, "{", &structure) < 0)
@@ -215,6 +242,7 @@ static void list_dialog(void *env, const ims_release_entry *entry)
 	}
 	add_dialog(page->rpc, structure, entry);
 	page->rpc->struct_add(structure, "ss", "state", word_of_state(entry->state), "serves", word_of_roles(entry->roles));
+	add_invite(page->rpc, structure, entry);
 	page->dialogs++;
 	page->octets += 128 + (size_t)shown(entry->call_id).len + (size_t)shown(entry->from_tag).len
 					+ (size_t)shown(entry->to_tag).len;
@@ -269,6 +297,9 @@ static void show_dialog(void *env, const ims_release_entry *entry)
 	rpc_t *rpc = work->rpc;
 	str from = shown(entry->from);
 	str to = shown(entry->to);
+	str calling_user = shown(entry->calling_user);
+	str called_user = shown(entry->called_user);
+	str icid = shown(entry->icid);
 	void *structure;
 
 	if(rpc->add(work->context, "{", &structure) < 0)
@@ -281,15 +312,22 @@ static void show_dialog(void *env, const ims_release_entry *entry)
 	if(entry->cseq_to_calling != IMS_RELEASE_CSEQ_NONE)
 		rpc->struct_printf(structure, "cseq_to_calling", "%" PRId64, entry->cseq_to_calling);
 	rpc->struct_printf(structure, "seen", "%" PRIu64, entry->seen_s);
-	if(entry->state == IMS_RELEASE_STATE_EARLY)
-		rpc->struct_printf(structure, "invite_cseq", "%" PRIu32, entry->invite_cseq);
+	add_invite(rpc, structure, entry);
+	if(entry->calling_user.len > 0)
+		rpc->struct_add(structure, "S", "calling_user", &calling_user);
+	if(entry->called_user.len > 0)
+		rpc->struct_add(structure, "S", "called_user", &called_user);
+	if(entry->icid.len > 0)
+		rpc->struct_add(structure, "S", "icid", &icid);
+	if(entry->exempt != 0)
+		rpc->struct_add(structure, "d", "exempt", 1);
 	if(entry->state != IMS_RELEASE_STATE_RELEASING && entry->state != IMS_RELEASE_STATE_RELEASED)
 		return;
 	if(entry->state == IMS_RELEASE_STATE_RELEASED)
 		rpc->struct_add(structure, "s", "outcome", word_of_outcome(entry->outcome));
 	if(entry->unconfirmed != 0)
 		rpc->struct_add(structure, "d", "unconfirmed", 1);
-	rpc->struct_add(structure, "dsddsdd", "cause", (int)entry->cause, "called_leg", word_of_leg(entry->called_state),
+	rpc->struct_add(structure, "sddsddsdd", "by", word_of_by(entry->by), "job", (int)entry->job, "cause", (int)entry->cause, "called_leg", word_of_leg(entry->called_state),
 			"called_code", (int)entry->called_code, "called_attempts", (int)entry->called_attempts, "calling_leg",
 			word_of_leg(entry->calling_state), "calling_code", (int)entry->calling_code, "calling_attempts",
 			(int)entry->calling_attempts);
@@ -389,12 +427,17 @@ static void rpc_stats(rpc_t *rpc, void *context)
 		{"confirmed", stats.confirmed},
 		{"ended_by_user", stats.ended_by_user},
 		{"started", stats.started},
-		{"pending", statistics_pending(&stats)},
+		{"pending", stats.pending},
+		{"oldest_seconds", statistics_oldest(&stats)},
 		{"completed", stats.completed},
 		{"gone", stats.gone},
 		{"partial", stats.partial},
 		{"failed", stats.failed},
 		{"expired", stats.expired},
+		{"legs_done", stats.legs_done},
+		{"legs_gone", stats.legs_gone},
+		{"legs_failed", stats.legs_failed},
+		{"legs_not_built", stats.legs_not_built},
 		{"retried", stats.retried},
 		{"bypassed", stats.bypassed},
 		{"refused_requests", stats.refused_requests},

@@ -24,8 +24,9 @@ static int check_value(rpc_t *rpc, void *context, const ims_release_job_request 
 		rpc->fault(context, IMS_RELEASE_BAD_SELECTOR, "the value beside all is \"%.*s\", expected *",
 				cut(request->value, FAULT_OCTETS), request->value.s);
 	else if(request->dialogs != IMS_RELEASE_JOB_ALL && request->value.len == 0)
-		rpc->fault(context, IMS_RELEASE_BAD_SELECTOR, "the value beside %s is empty, expected a URI",
-				word_of_dialogs(request->dialogs));
+		rpc->fault(context, IMS_RELEASE_BAD_SELECTOR, "the value beside %s is empty, expected %s",
+				word_of_dialogs(request->dialogs),
+				request->dialogs == IMS_RELEASE_JOB_SESSION ? "an icid-value" : "a URI");
 	else
 		return 0;
 	return -1;
@@ -81,6 +82,7 @@ static void show_job(void *env, const ims_release_job_entry *job)
 		{"visited", job->visited},
 		{"matched", job->matched},
 		{"early", job->early},
+		{"exempt", job->exempt},
 		{"started", job->started},
 		{"refused", job->refused},
 		{"completed", job->completed},
@@ -95,15 +97,15 @@ static void show_job(void *env, const ims_release_job_entry *job)
 	work->shown = 1;
 	value.len = cut(job->value, SHOWN_OCTETS);
 	text.len = cut(job->text, SHOWN_OCTETS);
-	rpc->struct_add(structure, "dssSdSd", "job", (int)job->number, "state", word_of_job(job->state), "selector",
-			word_of_dialogs(job->dialogs), "value", &value, "cause", (int)job->cause, "text", &text, "dry",
+	rpc->struct_add(structure, "dsssSdSd", "job", (int)job->number, "state", word_of_job(job->state), "by",
+			word_of_by(job->by), "selector", word_of_dialogs(job->dialogs), "value", &value, "cause", (int)job->cause, "text", &text, "dry",
 			(job->flags & IMS_RELEASE_JOB_DRY) != 0);
 	for(size_t i = 0; i < sizeof(figures) / sizeof(figures[0]); i++)
 		rpc->struct_printf(structure, figures[i].name, "%" PRIu64, figures[i].value);
 }
 
 const char *rpc_doc_jobs[] = {
-	"Lists the jobs that ims_release.release has made of all, user and contact, those that are over included. Parameters: "
+	"Lists the jobs that ims_release.release has made of all, user, contact and session, those that are over included. Parameters: "
 	"[cancel NUMBER]: that job starts nothing more; what it has started ends as ever.",
 	NULL,
 };

@@ -11,8 +11,9 @@
 #include "send.h"
 #include "words.h"
 
-static int track(struct sip_msg *message, str *serves)
+static int track(struct sip_msg *message, str *serves, str *user)
 {
+	static const str empty = STR_NULL;
 	uint32_t side = serves_of_word(text_of(serves));
 	ims_release_status status;
 
@@ -20,12 +21,28 @@ static int track(struct sip_msg *message, str *serves)
 		LM_ERR("ims_release_track(): the served user is \"%.*s\", expected orig, term or neither\n", serves->len, serves->s);
 		return -1;
 	}
-	status = ims_release_registry_track(registry, message_of(message), side, now_ms());
+	status = ims_release_registry_track(registry, message_of(message), side, text_of(user), now_ms());
+	if(status == IMS_RELEASE_BAD_USER) {
+		/* No call is lost for a wrong word. */
+		log_refused_script("ims_release_track(): the call is tracked by what its INVITE tells of the user", status);
+		status = ims_release_registry_track(registry, message_of(message), side, text_of(&empty), now_ms());
+	}
 	if(status != IMS_RELEASE_OK) {
 		log_refused_script("ims_release_track(): the call is not tracked and cannot be released", status);
 		return -1;
 	}
 	capture_tracked(message);
+	return 1;
+}
+
+static int exempt(struct sip_msg *message)
+{
+	ims_release_status status = ims_release_registry_exempt(registry, message_of(message));
+
+	if(status != IMS_RELEASE_OK) {
+		log_refused_script("ims_release_exempt(): the call is not exempt", status);
+		return -1;
+	}
 	return 1;
 }
 
@@ -54,7 +71,7 @@ static int release_this(struct sip_msg *message, int cause, str *text)
 {
 	struct first_dialog first = {0, 0};
 	/* No code at all is told as a wrong one. */
-	const struct reason reason = {cause > 0 ? (uint32_t)cause : 0, text_of(text), 0};
+	const struct reason reason = {cause > 0 ? (uint32_t)cause : 0, text_of(text), IMS_RELEASE_BY_SCRIPT, 0};
 	ims_release_status status;
 
 	count_now(message);
@@ -72,6 +89,7 @@ static int release_this(struct sip_msg *message, int cause, str *text)
 struct releasing {
 	struct reason reason;
 	uint32_t started;
+	uint32_t early;
 	ims_release_status refused;
 };
 
@@ -84,34 +102,75 @@ static void release_one(void *env, const ims_release_entry *entry)
 		work->started++;
 	else
 		work->refused = status;
+	if(status == IMS_RELEASE_EARLY)
+		work->early++;
+}
+
+static ims_release_status release_selected(struct releasing *work, uint32_t select, ims_release_str selected)
+{
+	ims_release_status status = ims_release_registry_find(registry, select, selected, release_one, work);
+
+	if(work->early > 0)
+		LM_NOTICE("ims_release_by(): %u of the dialogs are early and not released, their INVITEs are to be cancelled\n",
+				work->early);
+	return status == IMS_RELEASE_OK && work->started == 0 ? work->refused : status;
+}
+
+static ims_release_status release_by_job(const struct releasing *work, uint32_t dialogs, ims_release_str value)
+{
+	ims_release_job_request request;
+	uint32_t number;
+
+	job_request(dialogs, value, &work->reason, &request);
+	return job_make(&request, &number);
+}
+
+struct of_session {
+	struct releasing *work;
+	ims_release_status status;
+	int found;
+};
+
+/* All dialogs of the session that this one belongs to; where nothing names the session, those of its Call-ID. */
+static void release_session(void *env, const ims_release_entry *entry)
+{
+	struct of_session *session = env;
+
+	if(session->found++ > 0)
+		return;
+	if(entry->icid.len > 0)
+		session->status = release_by_job(session->work, IMS_RELEASE_JOB_SESSION, entry->icid);
+	else
+		session->status = release_selected(session->work, IMS_RELEASE_SELECT_CALL, entry->call_id);
 }
 
 static int release_by(struct sip_msg *message, str *selector, str *value, int cause, str *text)
 {
-	struct releasing work = {{cause > 0 ? (uint32_t)cause : 0, text_of(text), 0}, 0, IMS_RELEASE_OK};
+	struct releasing work = {{cause > 0 ? (uint32_t)cause : 0, text_of(text), IMS_RELEASE_BY_SCRIPT, 0}, 0, 0, IMS_RELEASE_OK};
 	uint32_t dialogs = dialogs_of_word(text_of(selector));
 	uint32_t select = selector_of_word(text_of(selector));
 	ims_release_str selected = text_of(value);
-	ims_release_job_request request;
-	uint32_t number;
 	ims_release_status status;
 
 	if(dialogs == 0 && select == 0) {
-		LM_ERR("ims_release_by(): the selector is \"%.*s\", expected call, dialog, id, all, user or contact\n",
+		LM_ERR("ims_release_by(): the selector is \"%.*s\", expected call, dialog, id, all, user, contact or session\n",
 				selector->len, selector->s);
 		return -1;
 	}
 	/* The message may be of a call that is meant. */
 	count_now(message);
-	if(dialogs != 0) {
-		job_request(dialogs, selected, &work.reason, &request);
-		status = job_make(&request, &number);
+	if(dialogs == IMS_RELEASE_JOB_SESSION && value->len == 0) {
+		struct of_session session = {&work, IMS_RELEASE_OK, 0};
+		status = ims_release_registry_find(
+				registry, IMS_RELEASE_SELECT_MESSAGE, message_of(message), release_session, &session);
+		if(status == IMS_RELEASE_OK)
+			status = session.status;
+	} else if(dialogs != 0) {
+		status = release_by_job(&work, dialogs, selected);
 	} else {
 		if(select == IMS_RELEASE_SELECT_ID)
 			selected = number_of_id(selected);
-		status = ims_release_registry_find(registry, select, selected, release_one, &work);
-		if(status == IMS_RELEASE_OK && work.started == 0)
-			status = work.refused;
+		status = release_selected(&work, select, selected);
 	}
 	if(status != IMS_RELEASE_OK) {
 		log_refused_script("ims_release_by(): no call is released", status);
@@ -125,16 +184,26 @@ static int is_ims_release(struct sip_msg *message)
 	return is_ours(message) ? 1 : -1;
 }
 
-int script_track(struct sip_msg *message, char *serves, char *unused)
+int script_track(struct sip_msg *message, char *serves, char *user)
 {
 	str word;
+	str identity = STR_NULL;
 
-	(void)unused;
 	if(get_str_fparam(&word, message, (fparam_t *)serves) < 0) {
 		LM_ERR("ims_release_track(): no value for the served user\n");
 		return -1;
 	}
-	return track(message, &word);
+	/* What has no value is as what was not given. */
+	if(user != NULL && get_str_fparam(&identity, message, (fparam_t *)user) < 0)
+		identity = (str)STR_NULL;
+	return track(message, &word, &identity);
+}
+
+int script_exempt(struct sip_msg *message, char *unused1, char *unused2)
+{
+	(void)unused1;
+	(void)unused2;
+	return exempt(message);
 }
 
 int script_release(struct sip_msg *message, char *cause, char *text)
@@ -179,6 +248,18 @@ int script_is_ours(struct sip_msg *message, char *unused1, char *unused2)
 	return is_ims_release(message);
 }
 
+int script_fixup_track(void **parameter, int number)
+{
+	(void)number;
+	return fixup_spve_null(parameter, 1);
+}
+
+int script_fixup_free_track(void **parameter, int number)
+{
+	(void)number;
+	return fixup_free_spve_null(parameter, 1);
+}
+
 int script_fixup_release(void **parameter, int number)
 {
 	return number == 1 ? fixup_igp_null(parameter, 1) : fixup_spve_null(parameter, 1);
@@ -203,7 +284,12 @@ int script_fixup_free_release_by(void **parameter, int number)
 sr_kemi_t script_kemi[] = {
 	{ str_init("ims_release"), str_init("track"),
 		SR_KEMIP_INT, track,
-		{ SR_KEMIP_STR, SR_KEMIP_NONE, SR_KEMIP_NONE,
+		{ SR_KEMIP_STR, SR_KEMIP_STR, SR_KEMIP_NONE,
+			SR_KEMIP_NONE, SR_KEMIP_NONE, SR_KEMIP_NONE }
+	},
+	{ str_init("ims_release"), str_init("exempt"),
+		SR_KEMIP_INT, exempt,
+		{ SR_KEMIP_NONE, SR_KEMIP_NONE, SR_KEMIP_NONE,
 			SR_KEMIP_NONE, SR_KEMIP_NONE, SR_KEMIP_NONE }
 	},
 	{ str_init("ims_release"), str_init("release"),

@@ -15,16 +15,19 @@
 extern sr_kemi_t script_kemi[];
 
 /*
- * ims_release_track(side), ims_release(cause [, text]), ims_release_by(selector, value, cause [, text]),
- * is_ims_release()
+ * ims_release_track(side [, user]), ims_release_exempt(), ims_release(cause [, text]),
+ * ims_release_by(selector, value, cause [, text]), is_ims_release()
  */
-int script_track(struct sip_msg *message, char *serves, char *unused);
+int script_track(struct sip_msg *message, char *serves, char *user);
+int script_exempt(struct sip_msg *message, char *unused1, char *unused2);
 int script_release(struct sip_msg *message, char *cause, char *text);
 int script_release_by3(struct sip_msg *message, char *selector, char *value, char *cause);
 int script_release_by4(struct sip_msg *message, char *selector, char *value, char *cause, char *text);
 int script_is_ours(struct sip_msg *message, char *unused1, char *unused2);
 
 /* A number where the function takes its cause, a text elsewhere. */
+int script_fixup_track(void **parameter, int number);
+int script_fixup_free_track(void **parameter, int number);
 int script_fixup_release(void **parameter, int number);
 int script_fixup_free_release(void **parameter, int number);
 int script_fixup_release_by(void **parameter, int number);

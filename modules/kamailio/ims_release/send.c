@@ -263,6 +263,7 @@ ims_release_status release(uint64_t id, const struct reason *reason, struct unbu
 	called.struct_size = sizeof(called);
 	calling.struct_size = sizeof(calling);
 	config_options(reason->cause, reason->text, &options);
+	options.by = reason->by;
 	options.job = reason->job;
 	status = ims_release_registry_start(registry, id, &options, now_ms(), called_buffer, sizeof(called_buffer),
 			calling_buffer, sizeof(calling_buffer), &called, &calling);

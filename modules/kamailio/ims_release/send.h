@@ -16,6 +16,7 @@
 struct reason {
 	uint32_t cause;
 	ims_release_str text; /* empty: none */
+	uint32_t by;          /* IMS_RELEASE_BY_*; of a job its number tells */
 	uint32_t job;         /* 0: none */
 };
 

@@ -16,12 +16,11 @@ ims_release_status statistics_read(ims_release_stats *stats)
 	return ims_release_registry_stats(registry, stats);
 }
 
-uint64_t statistics_pending(const ims_release_stats *stats)
+uint64_t statistics_oldest(const ims_release_stats *stats)
 {
-	uint64_t ended = stats->completed + stats->gone + stats->partial + stats->failed + stats->expired;
+	uint64_t now = now_ms() / 1000;
 
-	/* Not counted in the same moment. */
-	return stats->started > ended ? stats->started - ended : 0;
+	return stats->oldest_s != 0 && now > stats->oldest_s ? now - stats->oldest_s : 0;
 }
 
 static const ims_release_stats *recent(void)
@@ -53,11 +52,11 @@ static counter_val_t figure(counter_handle_t handle, void *offset)
 	return (counter_val_t)value;
 }
 
-static counter_val_t pending(counter_handle_t handle, void *unused)
+static counter_val_t oldest(counter_handle_t handle, void *unused)
 {
 	(void)handle;
 	(void)unused;
-	return (counter_val_t)statistics_pending(recent());
+	return (counter_val_t)statistics_oldest(recent());
 }
 
 /* The store keeps them over a restart, and nothing but a new store resets them. */
@@ -77,7 +76,12 @@ static counter_def_t counters[] = {
 	FIGURE("releases_failed", failed, "releases that ended the session at neither user"),
 	FIGURE("releases_expired", expired, "releases that came to their deadline"),
 	FIGURE("releases_unconfirmed", unconfirmed, "outcomes that may not have been heard"),
-	{NULL, "releases_pending", CNT_F_NO_RESET, pending, NULL, "releases under way"},
+	FIGURE("releases_pending", pending, "releases under way"),
+	{NULL, "releases_oldest_seconds", CNT_F_NO_RESET, oldest, NULL, "how long the oldest of these has been under way"},
+	FIGURE("legs_done", legs_done, "BYEs of ended releases that were answered 2xx"),
+	FIGURE("legs_gone", legs_gone, "BYEs of ended releases that ended the session, not by a 2xx"),
+	FIGURE("legs_failed", legs_failed, "BYEs of ended releases that failed"),
+	FIGURE("legs_not_built", legs_not_built, "BYEs of ended releases that could not be built"),
 	FIGURE("legs_retried", retried, "BYEs sent again because of a 500 or 503, or because nobody told what came of them"),
 	FIGURE("legs_bypassed", bypassed, "BYEs sent past service control"),
 	FIGURE("refused_requests", refused_requests, "requests of users on dialogs under release, refused with 481"),

@@ -17,7 +17,7 @@ int statistics_start(void);
 ims_release_status statistics_read(ims_release_stats *stats);
 
 /* Releases that have begun and not ended. */
-uint64_t statistics_pending(const ims_release_stats *stats);
+uint64_t statistics_oldest(const ims_release_stats *stats);
 
 #pragma GCC visibility pop
 
