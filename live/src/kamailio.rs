@@ -21,6 +21,9 @@ const START_LIMIT: Duration = Duration::from_secs(15);
 const STOP_LIMIT: Duration = Duration::from_secs(3);
 const MARK_LIMIT: Duration = Duration::from_secs(5);
 
+/// What stands around a script that a test writes itself.
+pub const AROUND: &str = include_str!("../hosts/around.cfg");
+
 /// One Kamailio with its sockets, directory and log.
 pub struct Kamailio {
     configuration: PathBuf,

@@ -6,36 +6,9 @@ use std::fs;
 
 use live::call::{Call, Serves};
 use live::host::{Host, Result};
-use live::kamailio::{Kamailio, repository};
+use live::kamailio::{AROUND, Kamailio, repository};
 use live::scenario::Script;
 use live::trial::{PROMPT, Trial, check};
-
-/// What an operator's own configuration has around the examples.
-const AROUND: &str = "#!KAMAILIO
-debug=2
-log_stderror=yes
-children=2
-disable_tcp=yes
-listen=LISTEN_ONE
-loadmodule \"tm.so\"
-loadmodule \"sl.so\"
-loadmodule \"rr.so\"
-loadmodule \"pv.so\"
-loadmodule \"textops.so\"
-loadmodule \"siputils.so\"
-loadmodule \"xlog.so\"
-loadmodule \"ctl.so\"
-loadmodule \"jsonrpcs.so\"
-loadmodule \"sipdump.so\"
-loadmodule \"ims_release.so\"
-modparam(\"sipdump\", \"enable\", 1)
-modparam(\"sipdump\", \"mode\", 1)
-modparam(\"sipdump\", \"wait\", 2000)
-modparam(\"sipdump\", \"folder\", CAPTURES)
-modparam(\"ctl\", \"binrpc\", CTL_SOCKET)
-modparam(\"jsonrpcs\", \"transport\", 4)
-modparam(\"jsonrpcs\", \"dgram_socket\", RPC_SOCKET)
-";
 
 /// The blocks of one language.
 fn blocks(language: &str) -> Result<Vec<String>> {

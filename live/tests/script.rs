@@ -4,7 +4,7 @@
 use live::call::Serves;
 use live::evidence::Leg;
 use live::host::{Host, Result};
-use live::kamailio::Kamailio;
+use live::kamailio::{AROUND, Kamailio};
 use live::message::uri_of;
 use live::pair::Pair;
 use live::peer::Peer;
@@ -138,7 +138,7 @@ function ksr_request_route() {
     let mut host = Kamailio::with_text("")?;
     let script = host.directory().join("kemi.js");
     std::fs::write(&script, SCRIPT).map_err(|error| error.to_string())?;
-    host.rewrite(&KEMI.replace("SCRIPT", &script.display().to_string()))?;
+    host.rewrite(&format!("{AROUND}{}", KEMI.replace("SCRIPT", &script.display().to_string())))?;
     host.start()?;
     let mut pair = Pair::new(&host, Serves::Calling, "")?;
     check(host.log().contains("KEMI track -1 1 1 1"), || host.log())?;
@@ -163,29 +163,8 @@ function ksr_request_route() {
     Ok(())
 }
 
-const KEMI: &str = "#!KAMAILIO
-debug=2
-log_stderror=yes
-children=2
-disable_tcp=yes
-listen=LISTEN_ONE
-loadmodule \"sipdump.so\"
-loadmodule \"tm.so\"
-loadmodule \"sl.so\"
-loadmodule \"rr.so\"
-loadmodule \"pv.so\"
-loadmodule \"siputils.so\"
-loadmodule \"ctl.so\"
-loadmodule \"jsonrpcs.so\"
-loadmodule \"ims_release.so\"
+const KEMI: &str = "
 loadmodule \"app_jsdt.so\"
-modparam(\"sipdump\", \"enable\", 1)
-modparam(\"sipdump\", \"mode\", 1)
-modparam(\"sipdump\", \"wait\", 2000)
-modparam(\"sipdump\", \"folder\", CAPTURES)
-modparam(\"ctl\", \"binrpc\", CTL_SOCKET)
-modparam(\"jsonrpcs\", \"transport\", 4)
-modparam(\"jsonrpcs\", \"dgram_socket\", RPC_SOCKET)
 modparam(\"ims_release\", \"store\", STORE)
 modparam(\"app_jsdt\", \"load\", \"SCRIPT\")
 cfgengine \"jsdt\"

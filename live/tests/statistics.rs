@@ -7,37 +7,13 @@ use std::time::Duration;
 
 use live::call::Serves;
 use live::host::Host;
-use live::kamailio::Kamailio;
+use live::kamailio::{AROUND, Kamailio};
 use live::pair::Pair;
 use live::trial::{CAUSE, PROMPT, TEXT, Trial, check};
 
-const SCRAPED: &str = "#!KAMAILIO
-debug=2
-log_stderror=yes
-children=2
-tcp_children=1
-tcp_accept_no_cl=yes
-listen=LISTEN_ONE
-listen=tcp:ADDRESS
-loadmodule \"sipdump.so\"
-loadmodule \"tm.so\"
-loadmodule \"sl.so\"
-loadmodule \"rr.so\"
-loadmodule \"pv.so\"
-loadmodule \"siputils.so\"
-loadmodule \"textops.so\"
-loadmodule \"ctl.so\"
-loadmodule \"jsonrpcs.so\"
+const SCRAPED: &str = "
 loadmodule \"xhttp.so\"
 loadmodule \"xhttp_prom.so\"
-loadmodule \"ims_release.so\"
-modparam(\"sipdump\", \"enable\", 1)
-modparam(\"sipdump\", \"mode\", 1)
-modparam(\"sipdump\", \"wait\", 2000)
-modparam(\"sipdump\", \"folder\", CAPTURES)
-modparam(\"ctl\", \"binrpc\", CTL_SOCKET)
-modparam(\"jsonrpcs\", \"transport\", 4)
-modparam(\"jsonrpcs\", \"dgram_socket\", RPC_SOCKET)
 modparam(\"xhttp_prom\", \"xhttp_prom_stats\", \"ims_release:\")
 modparam(\"ims_release\", \"store\", STORE)
 event_route[xhttp:request] {
@@ -57,7 +33,8 @@ request_route {
 #[test]
 fn a_scraper_sees_them() -> Trial {
     let mut host = Kamailio::with_text("")?;
-    host.rewrite(&SCRAPED.replace("ADDRESS", &host.address().to_string()))?;
+    let tcp = format!("tcp_children=1\ntcp_accept_no_cl=yes\nlisten=tcp:{}", host.address());
+    host.rewrite(&format!("{}{SCRAPED}", AROUND.replace("disable_tcp=yes", &tcp)))?;
     host.start()?;
     let mut pairs = [Pair::new(&host, Serves::Calling, "")?, Pair::new(&host, Serves::Calling, "")?];
     host.release("call", &pairs[0].call_id, CAUSE, TEXT)?.map_err(|fault| fault.text)?;
