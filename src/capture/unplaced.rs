@@ -12,7 +12,7 @@ use super::Captured;
 #[derive(Clone, Debug, Default)]
 pub struct Unplaced {
     of_invites: HashMap<[Box<[u8]>; 2], Vec<usize>>,
-    of_dialogs: HashMap<[Box<[u8]>; 3], Vec<usize>>,
+    of_dialogs: HashMap<Pair, Vec<usize>>,
 }
 
 impl Unplaced {
@@ -29,7 +29,7 @@ impl Unplaced {
 
     /// Keeps the number of a message that waits for its dialog, whatever it is.
     pub fn put_of_dialog(&mut self, number: usize, message: &Captured<'_>) {
-        let key = dialog(&message.call_id, message.from_tag(), message.to_tag());
+        let key = pair(&message.call_id, message.from_tag(), message.to_tag());
         self.of_dialogs.entry(key).or_default().push(number);
     }
 
@@ -40,12 +40,12 @@ impl Unplaced {
 
     /// What waits for the dialog with these tags; either user's may stand first.
     pub fn of_dialog(&self, call_id: &[u8], tag: &[u8], other_tag: &[u8]) -> &[usize] {
-        self.of_dialogs.get(&dialog(call_id, tag, other_tag)).map(Vec::as_slice).unwrap_or_default()
+        self.of_dialogs.get(&pair(call_id, tag, other_tag)).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// Gives it up.
     pub fn take_of_dialog(&mut self, call_id: &[u8], tag: &[u8], other_tag: &[u8]) -> Vec<usize> {
-        self.of_dialogs.remove(&dialog(call_id, tag, other_tag)).unwrap_or_default()
+        self.of_dialogs.remove(&pair(call_id, tag, other_tag)).unwrap_or_default()
     }
 
     /// Gives up all replies whose INVITE never came, in order.
@@ -60,6 +60,10 @@ fn invite(call_id: &[u8], from_tag: &[u8]) -> [Box<[u8]>; 2] {
     [call_id, from_tag].map(Into::into)
 }
 
-fn dialog(call_id: &[u8], tag: &[u8], other_tag: &[u8]) -> [Box<[u8]>; 3] {
+/// Call-ID and both tags, in one order.
+pub type Pair = [Box<[u8]>; 3];
+
+/// The same for both users.
+pub fn pair(call_id: &[u8], tag: &[u8], other_tag: &[u8]) -> Pair {
     [call_id, tag.min(other_tag), tag.max(other_tag)].map(Into::into)
 }

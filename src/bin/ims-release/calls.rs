@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use ims_release::Error;
 use ims_release::capture::branches::Branches;
-use ims_release::capture::unplaced::Unplaced;
+use ims_release::capture::unplaced::{Pair, Unplaced, pair};
 use ims_release::capture::{self, Captured, Fault, Field, Refused};
 use ims_release::dialog::{MAX_DIALOG, Serves};
 use ims_release::message::{StartLine, list};
@@ -115,7 +115,7 @@ impl Calls {
         for number in 0..messages.len() {
             reader.message(number)?;
         }
-        reader.join()?;
+        reader.join_all()?;
         let headless = reader.headless();
         let Reader { registry, calls, of_tags, mut dialogs, notes, rejected, .. } = reader;
         dialogs.sort_by_key(|dialog| of_tags.get(&pair(&dialog.call_id, &dialog.from_tag, &dialog.to_tag))?.first());
@@ -181,13 +181,6 @@ fn invite(message: &Captured<'_>) -> Invite {
     (message.call_id.as_ref().into(), message.from_tag().into(), message.cseq)
 }
 
-/// Call-ID and both tags, in one order.
-type Pair = [Box<[u8]>; 3];
-
-fn pair(call_id: &[u8], tag: &[u8], other_tag: &[u8]) -> Pair {
-    [call_id, tag.min(other_tag), tag.max(other_tag)].map(Into::into)
-}
-
 /// Records that are no call's.
 const SPARE: usize = 16;
 
@@ -229,7 +222,7 @@ impl<'m> Reader<'m> {
         self.calls.entry(captured.call_id.to_vec()).or_default().push(number);
         let tags = pair(&captured.call_id, captured.from_tag(), captured.to_tag());
         self.of_tags.entry(tags).or_default().push(number);
-        if self.branches.admit(&captured) { self.place(BTreeSet::from([number])) } else { Ok(()) }
+        if self.branches.admit(&captured) { self.place(BTreeSet::from([number]), &BTreeSet::new()) } else { Ok(()) }
     }
 
     fn reject(&mut self, number: usize, Refused { fault, offset }: Refused) {
@@ -238,10 +231,10 @@ impl<'m> Reader<'m> {
     }
 
     /// Hands messages to the library, in order, and with them those that had come too early and belong to what they
-    /// make.
-    fn place(&mut self, mut numbers: BTreeSet<usize>) -> Result<(), String> {
+    /// make. Of the `orphans`, replies whose INVITE is not in the capture, dialogs are made.
+    fn place(&mut self, mut numbers: BTreeSet<usize>, orphans: &BTreeSet<usize>) -> Result<(), String> {
         while let Some(number) = numbers.pop_first() {
-            numbers.extend(self.hand_in(number)?);
+            numbers.extend(if orphans.contains(&number) { self.join(number)? } else { self.hand_in(number)? });
         }
         Ok(())
     }
@@ -300,27 +293,23 @@ impl<'m> Reader<'m> {
     }
 
     /// Makes dialogs of the replies whose INVITE is not in the capture.
-    fn join(&mut self) -> Result<(), String> {
+    fn join_all(&mut self) -> Result<(), String> {
         let replies: BTreeSet<usize> = self.unplaced.take_of_invites().into_iter().collect();
-        let mut numbers = replies.clone();
-        while let Some(number) = numbers.pop_first() {
-            let message = &self.messages[number];
-            let Ok(captured) = capture::read(&message.bytes) else { continue };
-            if !replies.contains(&number) {
-                numbers.extend(self.hand_in(number)?);
-                continue;
-            }
-            if self.answers_another(&captured) {
-                self.unplaced.put_of_dialog(number, &captured);
-                continue;
-            }
-            let joined = self.registry.join(&message.bytes, self.serves, message.time.unwrap_or_default() / 1_000);
-            numbers.extend(match joined {
-                Ok(seen) => self.seen(number, seen, &captured),
-                Err(error) => self.refused(number, error)?,
-            });
+        self.place(replies.clone(), &replies)
+    }
+
+    /// Makes a dialog of one; gives what had waited for it.
+    fn join(&mut self, number: usize) -> Result<Vec<usize>, String> {
+        let message = &self.messages[number];
+        let Ok(captured) = capture::read(&message.bytes) else { return Ok(Vec::new()) };
+        if self.answers_another(&captured) {
+            self.unplaced.put_of_dialog(number, &captured);
+            return Ok(Vec::new());
         }
-        Ok(())
+        match self.registry.join(&message.bytes, self.serves, message.time.unwrap_or_default() / 1_000) {
+            Ok(seen) => Ok(self.seen(number, seen, &captured)),
+            Err(error) => self.refused(number, error),
+        }
     }
 
     /// Whether the request that a reply answers is there, and is an INVITE inside a dialog that is not known yet.
