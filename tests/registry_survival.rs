@@ -84,6 +84,11 @@ fn is_kept(number: u64) -> bool {
     number % 16 == 0
 }
 
+/// Whether the calling user may end it.
+fn hangs_up(number: u64) -> bool {
+    number % 16 == 8
+}
+
 /// A call that nobody works on any more.
 fn release_one_of_before(host: &Host, random: &mut Random) {
     let newest = now() / PACE - WINDOW;
@@ -107,9 +112,9 @@ fn fetch(host: &Host, id: Id, to: User) {
 }
 
 fn start(host: &Host, id: Id) {
-    use RegistryError::{AlreadyReleasing, Ending, NotFound, Released};
+    use RegistryError::{AlreadyReleasing, NotFound, Released};
     match host.start(id) {
-        Ok(()) | Err(AlreadyReleasing | Ending | NotFound | Released) => (),
+        Ok(()) | Err(AlreadyReleasing | NotFound | Released) => (),
         Err(error) => panic!("{error}"),
     }
 }
@@ -135,13 +140,18 @@ fn one_step(host: &Host, random: &mut Random) {
         (State::Confirmed, 0) if !is_kept(number) => start(host, id),
         (State::Confirmed, _) => _ = host.see(&call, "> ACK 127"),
         (State::Acknowledged, 0) => _ = host.see(&call, &format!("> INFO {}", 128 + random.below(50))),
-        (State::Acknowledged, 1) if number % 16 == 8 => {
+        (State::Acknowledged, 1) if hangs_up(number) => {
             host.write(&format!("ending {}\n", id.0));
             host.see(&call, "> BYE 300");
         }
         (State::Acknowledged, _) if !is_kept(number) => start(host, id),
         (State::Acknowledged, _) => (),
+        (State::Ending, 0 | 1) => start(host, id),
         (State::Ending, _) => _ = host.see(&call, "< 200 BYE 300"),
+        // The answer to a user's BYE, when the release has begun.
+        (State::Releasing, 0) if hangs_up(number) => {
+            host.see(&call, if random.below(2) == 0 { "< 200 BYE 300" } else { "< 500 BYE 300" });
+        }
         (State::Releasing | State::Released, _) => {
             for to in [User::Called, User::Calling] {
                 answer_bye(host, id, to, random);

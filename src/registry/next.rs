@@ -146,11 +146,17 @@ impl<S: Store> Registry<S> {
         let release = Release::from_word(stored.words[RELEASE]);
         let first = Leg::from_word(stored.words[leg_to(to)]).attempts == 0;
         // One that was held is not among those that it sends.
-        let detail = Detail::from_word(stored.words[DETAIL]);
-        let held = detail.crossed || to == User::Calling && detail.held;
-        let starting = first && !held && now < release.started * MILLIS + STARTING;
+        let starting = first && !was_held(stored, to) && now < release.started * MILLIS + STARTING;
         !starting && self.is_due(record, stored, to, now)
     }
+}
+
+/// Whether the first BYE to a user was not for the process to send that started the release: since when it is due is
+/// not known.
+pub(super) fn was_held(stored: &Stored, to: User) -> bool {
+    let detail = Detail::from_word(stored.words[DETAIL]);
+    let first = Leg::from_word(stored.words[leg_to(to)]).attempts == 0;
+    first && (detail.crossed || to == User::Calling && detail.held)
 }
 
 /// The numbers with room for what the receiver may know.

@@ -10,6 +10,7 @@ use crate::pending::{Final, LegState, Outcome, Phase, Release};
 use crate::store::{Id, Store};
 
 use super::counters::{Counter, Gauge, Moment};
+use super::next::was_held;
 use super::words::{DETAIL, Detail, RELEASE, SEEN, Seen, TIMES, Times};
 use super::{MILLIS, Noted, Registry, RegistryError, TIMER_B};
 
@@ -132,7 +133,8 @@ impl<S: Store> Registry<S> {
             {
                 due(id, to);
                 swept.due += 1;
-                if release.started < self.counters.moment(&self.store, Moment::Restarted)? {
+                let late = time + LATE < Times::now(now, release.started) && !was_held(&stored, to);
+                if late && release.started < self.counters.moment(&self.store, Moment::Restarted)? {
                     self.waiting.store(true, Ordering::Relaxed);
                 }
             }
@@ -219,6 +221,9 @@ impl<S: Store> Registry<S> {
         Ok(())
     }
 }
+
+/// For how long a BYE is due, in milliseconds, before it waits for others to be sent.
+const LATE: u64 = 1_000;
 
 /// By how many times its deadline a release from before a restart is over at the latest.
 const TURNS: u64 = 10;
