@@ -3,6 +3,7 @@
 //! its dialog, in which nothing of a message has made a line of its own.
 
 use ims_release::capture;
+use ims_release::capture::identity::is_icid;
 use ims_release::message::{Message, StartLine, list, trim};
 
 /// What a BYE is compared with.
@@ -17,8 +18,18 @@ pub struct Expected<'a> {
 }
 
 /// Names of the lines that a BYE may have, each once.
-const NAMES: [&[u8]; 9] =
-    [b"Via", b"Route", b"Max-Forwards", b"Reason", b"Session-ID", b"From", b"To", b"Call-ID", b"CSeq"];
+const NAMES: [&[u8]; 10] = [
+    b"Via",
+    b"Route",
+    b"Max-Forwards",
+    b"Reason",
+    b"Session-ID",
+    b"P-Charging-Vector",
+    b"From",
+    b"To",
+    b"Call-ID",
+    b"CSeq",
+];
 
 /// The Request-URI and the Route entries.
 pub fn check<'b>(bye: &'b [u8], expected: &Expected<'_>) -> (&'b [u8], Vec<&'b [u8]>) {
@@ -28,6 +39,9 @@ pub fn check<'b>(bye: &'b [u8], expected: &Expected<'_>) -> (&'b [u8], Vec<&'b [
     assert_eq!(names.pop(), Some(&b"Content-Length"[..]), "{text}");
     for (at, name) in names.iter().enumerate() {
         assert!(NAMES.contains(name) && !names[..at].contains(name), "a line that is not ours: {text}");
+    }
+    for (_, vector) in headers.iter().filter(|(name, _)| *name == b"P-Charging-Vector") {
+        assert!(vector.strip_prefix(b"icid-value=").is_some_and(is_icid), "{text}");
     }
 
     let message = Message::parse(bye).expect("a BYE is a message");
