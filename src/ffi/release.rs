@@ -5,7 +5,7 @@ use core::ffi::c_char;
 
 use arrayvec::ArrayVec;
 
-use super::by::by_of_number;
+use super::by::{by_of_number, is_by};
 use super::bye::{Bye, Outputs};
 use super::dialog::{Fields, IMS_RELEASE_MAX_HEADERS, with_fields};
 use super::guard::guard;
@@ -98,7 +98,7 @@ pub(super) unsafe fn with_request<R>(
 unsafe fn request<'a>(options: *const Options, headers: &'a mut Headers<'_>) -> Result<Request<'a>, Status> {
     // SAFETY: this function's own condition, here and in each call below.
     let o = unsafe { read(options) }?;
-    if by_of_number(o.by, o.job).is_err() || o.reserved != 0 || o.flags & !IMS_RELEASE_KEEP_GRUU != 0 {
+    if !is_by(o.by, o.job) | (o.reserved != 0) | (o.flags & !IMS_RELEASE_KEEP_GRUU != 0) {
         return Err(IMS_RELEASE_ARGUMENT);
     }
     let form = match o.form {
