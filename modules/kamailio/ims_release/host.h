@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the files of this module share: the open registry, tm, and the passage between Kamailio's types and the
- * library's. The module holds no SIP logic: messages go to the library as they are, BYEs come from it.
+ * The passage between Kamailio's types and the library's. The module holds no SIP logic: messages go to the library as they are, BYEs come from it.
  */
 #ifndef IMS_RELEASE_HOST_H
 #define IMS_RELEASE_HOST_H
@@ -13,7 +12,7 @@
 #include "../../core/str.h"
 #include "../../modules/tm/tm_load.h"
 
-#include "ims_release.h"
+#include "base.h"
 
 /* A Kamailio str passes to the library without a copy. */
 _Static_assert(sizeof(str) == sizeof(ims_release_str), "str is not ims_release_str");
@@ -22,26 +21,8 @@ _Static_assert(offsetof(str, len) == offsetof(ims_release_str, len), "str is not
 
 #pragma GCC visibility push(hidden)
 
-/* Opened in mod_init, before the fork; all processes share it. */
-extern ims_release_registry *registry;
-
 /* Bound in mod_init. */
 extern struct tm_binds tm;
-
-/* Unix time in milliseconds. */
-uint64_t now_ms(void);
-
-/* From now on the library's own lines go to Kamailio's log. In mod_init. */
-void log_start(void);
-
-/*
- * Says in the log that the library refused something. What a peer sent wrong, and what is no matter of a tracked call, is
- * said at debug level: the library counts it. Failures of the store are errors, at most one line a second from each process.
- */
-void log_refusal(const char *what, ims_release_status status);
-
-/* The same for what a script asked for, whatever the reason: a warning at the least. */
-void log_refused_script(const char *what, ims_release_status status);
 
 #pragma GCC visibility pop
 

@@ -6,9 +6,6 @@
  * done.c, in the order in which a call passes them, and jobs.c for many calls; config.c, sockets.c and host.c serve
  * them; rpc.c, rpc_jobs.c and statistics.c are beside them.
  */
-#include <inttypes.h>
-#include <string.h>
-
 #include "../../core/dprint.h"
 #include "../../core/mod_fix.h"
 #include "../../core/sr_module.h"
@@ -25,6 +22,8 @@
 #include "timer.h"
 
 MODULE_VERSION
+
+#define DEFAULT_STORE "/var/lib/kamailio/ims_release"
 
 static int mod_init(void);
 static int child_init(int rank);
@@ -49,26 +48,26 @@ static cmd_export_t commands[] = {
 };
 
 static param_export_t parameters[] = {
-	{"store", PARAM_STR, &config.store},
-	{"store_size", PARAM_INT, &config.store_size},
-	{"default_cause", PARAM_INT, &config.default_cause},
-	{"default_text", PARAM_STR, &config.default_text},
+	{"store", PARAM_STR, (void *)&settings.store},
+	{"store_size", PARAM_INT, &settings.store_size},
+	{"default_cause", PARAM_INT, &settings.default_cause},
+	{"default_text", PARAM_STR, (void *)&settings.default_text},
 	{"header", PARAM_STR | PARAM_USE_FUNC, (void *)config_add_header},
 	{"own", PARAM_STR | PARAM_USE_FUNC, (void *)config_add_own},
-	{"loop_address", PARAM_STR, &config.loop_address},
-	{"deadline", PARAM_INT, &config.deadline},
-	{"attempt", PARAM_INT, &config.attempt},
-	{"linger", PARAM_INT, &config.linger},
-	{"retry", PARAM_INT, &config.retry},
-	{"bypass", PARAM_INT, &config.bypass},
-	{"hold", PARAM_INT, &config.hold},
-	{"refuse_requests", PARAM_INT, &config.refuse_requests},
-	{"session_timer", PARAM_INT, &config.session_timer},
-	{"charging_vector", PARAM_INT, &config.charging_vector},
-	{"dialog_lifetime", PARAM_INT, &config.dialog_lifetime},
-	{"send_rate", PARAM_INT, &config.send_rate},
-	{"job_rate", PARAM_INT, &config.job_rate},
-	{"job_inflight", PARAM_INT, &config.job_inflight},
+	{"loop_address", PARAM_STR, &config_loop_address},
+	{"deadline", PARAM_INT, &settings.deadline},
+	{"attempt", PARAM_INT, &settings.attempt},
+	{"linger", PARAM_INT, &settings.linger},
+	{"retry", PARAM_INT, &settings.retry},
+	{"bypass", PARAM_INT, &settings.bypass},
+	{"hold", PARAM_INT, &settings.hold},
+	{"refuse_requests", PARAM_INT, &settings.refuse_requests},
+	{"session_timer", PARAM_INT, &settings.session_timer},
+	{"charging_vector", PARAM_INT, &settings.charging_vector},
+	{"dialog_lifetime", PARAM_INT, &settings.dialog_lifetime},
+	{"send_rate", PARAM_INT, &settings.send_rate},
+	{"job_rate", PARAM_INT, &settings.job_rate},
+	{"job_inflight", PARAM_INT, &settings.job_inflight},
 	{NULL, 0, NULL},
 };
 
@@ -97,27 +96,8 @@ int mod_register(char *path, int *dlflags, void *unused1, void *unused2)
 	(void)dlflags;
 	(void)unused1;
 	(void)unused2;
+	settings.store = (ims_release_str){DEFAULT_STORE, sizeof(DEFAULT_STORE) - 1};
 	return sr_kemi_modules_add(script_kemi);
-}
-
-/* Before the fork: what an earlier run has left under way is the timer's from its first tick on. */
-static int resume(void)
-{
-	ims_release_resumed resumed;
-	ims_release_status status;
-
-	memset(&resumed, 0, sizeof(resumed));
-	resumed.struct_size = sizeof(resumed);
-	status = ims_release_registry_resume(registry, now_ms(), &resumed);
-	if(status != IMS_RELEASE_OK) {
-		LM_ERR("releases of an earlier run are not taken up again: %s\n", ims_release_status_text(status));
-		return -1;
-	}
-	if(resumed.releases > 0 || resumed.unconfirmed > 0)
-		LM_INFO("an earlier run has left %" PRIu64 " releases under way, %" PRIu64 " BYEs of them are due; %" PRIu64
-				" outcomes may not have been heard\n",
-				resumed.releases, resumed.byes, resumed.unconfirmed);
-	return 0;
 }
 
 static int mod_init(void)
@@ -132,7 +112,7 @@ static int mod_init(void)
 		LM_ERR("tm is missing: load it before ims_release\n");
 		return -1;
 	}
-	if(config_validate() < 0 || config_open(done) < 0 || resume() < 0)
+	if(config_open(done) < 0 || settings_resume() < 0)
 		return -1;
 	if(capture_start() < 0 || loop_start() < 0 || send_start() < 0 || statistics_start() < 0)
 		return -1;

@@ -4,7 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "config.h"
+#include "settings.h"
 #include "job.h"
 #include "rpc_jobs.h"
 #include "send.h"
@@ -183,7 +183,7 @@ static void rpc_release(rpc_t *rpc, void *context)
 	if(dialogs == 0
 			&& parse_selector(rpc, context, &selector, &value, &select, &selected, ", id, all, user, contact or session") < 0)
 		return;
-	config_default_reason(&work.reason.cause, &work.reason.text);
+	settings_default_reason(&work.reason.cause, &work.reason.text);
 	if(given >= 3) {
 		if(number_of_word(text_of(&cause), 699, &number) < 0) {
 			rpc->fault(context, IMS_RELEASE_BAD_REASON, "the cause is \"%.*s\", expected a SIP status code, 100 to 699",

@@ -9,7 +9,7 @@
 #include "../../core/timer_ticks.h"
 
 #include "capture.h"
-#include "config.h"
+#include "settings.h"
 #include "sockets.h"
 #include "words.h"
 
@@ -228,8 +228,8 @@ void send_due(uint64_t id, uint32_t leg)
 	memset(&bye, 0, sizeof(bye));
 	bye.struct_size = sizeof(bye);
 	/* The library knows the cause that the release was started with; this one only has to be legal. */
-	config_default_reason(&cause, &text);
-	config_options(cause, text, &options);
+	settings_default_reason(&cause, &text);
+	settings_options(cause, text, &options);
 	status = ims_release_registry_next(registry, id, leg, &options, now_ms(), buffer, sizeof(buffer), &bye);
 	switch(status) {
 		case IMS_RELEASE_OK:
@@ -262,7 +262,7 @@ ims_release_status release(uint64_t id, const struct reason *reason, struct unbu
 	memset(&calling, 0, sizeof(calling));
 	called.struct_size = sizeof(called);
 	calling.struct_size = sizeof(calling);
-	config_options(reason->cause, reason->text, &options);
+	settings_options(reason->cause, reason->text, &options);
 	options.by = reason->by;
 	options.job = reason->job;
 	status = ims_release_registry_start(registry, id, &options, now_ms(), called_buffer, sizeof(called_buffer),

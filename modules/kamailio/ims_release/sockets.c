@@ -35,8 +35,8 @@ struct socket_info *loop_socket(ims_release_str next_hop)
 {
 	struct socket_info *socket;
 
-	if(config.loop_address.len > 0)
-		return socket_of(text_of(&config.loop_address));
+	if(config_loop_address.len > 0)
+		return socket_of(text_of(&config_loop_address));
 	socket = socket_of(next_hop);
 	return over_udp(socket != NULL ? socket : get_first_socket());
 }

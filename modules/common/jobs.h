@@ -5,10 +5,9 @@
 #ifndef IMS_RELEASE_JOBS_H
 #define IMS_RELEASE_JOBS_H
 
-#include "host.h"
-#include "send.h"
+#include <stdint.h>
 
-#pragma GCC visibility push(hidden)
+#include "sending.h"
 
 /*
  * A request with the rates of the modparams. `value` is what stands beside the selector; for all calls any of the words
@@ -28,7 +27,5 @@ int jobs_running(void);
 
 /* Takes the running jobs a step on. `now` is in milliseconds; `*byes` grows by what was sent. 1 while one runs. */
 int jobs_step(uint64_t now, unsigned int *byes);
-
-#pragma GCC visibility pop
 
 #endif

@@ -3,10 +3,9 @@
 
 #include <string.h>
 
-#include "../../core/dprint.h"
-
-#include "config.h"
+#include "base.h"
 #include "job.h"
+#include "settings.h"
 #include "words.h"
 
 void job_request(
@@ -19,24 +18,24 @@ void job_request(
 		request->value = value;
 	request->cause = reason->cause;
 	request->text = reason->text;
-	request->rate = (uint32_t)config.job_rate;
-	request->in_flight = (uint32_t)config.job_inflight;
+	request->rate = (uint32_t)settings.job_rate;
+	request->in_flight = (uint32_t)settings.job_inflight;
 	request->by = reason->by;
 }
 
 ims_release_status job_make(ims_release_job_request *request, uint32_t *number)
 {
 	/* Two BYEs each. Else one step could hold up the timer for long. */
-	uint32_t most = config.send_rate > 1 ? (uint32_t)config.send_rate / 2 : 1;
+	uint32_t most = settings.send_rate > 1 ? (uint32_t)settings.send_rate / 2 : 1;
 	ims_release_status status;
 
 	if(request->rate > most)
 		request->rate = most;
 	status = ims_release_registry_job_make(registry, request, now_ms(), number);
 	if(status == IMS_RELEASE_OK)
-		LM_INFO("job %u: %s%s, by=%s cause=%u rate=%u inflight=%u\n", *number, word_of_dialogs(request->dialogs),
-				request->flags & IMS_RELEASE_JOB_DRY ? ", dry" : "", word_of_by(request->by), request->cause, request->rate,
-				request->in_flight);
+		report(IMS_RELEASE_LOG_INFO, "job %u: %s%s, by=%s cause=%u rate=%u inflight=%u", *number,
+				word_of_dialogs(request->dialogs), request->flags & IMS_RELEASE_JOB_DRY ? ", dry" : "",
+				word_of_by(request->by), request->cause, request->rate, request->in_flight);
 	return status;
 }
 
