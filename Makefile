@@ -23,6 +23,8 @@ help:
 	@echo 'make test       every check and every test, live calls included'
 	@echo 'make build      the library, static and shared, and the command ims-release, in $(T)/release'
 	@echo 'make kamailio   target/kamailio/ims_release.so for the Kamailio found, or KAMAILIO_SRC=DIRECTORY'
+	@echo 'make opensips   target/opensips/VERSION/ims_release.so against OPENSIPS_SRC=DIRECTORY, a tree that was built'
+	@echo 'make opensips-test   the live tests against the OpenSIPS of that tree (part of make test where it is given)'
 	@echo 'make bench      measure building, capture, the store, and releases through Kamailio; figures in target/bench.json'
 	@echo 'make fuzz       run the fuzz targets, FUZZ_SECONDS (600) each; their seeds run in make test'
 	@echo 'make soak       the long forms of the tests that kill, damage and repeat; figures in target/soak.json'
@@ -54,6 +56,7 @@ test: deps kamailio
 	    --test '*_kill_points' -- -D warnings
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps --locked
 	scripts/test
+	@$(MAKE) --no-print-directory opensips-test
 
 header:
 	IMS_RELEASE_UPDATE=1 $(CARGO) test --locked --test c_header

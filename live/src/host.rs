@@ -2,7 +2,7 @@
 //! What the live tests ask of a proxy. The suite is written once against this; a proxy is an adapter.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -66,19 +66,25 @@ impl Line {
 }
 
 /// A proxy with ims_release loaded, on loopback, in a directory of its own.
-pub trait Host {
+pub trait Host: Send + Sync {
     /// Starts it and waits until it answers.
     fn start(&mut self) -> Result<()>;
     /// Stops it in good order.
     fn stop(&mut self);
     /// SIGKILL to all of its processes.
     fn kill(&mut self);
+    /// From now on a dead worker is what the test wants.
+    fn may_die(&mut self);
     /// Where the caller finds it.
     fn address(&self) -> SocketAddr;
     /// The socket that faces the called user: the second one if there are two.
     fn address_towards_called(&self) -> SocketAddr;
     /// Its directory.
     fn directory(&self) -> &Path;
+    /// Its binary.
+    fn program(&self) -> PathBuf;
+    /// The pid of one of the processes that take what comes in.
+    fn worker(&self) -> Result<i32>;
     /// A remote procedure call with text parameters.
     fn call(&self, method: &str, parameters: &[&str]) -> Result<std::result::Result<Value, Fault>>;
     /// The same through the proxy's other process for remote calls, as an operator does at the prompt: exit status 0,
@@ -86,6 +92,8 @@ pub trait Host {
     fn command(&self, words: &[&str]) -> Result<(bool, String)>;
     /// All of its log.
     fn log(&self) -> String;
+    /// Where it is written down what is on the wire.
+    fn captures(&self) -> PathBuf;
     /// What was on the wire, in order; the proxy's own looped datagrams included.
     fn wire(&self) -> Vec<Packet>;
 

@@ -184,16 +184,6 @@ impl Kamailio {
         pid.ok_or_else(|| format!("no process is named {name}: {processes}"))
     }
 
-    /// From now on a dead worker is what the test wants.
-    pub fn may_die(&mut self) {
-        self.may_die = true;
-    }
-
-    /// The captures.
-    pub fn captures(&self) -> PathBuf {
-        self.directory.path().join("captures")
-    }
-
     fn rpc_socket(&self) -> PathBuf {
         self.directory.path().join("rpc.sock")
     }
@@ -340,6 +330,22 @@ impl Host for Kamailio {
 
     fn directory(&self) -> &Path {
         self.directory.path()
+    }
+
+    fn may_die(&mut self) {
+        self.may_die = true;
+    }
+
+    fn program(&self) -> PathBuf {
+        PathBuf::from(PROGRAM)
+    }
+
+    fn worker(&self) -> Result<i32> {
+        self.process_named("udp receiver")
+    }
+
+    fn captures(&self) -> PathBuf {
+        self.directory.path().join("captures")
     }
 
     fn call(&self, method: &str, parameters: &[&str]) -> Result<std::result::Result<Value, Fault>> {

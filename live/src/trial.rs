@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::call::{Call, Serves};
 use crate::host::{Host, Line, Result};
 use crate::kamailio::Kamailio;
+use crate::proxy::{Kind, Proxy};
 use crate::scenario::Script;
 use crate::verdict::{self, Verdict};
 
@@ -47,6 +48,22 @@ pub fn kamailio(defines: &[&str]) -> Result<Kamailio> {
     let mut host = Kamailio::for_tests(defines)?;
     host.start()?;
     Ok(host)
+}
+
+/// A host of the kind that the environment names, running.
+pub fn proxy(defines: &[&str]) -> Result<Proxy> {
+    let mut host = Proxy::for_tests(defines)?;
+    host.start()?;
+    Ok(host)
+}
+
+/// True where the host is OpenSIPS, which can not do this; says why. The README of its module has a row for each.
+pub fn opensips_can_not(why: &str) -> Result<bool> {
+    let is_opensips = Kind::wanted()? == Kind::Opensips;
+    if is_opensips {
+        println!("left out on OpenSIPS: {why}");
+    }
+    Ok(is_opensips)
 }
 
 /// A call between two SIPp that has come as far as its script goes before the BYE.

@@ -10,7 +10,7 @@ use live::host::{Host, Result};
 use live::peer::{Peer, reply};
 use live::process::wait_until;
 use live::scenario::{Answer, Script, Step, User};
-use live::trial::{CAUSE, PROMPT, TEXT, Trial, all_good, call, check, kamailio, release_to_the_end, released_by_rpc};
+use live::trial::{CAUSE, PROMPT, TEXT, Trial, all_good, call, check, proxy, release_to_the_end, released_by_rpc};
 use live::verdict::{self, Judge};
 
 const ROLES: [Serves; 3] = [Serves::Calling, Serves::Called, Serves::Neither];
@@ -29,7 +29,7 @@ fn released(host: &dyn Host, name: &str, serves: Serves, script: Script) -> Resu
 
 #[test]
 fn re_invite_of_the_calling_user_and_update_of_the_called_one() -> Trial {
-    let host = kamailio(&[])?;
+    let host = proxy(&[])?;
     for serves in ROLES {
         let mut script = Script::new(&host, serves)?;
         let (calling, called) = (&script.calling, &script.called);
@@ -52,7 +52,7 @@ fn re_invite_of_the_calling_user_and_update_of_the_called_one() -> Trial {
 
 #[test]
 fn re_invite_of_the_called_user_and_update_of_the_calling_one() -> Trial {
-    let host = kamailio(&[])?;
+    let host = proxy(&[])?;
     for serves in ROLES {
         let mut script = Script::new(&host, serves)?;
         let (calling, called) = (&script.calling, &script.called);
@@ -76,7 +76,7 @@ fn re_invite_of_the_called_user_and_update_of_the_calling_one() -> Trial {
 /// What was refused moves nobody, but its CSeq was used.
 #[test]
 fn a_refused_re_invite_and_update_leave_the_targets() -> Trial {
-    let host = kamailio(&[])?;
+    let host = proxy(&[])?;
     for serves in ROLES {
         let mut script = Script::new(&host, serves)?;
         let (calling, called) = (&script.calling, &script.called);
@@ -100,7 +100,7 @@ fn a_refused_re_invite_and_update_leave_the_targets() -> Trial {
 /// A user's BYE that the other refuses ends nothing: the call goes on and can be released.
 #[test]
 fn a_refused_bye_ends_no_call() -> Trial {
-    let host = kamailio(&[])?;
+    let host = proxy(&[])?;
     let mut script = Script::new(&host, Serves::Calling)?;
     script.calling.steps =
         vec![Step::SendInVain { method: "BYE", cseq: 110, contact: None, code: 403 }, Step::Bye(Answer::Code(200))];
@@ -122,7 +122,7 @@ fn a_refused_bye_ends_no_call() -> Trial {
 /// A call that never came about leaves the list with the refusal.
 #[test]
 fn a_refused_call_is_forgotten() -> Trial {
-    let host = kamailio(&[])?;
+    let host = proxy(&[])?;
     let (mut calling, mut called) = (Peer::new()?, Peer::new()?);
     let (proxy, here, there) = (host.address(), calling.address(), called.address());
     let invite = format!(
@@ -146,7 +146,7 @@ fn a_refused_call_is_forgotten() -> Trial {
 /// Requests that refresh no target count for CSeq all the same.
 #[test]
 fn a_called_user_that_sent_a_request_has_its_next_number() -> Trial {
-    let host = kamailio(&[])?;
+    let host = proxy(&[])?;
     for serves in ROLES {
         let mut script = Script::new(&host, serves)?;
         let send = |cseq| Step::Send { method: "INFO", cseq, contact: None, header: None };
@@ -161,7 +161,7 @@ fn a_called_user_that_sent_a_request_has_its_next_number() -> Trial {
 
 #[test]
 fn a_called_user_that_sent_no_request_has_a_random_number() -> Trial {
-    let host = kamailio(&[])?;
+    let host = proxy(&[])?;
     let mut drawn = Vec::new();
     for serves in ROLES {
         let [called, calling] = released(&host, "silent", serves, Script::new(&host, serves)?)?;
@@ -177,7 +177,7 @@ fn a_called_user_that_sent_no_request_has_a_random_number() -> Trial {
 /// through both halves, the other through none.
 #[test]
 fn both_users_on_one_proxy() -> Trial {
-    let host = kamailio(&[])?;
+    let host = proxy(&[])?;
     let mut script = Script::new(&host, Serves::Calling)?;
     script.route = format!("<sip:{};lr;role=orig;twice=yes>", host.address());
     script.passes = 2;
@@ -209,7 +209,7 @@ fn both_users_on_one_proxy() -> Trial {
 
 /// The dialog leaves the list with the 2xx of the user's own BYE, and not before.
 fn hang_up(caller_hangs_up: bool) -> Trial {
-    let host = kamailio(&[])?;
+    let host = proxy(&[])?;
     let mut script = Script::new(&host, Serves::Calling)?;
     let (first, second) = if caller_hangs_up {
         (&mut script.calling, &mut script.called)

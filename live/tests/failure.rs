@@ -8,7 +8,7 @@ use live::evidence::Leg;
 use live::host::{Host, Result};
 use live::pair::Pair;
 use live::scenario::{Answer, Script, Step};
-use live::trial::{CAUSE, PROMPT, TEXT, Trial, all_good, call, check, kamailio, log_of, release};
+use live::trial::{CAUSE, PROMPT, TEXT, Trial, all_good, call, check, log_of, opensips_can_not, proxy, release};
 use live::verdict::{Judge, passes, reason, wrong};
 
 /// Sets a call up whose users treat the BYE so.
@@ -21,7 +21,7 @@ fn answered(host: &dyn Host, name: &str, serves: Serves, called: Answer, calling
 
 /// Both users have their BYE, and the outcome follows from the codes that they answer.
 fn told(serves: Serves, called: u16, calling: u16, outcome: &str) -> Trial {
-    let host = kamailio(&[])?;
+    let host = proxy(&[])?;
     let (call, call_id) = answered(&host, "told", serves, Answer::Code(called), Answer::Code(calling))?;
     release(&host, &call_id)?;
     host.outcome(&call_id, PROMPT)?;
@@ -76,7 +76,7 @@ fn a_user_challenges() -> Trial {
 fn silent(serves: Serves, called: Answer, calling: Answer) -> Trial {
     const FR_TIMER: Duration = Duration::from_millis(3000);
     const GRACE: Duration = Duration::from_secs(4);
-    let host = kamailio(&["FR_TIMER=3000"])?;
+    let host = proxy(&["FR_TIMER=3000"])?;
     let (call, call_id) = answered(&host, "silent", serves, called, calling)?;
     let start = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     release(&host, &call_id)?;
@@ -124,7 +124,7 @@ fn two_silent_users() -> Trial {
 /// The BYE to the calling user waits for an ACK that does not come, and the deadline is over before that wait is.
 #[test]
 fn a_deadline_that_comes_first() -> Trial {
-    let host = kamailio(&["FR_TIMER=1000", "PARAMETER=\"deadline\"", "VALUE=11"])?;
+    let host = proxy(&["FR_TIMER=2000", "PARAMETER=\"deadline\"", "VALUE=12"])?;
     let mut pair = Pair::answered(&host, Serves::Neither, "")?;
     let start = Instant::now();
     release(&host, &pair.call_id)?;
@@ -132,7 +132,7 @@ fn a_deadline_that_comes_first() -> Trial {
     pair.answer(Leg::Called, &bye, 200, &[])?;
     host.outcome(&pair.call_id, PROMPT)?;
     let took = start.elapsed();
-    check(took > Duration::from_millis(10_900) && took < Duration::from_secs(13), || format!("after {took:?}"))?;
+    check(took > Duration::from_millis(11_900) && took < Duration::from_secs(14), || format!("after {took:?}"))?;
     let mut judge = pair.judge(&host);
     judge.bye(Leg::Called, 0, &reason(CAUSE, TEXT));
     judge.no_bye(Leg::Calling);
@@ -142,7 +142,7 @@ fn a_deadline_that_comes_first() -> Trial {
 
 /// The script of the proxy does not let the BYE for the served user's side through.
 fn kept_back(serves: Serves, live: &str, code: &str, outcome: &str) -> Trial {
-    let host = kamailio(&[])?;
+    let host = proxy(&[])?;
     let mut script = Script::new(&host, serves)?;
     let (kept, other) = match serves {
         Serves::Called => (Leg::Calling, Leg::Called),
@@ -178,6 +178,9 @@ fn the_script_refuses_our_bye_in_a_transaction() -> Trial {
 
 #[test]
 fn an_event_route_drops_our_bye() -> Trial {
+    if opensips_can_not("drop a BYE in local_route, its route for requests of its own")? {
+        return Ok(());
+    }
     kept_back(Serves::Calling, "unsent", "0", "gone")?;
     kept_back(Serves::Called, "unsent", "0", "gone")?;
     // Neither is served: the direct BYE is dropped.

@@ -8,15 +8,15 @@ use std::time::Duration;
 use live::call::Serves;
 use live::dump::{self, Packet};
 use live::host::{Host, Line, Result};
-use live::kamailio::Kamailio;
 use live::message::Message;
 use live::peer::Peer;
 use live::process::wait_until;
+use live::proxy::Proxy;
 use live::scenario::{Answer, Script, Step};
-use live::trial::{PROMPT, Trial, call, check, kamailio, log_of, release};
+use live::trial::{PROMPT, Trial, call, check, log_of, proxy, release};
 
 /// The BYE as it left for the own socket, as soon as it has.
-fn looped_bye(host: &Kamailio, call_id: &str) -> Result<Packet> {
+fn looped_bye(host: &Proxy, call_id: &str) -> Result<Packet> {
     let mut found = None;
     let ours = |packet: &Packet| {
         packet.sent && packet.looped() && packet.message.is("BYE") && packet.message.call_id() == call_id
@@ -42,7 +42,7 @@ fn runs(host: &dyn Host, call_id: &str, source: SocketAddr) -> Vec<Line> {
 const BELOW: &str = "z9hG4bKtwo";
 
 /// Whether the proxy has all that the forgers sent.
-fn arrived(host: &Kamailio, call_id: &str, forgers: &[&Peer]) -> bool {
+fn arrived(host: &Proxy, call_id: &str, forgers: &[&Peer]) -> bool {
     let wire = dump::read(&host.captures());
     forgers.iter().all(|forger| {
         let from_it = |packet: &&Packet| !packet.sent && packet.source == forger.address() && packet.message.is("BYE");
@@ -52,7 +52,7 @@ fn arrived(host: &Kamailio, call_id: &str, forgers: &[&Peer]) -> bool {
 
 /// What the forgers sent in the name of the proxy was dropped, without an answer that would come to the proxy itself,
 /// and the script saw nothing of it. What might be back from an application server it saw as a stranger's.
-fn strangers(host: &Kamailio, call_id: &str, forgers: &[&Peer]) -> Result<()> {
+fn strangers(host: &Proxy, call_id: &str, forgers: &[&Peer]) -> Result<()> {
     let log = || log_of(host, call_id);
     check(wait_until(PROMPT, || arrived(host, call_id, forgers)), || "not all came in".to_owned())?;
     std::thread::sleep(Duration::from_millis(200));
@@ -67,7 +67,7 @@ fn strangers(host: &Kamailio, call_id: &str, forgers: &[&Peer]) -> Result<()> {
 }
 
 /// The same, and the script saw the BYE of the proxy itself as ours, once.
-fn told_apart(host: &Kamailio, call_id: &str, forgers: &[&Peer]) -> Result<()> {
+fn told_apart(host: &Proxy, call_id: &str, forgers: &[&Peer]) -> Result<()> {
     let log = || log_of(host, call_id);
     strangers(host, call_id, forgers)?;
     let ours = host.lines_of("request", call_id).into_iter().filter(|line| line.get("ours") == "1").count();
@@ -110,7 +110,7 @@ fn variations(bye: &Message, own: SocketAddr, forger: SocketAddr) -> Vec<Vec<u8>
 /// Copies while the called user has not answered yet, and after the end.
 #[test]
 fn a_copy_is_not_ours_while_the_user_is_slow_nor_afterwards() -> Trial {
-    let host = kamailio(&[])?;
+    let host = proxy(&[])?;
     let mut script = Script::new(&host, Serves::Calling)?;
     script.called.steps = vec![Step::Bye(Answer::Late(1500))];
     let (call, call_id) = call(&host, "slow", script)?;
@@ -138,7 +138,7 @@ fn a_copy_is_not_ours_while_the_user_is_slow_nor_afterwards() -> Trial {
 /// Copies while the script sleeps on the first pass of ours: its transaction is not made yet.
 #[test]
 fn a_copy_is_not_ours_while_the_script_sleeps() -> Trial {
-    let host = kamailio(&[])?;
+    let host = proxy(&[])?;
     let mut script = Script::new(&host, Serves::Calling)?;
     Script::ask_the_proxy(&mut script.called, "sleep");
     let (call, call_id) = call(&host, "asleep", script)?;
@@ -158,7 +158,7 @@ fn a_copy_is_not_ours_while_the_script_sleeps() -> Trial {
 /// Copies that come in before ours does: the first datagram of ours is lost in the proxy.
 #[test]
 fn a_copy_that_comes_first_is_not_ours() -> Trial {
-    let host = kamailio(&[])?;
+    let host = proxy(&[])?;
     let mut script = Script::new(&host, Serves::Calling)?;
     Script::ask_the_proxy(&mut script.called, "lost");
     let (call, call_id) = call(&host, "first", script)?;
@@ -181,7 +181,7 @@ fn a_copy_that_comes_first_is_not_ours() -> Trial {
 /// The far user sees the whole Via stack, and sends the marked BYE back into the proxy as its own.
 #[test]
 fn the_called_user_sends_our_bye_back() -> Trial {
-    let host = kamailio(&[])?;
+    let host = proxy(&[])?;
     let mut script = Script::new(&host, Serves::Calling)?;
     script.called.steps = vec![Step::Bye(Answer::Late(1200))];
     let (call, call_id) = call(&host, "back", script)?;

@@ -4,7 +4,7 @@
 use live::call::{Call, Serves};
 use live::host::Host;
 use live::scenario::Script;
-use live::trial::{CAUSE, PROMPT, TEXT, Trial, all_good, check, kamailio, release};
+use live::trial::{CAUSE, PROMPT, TEXT, Trial, all_good, check, proxy, release};
 use live::verdict::Seen;
 
 /// A value of From or To: what stands before its tag, with the tag, and what follows. `{user}` and `{tag}` differ for
@@ -54,7 +54,7 @@ struct Set {
 
 /// Sets one call up for each set, releases them all and judges them.
 fn released(serves: Serves, sets: Vec<Set>) -> Trial {
-    let host = kamailio(&[])?;
+    let host = proxy(&[])?;
     let mut calls = Vec::new();
     for (number, set) in sets.iter().enumerate() {
         let mut script = Script::new(&host, serves)?;

@@ -10,7 +10,7 @@ use live::host::Host;
 use live::process::wait_until;
 use live::scenario::{Answer, Script, Step};
 use live::sipp::Load;
-use live::trial::{CAUSE, PROMPT, TEXT, Trial, all_good, check, kamailio, results};
+use live::trial::{CAUSE, PROMPT, TEXT, Trial, all_good, check, proxy, results};
 use live::verdict::{Seen, reason};
 
 const ROUNDS: u32 = 40;
@@ -66,7 +66,7 @@ fn by_kamcmd(host: &dyn Host, call_id: &str) -> Told {
 
 #[test]
 fn of_two_that_ask_at_once_one_starts_the_release() -> Trial {
-    let host = kamailio(&["RETR_TIMER=4000"])?;
+    let host = proxy(&["RETR_TIMER=4000"])?;
     let mut script = Script::new(&host, Serves::Calling)?;
     // So slow that the second always comes while the first is under way, also on a busy machine, and before a
     // retransmission.

@@ -7,22 +7,22 @@ use std::time::{Duration, Instant};
 use live::call::Serves;
 use live::evidence::Leg;
 use live::host::{Host, Result};
-use live::kamailio::Kamailio;
 use live::message::Message;
 use live::pair::Pair;
-use live::trial::{CAUSE, PROMPT, TEXT, Trial, check, kamailio, log_of, release, results};
+use live::proxy::Proxy;
+use live::trial::{CAUSE, PROMPT, TEXT, Trial, check, log_of, proxy, release, results};
 use live::verdict::{passes, reason, wrong};
 
 const ROLES: [Serves; 3] = [Serves::Calling, Serves::Called, Serves::Neither];
 
 /// Both users answer the BYEs that they have, and all is as it must be.
-fn answered(host: &Kamailio, pair: &mut Pair, serves: Serves, byes: [&Message; 2]) -> Result<()> {
+fn answered(host: &Proxy, pair: &mut Pair, serves: Serves, byes: [&Message; 2]) -> Result<()> {
     pair.answer(Leg::Called, byes[0], 200, &[])?;
     pair.answer(Leg::Calling, byes[1], 200, &[])?;
     completed(host, pair, serves)
 }
 
-fn completed(host: &Kamailio, pair: &Pair, serves: Serves) -> Result<()> {
+fn completed(host: &Proxy, pair: &Pair, serves: Serves) -> Result<()> {
     host.outcome(&pair.call_id, PROMPT)?;
     let mut judge = pair.judge(host);
     let (called, calling) = passes(serves);
@@ -36,7 +36,7 @@ fn completed(host: &Kamailio, pair: &Pair, serves: Serves) -> Result<()> {
 }
 
 /// Sends a request and has it refused, with the tag and all.
-fn refused(host: &Kamailio, pair: &mut Pair, leg: Leg, method: &str, number: u32) -> Result<Message> {
+fn refused(host: &Proxy, pair: &mut Pair, leg: Leg, method: &str, number: u32) -> Result<Message> {
     pair.send(leg, method, number)?;
     let meant =
         |one: &Message| one.status().is_some_and(|code| code >= 200) && one.cseq() == (number.into(), method.into());
@@ -57,7 +57,7 @@ fn in_the_script(host: &dyn Host, call_id: &str) -> Vec<String> {
 #[test]
 fn requests_of_the_users_are_refused() -> Trial {
     for serves in ROLES {
-        let host = kamailio(&[])?;
+        let host = proxy(&[])?;
         let mut pair = Pair::new(&host, serves, "")?;
         release(&host, &pair.call_id)?;
         let (to_called, to_calling) = (pair.bye(Leg::Called, PROMPT)?, pair.bye(Leg::Calling, PROMPT)?);
@@ -109,7 +109,7 @@ fn requests_of_the_users_are_refused() -> Trial {
 /// What came before the release goes its way, also when it is sent again.
 #[test]
 fn a_request_from_before_is_answered_by_the_user() -> Trial {
-    let host = kamailio(&[])?;
+    let host = proxy(&[])?;
     let mut pair = Pair::new(&host, Serves::Calling, "")?;
     pair.send(Leg::Calling, "INFO", 102)?;
     let info = pair.user(Leg::Called).await_message(PROMPT, |one| one.is("INFO"))?;
@@ -126,7 +126,7 @@ fn a_request_from_before_is_answered_by_the_user() -> Trial {
 /// After the end too, while the call is still known.
 #[test]
 fn what_comes_late_is_refused() -> Trial {
-    let host = kamailio(&[])?;
+    let host = proxy(&[])?;
     let mut pair = Pair::new(&host, Serves::Called, "")?;
     release(&host, &pair.call_id)?;
     let byes = [pair.bye(Leg::Called, PROMPT)?, pair.bye(Leg::Calling, PROMPT)?];
@@ -145,7 +145,7 @@ fn what_comes_late_is_refused() -> Trial {
 /// A call that nobody knows any more is the script's.
 #[test]
 fn without_linger_the_script_sees_what_comes_late() -> Trial {
-    let host = kamailio(&["PARAMETER=\"linger\"", "VALUE=0"])?;
+    let host = proxy(&["PARAMETER=\"linger\"", "VALUE=0"])?;
     let mut pair = Pair::new(&host, Serves::Neither, "")?;
     release(&host, &pair.call_id)?;
     let byes = [pair.bye(Leg::Called, PROMPT)?, pair.bye(Leg::Calling, PROMPT)?];
@@ -158,7 +158,7 @@ fn without_linger_the_script_sees_what_comes_late() -> Trial {
 
 #[test]
 fn nothing_is_refused_where_the_operator_does_not_want_it() -> Trial {
-    let host = kamailio(&["PARAMETER=\"refuse_requests\"", "VALUE=0"])?;
+    let host = proxy(&["PARAMETER=\"refuse_requests\"", "VALUE=0"])?;
     let mut pair = Pair::new(&host, Serves::Calling, "")?;
     release(&host, &pair.call_id)?;
     let byes = [pair.bye(Leg::Called, PROMPT)?, pair.bye(Leg::Calling, PROMPT)?];
@@ -176,7 +176,7 @@ fn nothing_is_refused_where_the_operator_does_not_want_it() -> Trial {
 #[test]
 fn a_late_ack_frees_the_bye_that_waits() -> Trial {
     for serves in ROLES {
-        let host = kamailio(&[])?;
+        let host = proxy(&[])?;
         let mut pair = Pair::answered(&host, serves, "")?;
         let told = host.release("call", &pair.call_id, CAUSE, TEXT)?.map_err(|fault| fault.text)?;
         let held = told.to_string().contains("\"bye_to_calling\"");
@@ -199,7 +199,7 @@ fn a_late_ack_frees_the_bye_that_waits() -> Trial {
 
 #[test]
 fn no_hold_where_the_operator_wants_none() -> Trial {
-    let host = kamailio(&["PARAMETER=\"hold\"", "VALUE=0"])?;
+    let host = proxy(&["PARAMETER=\"hold\"", "VALUE=0"])?;
     let mut pair = Pair::answered(&host, Serves::Called, "")?;
     let fault = host.release("call", &pair.call_id, CAUSE, TEXT)?.err().ok_or("released without ACK")?;
     check(fault.code == 302 && fault.text.contains("ACK"), || format!("{fault:?}"))?;
@@ -210,7 +210,7 @@ fn no_hold_where_the_operator_wants_none() -> Trial {
 }
 
 /// A user's BYE has come as far as the other user when the release starts. Gives it as that one has it.
-fn crossed(host: &Kamailio, pair: &mut Pair, sender: Leg) -> Result<Message> {
+fn crossed(host: &Proxy, pair: &mut Pair, sender: Leg) -> Result<Message> {
     let receiver = if sender == Leg::Calling { Leg::Called } else { Leg::Calling };
     pair.send(sender, "BYE", 102)?;
     let bye = pair.user(receiver).await_message(PROMPT, |one| one.is("BYE"))?;
@@ -239,7 +239,7 @@ fn the_users_own_bye_settles_a_release() -> Trial {
         (Serves::Calling, Leg::Called, 200, "completed"),
         (Serves::Neither, Leg::Called, 481, "gone"),
     ] {
-        let host = kamailio(&[])?;
+        let host = proxy(&[])?;
         let mut pair = Pair::new(&host, serves, "")?;
         let bye = crossed(&host, &mut pair, sender)?;
         let receiver = if sender == Leg::Calling { Leg::Called } else { Leg::Calling };
@@ -275,7 +275,7 @@ fn a_refusal_of_the_users_own_bye_frees_both() -> Trial {
         (Serves::Called, Leg::Called, 500),
         (Serves::Neither, Leg::Called, 407),
     ] {
-        let host = kamailio(&[])?;
+        let host = proxy(&[])?;
         let mut pair = Pair::new(&host, serves, "")?;
         let bye = crossed(&host, &mut pair, sender)?;
         let receiver = if sender == Leg::Calling { Leg::Called } else { Leg::Calling };

@@ -5,7 +5,7 @@
 use live::call::{Call, Serves};
 use live::host::Host;
 use live::scenario::{Answer, Script, Step};
-use live::trial::{CAUSE, PROMPT, TEXT, Trial, all_good, call, kamailio, release, released_by_rpc, was_released};
+use live::trial::{CAUSE, PROMPT, TEXT, Trial, all_good, call, proxy, release, released_by_rpc, was_released};
 use live::verdict;
 
 /// Who sends the INFO that makes the script release the call.
@@ -16,14 +16,14 @@ enum Asks {
 }
 
 fn by_rpc(serves: Serves) -> Trial {
-    let host = kamailio(&[])?;
+    let host = proxy(&[])?;
     let (call, call_id) = call(&host, "rpc", Script::new(&host, serves)?)?;
     Ok(released_by_rpc(&host, &call, &call_id, serves)?)
 }
 
 /// The script sends the INFO on and then releases: the other user has it before the BYE, and its CSeq counts.
 fn by_script_after(serves: Serves, asks: Asks) -> Trial {
-    let host = kamailio(&[])?;
+    let host = proxy(&[])?;
     let mut script = Script::new(&host, serves)?;
     let ask = Step::AskForRelease { cseq: script.cseq + 1, header: "X-Release: after" };
     let (asking, other) = match asks {
@@ -38,7 +38,7 @@ fn by_script_after(serves: Serves, asks: Asks) -> Trial {
 
 /// The script releases and then sends the INFO on: its CSeq counts all the same, for the user has used it.
 fn by_script_before(serves: Serves) -> Trial {
-    let host = kamailio(&[])?;
+    let host = proxy(&[])?;
     let mut script = Script::new(&host, serves)?;
     let ask = Step::AskForRelease { cseq: script.cseq + 1, header: "X-Release: before" };
     script.calling.steps.insert(0, ask);
@@ -114,7 +114,7 @@ fn serving_neither_by_script_before_the_request() -> Trial {
 
 #[test]
 fn by_an_operator_at_the_prompt() -> Trial {
-    let host = kamailio(&[])?;
+    let host = proxy(&[])?;
     let (call, call_id) = call(&host, "prompt", Script::new(&host, Serves::Calling)?)?;
     let (good, text) = host.command(&["ims_release.release", "call", &call_id, CAUSE, TEXT])?;
     if !good || !text.contains("releasing") {
@@ -127,7 +127,7 @@ fn by_an_operator_at_the_prompt() -> Trial {
 /// Without a cause and a text the configured ones are told to the users.
 #[test]
 fn with_the_default_cause() -> Trial {
-    let host = kamailio(&[])?;
+    let host = proxy(&[])?;
     let (call, call_id) = call(&host, "default", Script::new(&host, Serves::Called)?)?;
     host.call("ims_release.release", &["call", &call_id])?.map_err(|fault| fault.text)?;
     let done = host.outcome(&call_id, PROMPT)?;
@@ -147,7 +147,7 @@ fn with_the_default_cause() -> Trial {
 /// Calls that are released at the same time do not get into each other's way.
 #[test]
 fn several_calls_at_once() -> Trial {
-    let host = kamailio(&[])?;
+    let host = proxy(&[])?;
     let all = [Serves::Calling, Serves::Called, Serves::Neither];
     let calls = all
         .iter()
@@ -166,7 +166,7 @@ fn several_calls_at_once() -> Trial {
 /// A user that takes a while, but answers before the time-outs, is no matter.
 #[test]
 fn late_answers_are_answers() -> Trial {
-    let host = kamailio(&[])?;
+    let host = proxy(&[])?;
     let mut script = Script::new(&host, Serves::Calling)?;
     script.called.steps = vec![Step::Bye(Answer::Late(1200))];
     script.calling.steps = vec![Step::Bye(Answer::Late(1200))];
