@@ -11,7 +11,7 @@ use std::time::Duration;
 use ims_release::Error;
 use ims_release::dialog::{Serves, User};
 use ims_release::pending::Final;
-use ims_release::registry::{Registry, Settings};
+use ims_release::registry::{By, Registry, Settings, Start};
 use ims_release::route::Own;
 use ims_release::store::shared::SharedConfig;
 use ims_release::store::{Id, Insert, Key, SharedStore, Store, WORDS};
@@ -68,7 +68,8 @@ fn call(registry: &Registry<SharedStore>, number: u64, now: u64) {
         _ => {
             let (mut called, mut calling) = (vec![0; 2048], vec![0; 2048]);
             let mut random = || Ok::<_, Error>(number);
-            let started = registry.start(id, &request(), now, &mut random, &mut called, &mut calling).unwrap();
+            let start = Start { by: By::Host, request: &request(), now };
+            let started = registry.start(id, &start, &mut random, &mut called, &mut calling).unwrap();
             for (to, bye, bytes) in [(User::Called, started.called, called), (User::Calling, started.calling, calling)]
             {
                 let bye = bye.unwrap();

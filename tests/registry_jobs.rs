@@ -10,7 +10,9 @@ use ims_release::dialog::Serves::{Called, Calling, Neither};
 use ims_release::dialog::User;
 use ims_release::pending::Final::Code;
 use ims_release::reason::Reason;
-use ims_release::registry::{By, Figures, Job, JobState, MAX_JOBS, MAX_JOBS_OF_SCRIPTS, Many, RegistryError, Selector};
+use ims_release::registry::{
+    By, Figures, Job, JobState, MAX_JOBS, MAX_JOBS_OF_SCRIPTS, Many, RegistryError, Selector, Start,
+};
 use ims_release::store::Id;
 use support::proxy::{Proxy, both, message};
 
@@ -385,8 +387,8 @@ fn t49_both_byes_carry_the_icid_of_their_dialog() {
         let id = charged(proxy, "two", "icid-value=b", "");
         let [mut called, mut calling] = [(); 2].map(|()| vec![0; 4096]);
         let request = ims_release::release::Request { headers: &own, ..support::request() };
-        let started =
-            proxy.registry.start(id, &request, proxy.now(), &mut || Ok(1), &mut called, &mut calling).unwrap();
+        let start = Start { by: By::Host, request: &request, now: proxy.now() };
+        let started = proxy.registry.start(id, &start, &mut || Ok(1), &mut called, &mut calling).unwrap();
         let text = String::from_utf8_lossy(&called[..started.called.unwrap().encoded.length]).to_ascii_lowercase();
         assert_eq!(text.matches("p-charging-vector").count(), 1);
         assert!(text.contains("icid-value=own"));

@@ -8,7 +8,7 @@ use ims_release::dialog::Serves::{Calling, Neither};
 use ims_release::dialog::User;
 use ims_release::pending::Final::{Code, NotSent};
 use ims_release::pending::{LegState, Outcome};
-use ims_release::registry::{Noted, RegistryError, Selector, State, Swept, What};
+use ims_release::registry::{By, Noted, RegistryError, Selector, Start, State, Swept, What};
 use ims_release::store::Id;
 use support::proxy::{Proxy, both, both_with, summary};
 use support::request;
@@ -196,7 +196,8 @@ fn what_cannot_be_released_at_all_stays_as_it_is() {
         let before = proxy.dialog("short,a,b");
         let mut buffer = [0; 4096];
         let mut random = || Ok(u64::MAX);
-        let needed = proxy.registry.start(id, &request(), proxy.now(), &mut random, &mut [], &mut buffer).unwrap_err();
+        let start = Start { by: By::Host, request: &request(), now: proxy.now() };
+        let needed = proxy.registry.start(id, &start, &mut random, &mut [], &mut buffer).unwrap_err();
         assert_eq!(proxy.dialog("short,a,b"), before);
         let pair = proxy.start(id).unwrap();
         let (called, calling) = (pair.called.unwrap().bytes.len(), pair.calling.unwrap().bytes.len());

@@ -8,7 +8,7 @@ use std::time::Instant;
 use ims_release::dialog::{Serves, User};
 use ims_release::pending::{Final, Outcome};
 use ims_release::reason::Reason;
-use ims_release::registry::{Noted, Registry, Settings, Tracked, What};
+use ims_release::registry::{By, Noted, Registry, Settings, Start, Tracked, What};
 use ims_release::release::{Form, Request};
 use ims_release::route::Own;
 use ims_release::store::{Entry, Id, Insert, Key, MemoryStore, Store, WORDS};
@@ -176,7 +176,8 @@ fn start(registry: &Calls, id: Id, buffers: &mut [[u8; 4096]; 2]) -> [u32; 2] {
     let reason = Reason::sip(503, b"Service Unavailable").unwrap();
     let request = Request { reason, headers: &[], form: Form::Loop, keep_gruu: false, via: None };
     let [called, calling] = buffers;
-    let started = registry.start(id, &request, NOW, &mut || Ok(id.0), called, calling).unwrap();
+    let start = Start { by: By::Host, request: &request, now: NOW };
+    let started = registry.start(id, &start, &mut || Ok(id.0), called, calling).unwrap();
     [started.called.unwrap().cseq, started.calling.unwrap().cseq]
 }
 

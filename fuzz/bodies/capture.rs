@@ -15,7 +15,7 @@ use ims_release::dialog::{Scratch, Serves, User};
 use ims_release::message::{list, name_addr};
 use ims_release::pending::{Final, Leg};
 use ims_release::reason::Reason;
-use ims_release::registry::{Entry, Pass, Registry, RegistryError, Selector, Settings, State, retry_after};
+use ims_release::registry::{By, Entry, Pass, Registry, RegistryError, Selector, Settings, Start, State, retry_after};
 use ims_release::release::{Form, Request, plan};
 use ims_release::route::Own;
 use ims_release::store::{Id, MemoryStore, Store, WORDS};
@@ -167,7 +167,8 @@ impl<'a> Proxy<'a> {
             let record = Record::decode(&bytes).expect("a dialog");
             let [mut called, mut calling] = [(); 2].map(|()| vec![0; 40_000]);
             let form = request(Form::Loop);
-            let started = self.registry.start(id, &form, self.now, &mut random, &mut called, &mut calling);
+            let start = Start { by: By::Host, request: &form, now: self.now };
+            let started = self.registry.start(id, &start, &mut random, &mut called, &mut calling);
             let Ok(started) = started else {
                 let now = self.dialogs().into_iter().find(|(other, ..)| *other == id);
                 assert_eq!(now, Some((id, bytes, words)), "what is not started changes nothing");

@@ -12,7 +12,7 @@ use super::status::{IMS_RELEASE_ARGUMENT, IMS_RELEASE_BUFFER_TOO_SMALL, IMS_RELE
 use super::str::Str;
 use crate::dialog::User;
 use crate::pending::Final;
-use crate::registry::{Pass, RegistryError, retry_after};
+use crate::registry::{Pass, RegistryError, Start, retry_after};
 use crate::store::Id;
 
 /// `leg`: the BYE for the called user.
@@ -90,7 +90,8 @@ pub unsafe extern "C" fn ims_release_registry_start(
         unsafe {
             with_request(options, |request| {
                 let (called, calling) = outputs.buffers();
-                match registry.start_for(by_of(options)?, Id(id), request, now_ms, &mut random, called, calling) {
+                let start = Start { by: by_of(options)?, request, now: now_ms };
+                match registry.start(Id(id), &start, &mut random, called, calling) {
                     Ok(started) => {
                         outputs.describe_started(&started);
                         Ok(())

@@ -348,7 +348,7 @@ impl<S: Store> Registry<S> {
     }
 
     /// Takes the running jobs a step on: calls `start` for each dialog that is to be released now, which releases it
-    /// with this Reason and [tells](Registry::start_for) for which job, and says whether it did. No lock is held.
+    /// with this Reason and [tells](super::Start::by) for which job, and says whether it did. No lock is held.
     ///
     /// From the process that [sweeps](Registry::sweep), after each sweep: what is under way is known from that. Returns
     /// whether a job is running. `now` is in milliseconds.

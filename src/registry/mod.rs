@@ -47,7 +47,7 @@ pub use job::{Figures, Job, JobShown, JobState, MAX_JOBS, MAX_JOBS_OF_SCRIPTS, M
 pub use list::{Entry, State, Stats};
 pub use observe::{Seen, What};
 pub use pass::Pass;
-pub use release::{Bye, Noted, Started};
+pub use release::{Bye, Noted, Start, Started};
 pub use resume::Resumed;
 pub use retry_after::retry_after;
 pub use sweep::Swept;

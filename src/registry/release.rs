@@ -16,6 +16,17 @@ use super::track::encode;
 use super::words::{DETAIL, Detail, LEG_CALLED, LEG_CALLING, RELEASE, SEEN, Seen, TIMES, Times, cseqs, leg_to};
 use super::{By, Ended, MILLIS, Registry, RegistryError, TIMER_B, TRIES};
 
+/// How a release is started.
+#[derive(Clone, Copy, Debug)]
+pub struct Start<'a> {
+    /// Who has asked for it.
+    pub by: By,
+    /// Why, and how the BYEs shall look.
+    pub request: &'a Request<'a>,
+    /// When, in milliseconds.
+    pub now: u64,
+}
+
 /// A release that was started: both BYEs are in the buffers, none is sent.
 #[derive(Clone, Debug)]
 pub struct Started {
@@ -51,7 +62,7 @@ pub enum Noted {
 
 impl<S: Store> Registry<S> {
     /// Starts the release of a dialog: both BYEs are built into the buffers, and the dialog is under release from then
-    /// on. `now` is in milliseconds; `random` gives 64 random bits where a CSeq must be drawn.
+    /// on. `random` gives 64 random bits where a CSeq must be drawn.
     ///
     /// One BYE that cannot be built does not stop the other. The BYE to a calling user who has not acknowledged the 2xx
     /// is [`Error::Held`]: it is due later, see [`Registry::sweep`]. So are both while a user's own BYE is under way: an
@@ -60,41 +71,23 @@ impl<S: Store> Registry<S> {
     pub fn start(
         &self,
         id: Id,
-        request: &Request<'_>,
-        now: u64,
+        start: &Start<'_>,
         random: &mut dyn FnMut() -> Result<u64, Error>,
         called: &mut [u8],
         calling: &mut [u8],
     ) -> Result<Started, RegistryError> {
-        self.start_for(By::Host, id, request, now, random, called, calling)
+        self.counted(self.try_start(id, start, random, called, calling))
     }
 
-    /// The same for who is told, such as a job, see [`Registry::job_step`].
-    #[allow(clippy::too_many_arguments)]
-    pub fn start_for(
-        &self,
-        by: By,
-        id: Id,
-        request: &Request<'_>,
-        now: u64,
-        random: &mut dyn FnMut() -> Result<u64, Error>,
-        called: &mut [u8],
-        calling: &mut [u8],
-    ) -> Result<Started, RegistryError> {
-        self.counted(self.try_start(by, id, request, now, random, called, calling))
-    }
-
-    #[allow(clippy::too_many_arguments)]
     fn try_start(
         &self,
-        by: By,
         id: Id,
-        request: &Request<'_>,
-        now: u64,
+        start: &Start<'_>,
         random: &mut dyn FnMut() -> Result<u64, Error>,
         called: &mut [u8],
         calling: &mut [u8],
     ) -> Result<Started, RegistryError> {
+        let Start { by, request, now } = *start;
         let mut bytes = Vec::new();
         let (stored, record) = self.load(id, &mut bytes)?.ok_or(RegistryError::NotFound)?;
         self.may_start(&record, &stored.words, now)?;

@@ -14,7 +14,9 @@ use std::time::Duration;
 
 use ims_release::dialog::User;
 use ims_release::pending::{Final, Leg, LegState, Phase, Release};
-use ims_release::registry::{Bye, Noted, OnEnded, Registry, RegistryError, Seen, Selector, Settings, State, Swept};
+use ims_release::registry::{
+    By, Bye, Noted, OnEnded, Registry, RegistryError, Seen, Selector, Settings, Start, State, Swept,
+};
 use ims_release::route::Own;
 use ims_release::store::shared::SharedConfig;
 use ims_release::store::{Id, SharedStore, Store};
@@ -149,7 +151,8 @@ impl<S: Store> Host<S> {
         let [mut called, mut calling] = [(); 2].map(|()| vec![0; 4096]);
         let mut random = || Ok(1 << 20);
         self.write(&format!("starting {}\n", id.0));
-        let started = self.registry.start(id, &request(), now(), &mut random, &mut called, &mut calling)?;
+        let start = Start { by: By::Host, request: &request(), now: now() };
+        let started = self.registry.start(id, &start, &mut random, &mut called, &mut calling)?;
         let mut lines = format!("started {}\n", id.0);
         for (to, bye, bytes) in [(User::Called, started.called, called), (User::Calling, started.calling, calling)] {
             lines += &bye.map_or(String::new(), |bye| self.handed(id, to, &bye, bytes));

@@ -12,7 +12,7 @@ use ims_release::dialog::{Serves, User};
 use ims_release::pending::{Final, Leg};
 use ims_release::reason::Reason;
 use ims_release::registry::{
-    By, Bye, Entry, Noted, OnEnded, Registry, RegistryError, Selector, Settings, State, Swept, Tracked, What,
+    By, Bye, Entry, Noted, OnEnded, Registry, RegistryError, Selector, Settings, Start, State, Swept, Tracked, What,
 };
 use ims_release::release::Request;
 use ims_release::route::Own;
@@ -201,8 +201,8 @@ impl Proxy {
         let [mut called, mut calling] = [(); 2].map(|()| vec![0xaa; 4096]);
         let mut random = || Ok(u64::MAX);
         let request = Request { reason: *reason, ..request() };
-        let (registry, now) = (&self.registry, self.now());
-        let started = registry.start_for(by, id, &request, now, &mut random, &mut called, &mut calling);
+        let start = Start { by, request: &request, now: self.now() };
+        let started = self.registry.start(id, &start, &mut random, &mut called, &mut calling);
         let Ok(started) = started else {
             assert!(called.iter().chain(&calling).all(|b| *b == 0xaa));
             return Err(started.unwrap_err());
@@ -224,7 +224,8 @@ impl Proxy {
     pub fn start_raw(&self, id: Id) -> Vec<Raw> {
         let [mut called, mut calling] = [(); 2].map(|()| vec![0; 65_536]);
         let mut random = || Ok(u64::MAX);
-        let started = self.registry.start(id, &request(), self.now(), &mut random, &mut called, &mut calling);
+        let start = Start { by: By::Host, request: &request(), now: self.now() };
+        let started = self.registry.start(id, &start, &mut random, &mut called, &mut calling);
         let Ok(started) = started else { return Vec::new() };
         let raw = |bye: Result<ims_release::registry::Bye, Error>, mut message: Vec<u8>, to| {
             bye.ok().map(|bye| {
