@@ -150,7 +150,11 @@ fn one_step(host: &Host, random: &mut Random) {
         (State::Ending, _) => _ = host.see(&call, "< 200 BYE 300"),
         // The answer to a user's BYE, when the release has begun.
         (State::Releasing, 0) if hangs_up(number) => {
-            host.see(&call, if random.below(2) == 0 { "< 200 BYE 300" } else { "< 500 BYE 300" });
+            let seen = host.see(&call, if random.below(2) == 0 { "< 200 BYE 300" } else { "< 500 BYE 300" });
+            // Who was stopped for longer than the linger has ended the next dialog of this name.
+            if let (What::Ended, Some(id)) = (seen.what, seen.id) {
+                host.write(&format!("ending {}\n", id.0));
+            }
         }
         (State::Releasing | State::Released, _) => {
             for to in [User::Called, User::Calling] {
