@@ -322,6 +322,7 @@ static void numbers(void **state)
         { IMS_RELEASE_NO_RETRY, 1 },
         { IMS_RELEASE_NO_BYPASS, 2 },
         { IMS_RELEASE_NO_HOLD, 4 },
+        { IMS_RELEASE_LONGEST_HOLD_MS, 33000 },
         { IMS_RELEASE_NO_REFUSAL, 8 },
         { IMS_RELEASE_NO_SESSION_TIMER, 16 },
         { IMS_RELEASE_NO_CHARGING_VECTOR, 32 },

@@ -511,8 +511,21 @@ static void registry(void **state)
     assert_int_equal(ims_release_registry_open(&config, &open), IMS_RELEASE_ARGUMENT);
     config.policy = UINT32_MAX;
     assert_int_equal(ims_release_registry_open(&config, &open), IMS_RELEASE_ARGUMENT);
-    assert_null(open);
     config.policy = 0;
+    /* A BYE that has waited for the ACK needs its time too. */
+    config.deadline_ms = IMS_RELEASE_LONGEST_HOLD_MS + 39999;
+    assert_int_equal(ims_release_registry_open(&config, &open), IMS_RELEASE_ARGUMENT);
+    config.attempt_ms = UINT32_MAX;
+    assert_int_equal(ims_release_registry_open(&config, &open), IMS_RELEASE_ARGUMENT);
+    assert_null(open);
+    config.attempt_ms = 39999;
+    assert_int_equal(ims_release_registry_open(&config, &open), IMS_RELEASE_OK);
+    ims_release_registry_close(open);
+    config.policy = IMS_RELEASE_NO_HOLD;
+    config.deadline_ms = config.attempt_ms = 1;
+    assert_int_equal(ims_release_registry_open(&config, &open), IMS_RELEASE_OK);
+    ims_release_registry_close(open);
+    config.policy = config.deadline_ms = config.attempt_ms = 0;
     assert_int_equal(ims_release_registry_open(&config, &open), IMS_RELEASE_OK);
 
     assert_int_equal(ims_release_registry_resume(NULL, NOW, &resumed), IMS_RELEASE_NULL);

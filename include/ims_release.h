@@ -314,8 +314,11 @@
 #define IMS_RELEASE_NO_BYPASS 2
 
 // `policy`: a release before the ACK to the 2xx is refused with IMS_RELEASE_NOT_ACKNOWLEDGED. Else it starts, and its
-// BYE to the calling user waits for the ACK, for 32 seconds at most.
+// BYE to the calling user waits for the ACK, for 32 seconds at most (RFC 3261 15).
 #define IMS_RELEASE_NO_HOLD 4
+
+// How long that is at most, by the clock of a store that knows the second of the 2xx.
+#define IMS_RELEASE_LONGEST_HOLD_MS 33000
 
 // `policy`: requests of the users on a dialog under release are the script's as ever.
 #define IMS_RELEASE_NO_REFUSAL 8
@@ -770,7 +773,8 @@ typedef struct ims_release_config {
     uint32_t gid;
     // Longest wait for a lock of the store; 0 for 100.
     uint32_t lock_timeout_ms;
-    // After this long a release is over whatever was answered; 0 for 120,000.
+    // After this long a release is over whatever was answered; 0 for 120,000. Unless `policy` has IMS_RELEASE_NO_HOLD
+    // at least IMS_RELEASE_LONGEST_HOLD_MS and `attempt_ms`: a BYE that had to wait for the ACK needs its time as well.
     uint32_t deadline_ms;
     // After this long an INVITE without 2xx is forgotten; 0 for 300.
     uint32_t early_lifetime_s;

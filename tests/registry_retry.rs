@@ -7,7 +7,7 @@ use ims_release::dialog::Serves::{Called, Calling, Neither};
 use ims_release::dialog::User;
 use ims_release::pending::Final::{self, Code, Later, NotSent};
 use ims_release::pending::{LegState, Phase, Policy, Release};
-use ims_release::registry::{Noted, RegistryError, Resumed, Selector, Settings, State, Swept};
+use ims_release::registry::{LONGEST_HOLD, Noted, RegistryError, Resumed, Selector, Settings, State, Swept};
 use ims_release::release::Delivery::{Direct, ServiceControl};
 use ims_release::store::{Id, Store};
 use support::Built;
@@ -215,6 +215,29 @@ fn t53b_the_bye_to_the_calling_user_waits_for_its_ack() {
                 assert_eq!(proxy.told().len(), 1);
             }
         }
+    });
+}
+
+/// However short the deadline is that a host may configure, what was held has time for an attempt.
+#[test]
+fn t53b_a_deadline_leaves_time_for_a_bye_that_was_held() {
+    let change = |settings: &mut Settings<'_>| settings.deadline = LONGEST_HOLD + settings.attempt;
+    both_with("s", change, |proxy| {
+        proxy.wait(999);
+        proxy.track("silent", Neither, "> INVITE 127 tag=");
+        proxy.see("silent", "< 200 INVITE 127");
+        let id = proxy.dialog("silent,a,b").id;
+        assert!(proxy.start(id).unwrap().calling.is_err());
+        proxy.note(id, User::Called, Code(200));
+        proxy.wait(31_990);
+        nothing_is_due(proxy);
+        proxy.wait(LONGEST_HOLD - 31_990);
+        assert_eq!(due(proxy), (id, User::Calling));
+        proxy.next(id, User::Calling).unwrap();
+        proxy.wait(39_990);
+        assert_eq!((proxy.sweep().ended, proxy.told()), (0, vec![]));
+        proxy.note(id, User::Calling, Code(200));
+        assert_eq!(proxy.told(), [(id, "completed 503 200 200 silent,a,b 72990 ms".into())]);
     });
 }
 

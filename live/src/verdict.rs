@@ -198,12 +198,7 @@ impl<'a> Judge<'a> {
     /// BYEs at a user one after the other, of which each but the last was in vain: all say the same, with a higher CSeq
     /// and a branch of their own. `passes` tells the way of each. Gives their CSeq numbers.
     pub fn byes_in_turn(&mut self, leg: Leg, passes: &[usize], reason: &str) -> Vec<u64> {
-        let mut byes: Vec<Message> = Vec::new();
-        for bye in self.evidence.byes(leg) {
-            if byes.iter().all(|known| known.branch() != bye.branch()) {
-                byes.push(bye.clone());
-            }
-        }
+        let byes = self.without_retransmissions(leg);
         self.same(format!("{leg}: BYEs with a branch of their own"), &byes.len(), &passes.len());
         let numbers: Vec<u64> = byes.iter().map(|bye| bye.cseq().0).collect();
         let rising = numbers.windows(2).all(|pair| pair[0] < pair[1]);
@@ -216,12 +211,22 @@ impl<'a> Judge<'a> {
 
     /// The BYE that came straight, after one that service control kept back. Gives its CSeq number.
     pub fn byes_of_a_bypass(&mut self, leg: Leg, reason: &str) -> Vec<u64> {
-        let byes: Vec<Message> = self.evidence.byes(leg).into_iter().cloned().collect();
+        let byes = self.without_retransmissions(leg);
         self.same(format!("{leg}: one BYE"), &byes.len(), &1);
         for bye in &byes {
             self.content_of(leg, bye, 0, reason, false);
         }
         byes.iter().map(|bye| bye.cseq().0).collect()
+    }
+
+    fn without_retransmissions(&self, leg: Leg) -> Vec<Message> {
+        let mut byes: Vec<Message> = Vec::new();
+        for bye in self.evidence.byes(leg) {
+            if byes.iter().all(|known| known.branch() != bye.branch()) {
+                byes.push(bye.clone());
+            }
+        }
+        byes
     }
 
     /// What the BYE says at the user that it is for.

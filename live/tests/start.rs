@@ -35,8 +35,9 @@ fn a_bad_value_is_named() -> Trial {
     refused_value("header", "\"Contact: <sip:a@b>\"", &["Contact: <sip:a@b>"])?;
     refused_value("header", "\"no colon here\"", &["no colon here"])?;
     refused_value("deadline", "0", &["0"])?;
-    // Less than one attempt: tm's fr_timer, which is 5 seconds, and 10 more.
+    // Less than one attempt (tm's fr_timer, which is 5 seconds, and 10 more) after the longest wait for an ACK.
     refused_value("deadline", "14", &["14 seconds", "15000"])?;
+    refused_value("deadline", "47", &["47 seconds", "15000", "33000", "hold"])?;
     refused_value("attempt", "3601", &["3601"])?;
     refused_value("linger", "-1", &["-1"])?;
     for name in ["retry", "bypass", "hold", "refuse_requests", "session_timer"] {

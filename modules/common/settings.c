@@ -190,11 +190,13 @@ static int check_numbers(uint32_t transaction_ms, const char *transaction)
 		}
 	}
 	attempt_ms = settings.attempt > 0 ? (uint32_t)settings.attempt * 1000 : transaction_ms + ATTEMPT_MORE_MS;
-	/* Else a release would be over before its first BYE had its time. */
-	if((uint32_t)settings.deadline * 1000 < attempt_ms) {
+	/* Else a release would be over before a BYE had its time, which may have had to wait for the ACK. */
+	uint64_t hold_ms = settings.hold ? IMS_RELEASE_LONGEST_HOLD_MS : 0;
+	if((uint64_t)settings.deadline * 1000 < hold_ms + attempt_ms) {
 		complain("modparam deadline: %d seconds are less than one attempt takes, %" PRIu32 " milliseconds (%s and 10 "
-				 "seconds, or modparam attempt)",
-				settings.deadline, attempt_ms, transaction);
+				 "seconds, or modparam attempt)%s",
+				settings.deadline, attempt_ms, transaction,
+				settings.hold ? ", after 33000 that a BYE may wait for the ACK (none with modparam hold 0)" : "");
 		return -1;
 	}
 	return 0;

@@ -15,7 +15,7 @@ use super::sized::{Sized32, read};
 use super::status::{self, IMS_RELEASE_ARGUMENT, IMS_RELEASE_NULL, Status};
 use super::str::Str;
 use crate::pending::{Outcome, Policy};
-use crate::registry::{self, Settings, What};
+use crate::registry::{self, LONGEST_HOLD, Settings, What};
 use crate::store::shared::{Level, SharedConfig, SharedStore};
 use crate::store::{MemoryStore, Store, StoreError};
 
@@ -35,8 +35,10 @@ pub const IMS_RELEASE_NO_RETRY: u32 = 1;
 /// `policy`: a BYE that service control keeps back does not go straight to the far user.
 pub const IMS_RELEASE_NO_BYPASS: u32 = 2;
 /// `policy`: a release before the ACK to the 2xx is refused with IMS_RELEASE_NOT_ACKNOWLEDGED. Else it starts, and its
-/// BYE to the calling user waits for the ACK, for 32 seconds at most.
+/// BYE to the calling user waits for the ACK, for 32 seconds at most (RFC 3261 15).
 pub const IMS_RELEASE_NO_HOLD: u32 = 4;
+/// How long that is at most, by the clock of a store that knows the second of the 2xx.
+pub const IMS_RELEASE_LONGEST_HOLD_MS: u32 = 33_000;
 /// `policy`: requests of the users on a dialog under release are the script's as ever.
 pub const IMS_RELEASE_NO_REFUSAL: u32 = 8;
 /// `policy`: a session timer that the users do not refresh (RFC 4028) ends nothing. Else the dialog is forgotten then,
@@ -45,6 +47,8 @@ pub const IMS_RELEASE_NO_SESSION_TIMER: u32 = 16;
 
 /// `policy`: no BYE gets a P-Charging-Vector with the icid-value that was stored for its dialog.
 pub const IMS_RELEASE_NO_CHARGING_VECTOR: u32 = 32;
+
+const _: () = assert!(IMS_RELEASE_LONGEST_HOLD_MS as u64 == registry::LONGEST_HOLD);
 
 const POLICY: u32 = IMS_RELEASE_NO_RETRY
     | IMS_RELEASE_NO_BYPASS
@@ -160,7 +164,8 @@ pub struct Config {
     pub gid: u32,
     /// Longest wait for a lock of the store; 0 for 100.
     pub lock_timeout_ms: u32,
-    /// After this long a release is over whatever was answered; 0 for 120,000.
+    /// After this long a release is over whatever was answered; 0 for 120,000. Unless `policy` has IMS_RELEASE_NO_HOLD
+    /// at least IMS_RELEASE_LONGEST_HOLD_MS and `attempt_ms`: a BYE that had to wait for the ACK needs its time as well.
     pub deadline_ms: u32,
     /// After this long an INVITE without 2xx is forgotten; 0 for 300.
     pub early_lifetime_s: u32,
@@ -323,6 +328,18 @@ pub unsafe extern "C" fn ims_release_registry_open(config: *const Config, regist
             return Err(IMS_RELEASE_ARGUMENT);
         }
         let allows = |flag| c.policy & flag == 0;
+        let or = |given: u32, default: u64| if given == 0 { default } else { given.into() };
+        let (deadline, attempt) = (or(c.deadline_ms, 120_000), or(c.attempt_ms, 40_000));
+        if allows(IMS_RELEASE_NO_HOLD) && deadline < LONGEST_HOLD + attempt {
+            log(
+                IMS_RELEASE_LOG_ERROR,
+                &format!(
+                    "ims_release: deadline_ms {deadline} is too short: a BYE may wait {LONGEST_HOLD} for the ACK, and \
+                     an attempt takes {attempt}; with IMS_RELEASE_NO_HOLD none waits"
+                ),
+            );
+            return Err(IMS_RELEASE_ARGUMENT);
+        }
         // SAFETY: as above.
         let own = unsafe { owns(c.own, c.own_count) }?;
         let store = match c.engine {
@@ -332,12 +349,11 @@ pub unsafe extern "C" fn ims_release_registry_open(config: *const Config, regist
             _ => return Err(IMS_RELEASE_ARGUMENT),
         }
         .map_err(|error| refused(&error.into()))?;
-        let or = |given: u32, default: u64| if given == 0 { default } else { given.into() };
         let settings = Settings {
             own: &own,
-            deadline: or(c.deadline_ms, 120_000),
+            deadline,
             linger: if c.linger_ms == IMS_RELEASE_LINGER_NONE { 0 } else { or(c.linger_ms, 32_000) },
-            attempt: or(c.attempt_ms, 40_000),
+            attempt,
             dialog_lifetime: or(c.dialog_lifetime_s, 43_200) * 1_000,
             policy: Policy { retry: allows(IMS_RELEASE_NO_RETRY), bypass: allows(IMS_RELEASE_NO_BYPASS) },
             hold: allows(IMS_RELEASE_NO_HOLD),

@@ -62,7 +62,8 @@ use words::{SEEN, cseq_of, cseq_to, cseq_word};
 pub struct Settings<'a> {
     /// The proxy's own Record-Route entries.
     pub own: &'a [Own<'a>],
-    /// A release that has not ended by then is over, in milliseconds. Two attempts of a BYE must fit.
+    /// A release that has not ended by then is over, in milliseconds. Two attempts of a BYE must fit, and with `hold`
+    /// one after [`LONGEST_HOLD`].
     pub deadline: u64,
     /// How long an ended release stays known, for what comes late, in milliseconds; 0: its dialog is dropped at once.
     pub linger: u64,
@@ -215,6 +216,10 @@ const TRIES: usize = 32;
 const TIMER_B: u64 = 32_000;
 
 const MILLIS: u64 = 1_000;
+
+/// How long a BYE waits for the ACK at most, in milliseconds: RFC 3261 15 allows none before it, or before 64*T1 have
+/// gone by. When the 2xx came is known by its second.
+pub const LONGEST_HOLD: u64 = TIMER_B + MILLIS;
 
 impl<S: Store> Registry<S> {
     /// A registry over `store`. `ended` is called from whichever of the other calls ends a release.
