@@ -19,7 +19,8 @@ ABI     := 0
     uninstall-command clean
 
 help:
-	@echo 'make demo       release live calls through Kamailio on this machine and show what was on the wire'
+	@echo 'make demo       release live calls through Kamailio on this machine and show what was on the wire;'
+	@echo '                HOST=opensips OPENSIPS_SRC=DIRECTORY: through OpenSIPS'
 	@echo 'make test       every check and every test, live calls included'
 	@echo 'make build      the library, static and shared, and the command ims-release, in $(T)/release'
 	@echo 'make kamailio   target/kamailio/ims_release.so for the Kamailio found, or KAMAILIO_SRC=DIRECTORY'

@@ -8,7 +8,7 @@ OPENSIPS_SRC ?=
 OPENSIPS_MODULE_DIR ?= modules/opensips/ims_release
 
 # The part of the live suite that runs against any host.
-OPENSIPS_TESTS ?= dialog failure forged identity opensips race refused release retry survival
+OPENSIPS_TESTS ?= dialog examples failure forged identity opensips race refused release retry survival
 
 .PHONY: opensips opensips-live opensips-test
 opensips: opensips_results := ims_release.so

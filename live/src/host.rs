@@ -83,6 +83,8 @@ pub trait Host: Send + Sync {
     fn directory(&self) -> &Path;
     /// Its binary.
     fn program(&self) -> PathBuf;
+    /// What it calls itself.
+    fn version(&self) -> Result<String>;
     /// The pid of one of the processes that take what comes in.
     fn worker(&self) -> Result<i32>;
     /// A remote procedure call with text parameters.

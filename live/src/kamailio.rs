@@ -340,6 +340,11 @@ impl Host for Kamailio {
         PathBuf::from(PROGRAM)
     }
 
+    fn version(&self) -> Result<String> {
+        let version = self.call("core.version", &[])?.map_err(|fault| fault.text)?;
+        Ok(version.as_str().unwrap_or("Kamailio").to_owned())
+    }
+
     fn worker(&self) -> Result<i32> {
         self.process_named("udp receiver")
     }

@@ -122,6 +122,28 @@ impl Opensips {
         Ok(prepared)
     }
 
+    /// Prepares one with a configuration of examples/opensips, captured. What an operator puts in is put in: socket, paths.
+    pub fn with_example(name: &str) -> Result<Self> {
+        let path = repository().join("examples/opensips").join(name);
+        let mut text = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+        for (written, ours) in [
+            ("mpath=\"/usr/lib/x86_64-linux-gnu/opensips/modules/\"\n", "mpath=\"@MODULES@/\"\n"),
+            ("socket=udp:127.0.0.1:5060\n", "socket=udp:@LISTEN_ONE@\n"),
+            ("\"ims_release.so\"", "\"@OURS@/ims_release.so\""),
+            (
+                "\"/run/opensips/opensips_fifo\")\n",
+                "\"@FIFO@\")\nmodparam(\"mi_fifo\", \"reply_dir\", \"@DIRECTORY@/\")\n",
+            ),
+            ("\"/var/lib/opensips/ims_release\"", "\"@STORE@\""),
+        ] {
+            if text.matches(written).count() != 1 {
+                return Err(format!("{}: {written:?} does not stand in it once", path.display()));
+            }
+            text = text.replace(written, ours);
+        }
+        Self::with_text(&format!("{CAPTURED}{text}"))
+    }
+
     /// Another text for the configuration of [`Opensips::with_text`], before it is started.
     pub fn rewrite(&self, text: &str) -> Result<()> {
         fs::write(&self.configuration, text).map_err(|error| format!("template.cfg: {error}"))
@@ -293,6 +315,20 @@ impl Opensips {
     }
 }
 
+/// What stands before an operator's configuration, so that it is captured and can be asked.
+const CAPTURED: &str = "stderror_enabled=yes
+syslog_enabled=no
+log_level=2
+xlog_level=2
+loadmodule \"@OURS@/live_capture.so\"
+loadmodule \"@MODULES@/mi_datagram/mi_datagram.so\"
+#!ifdef EVENT_ROUTE
+loadmodule \"@MODULES@/event_route/event_route.so\"
+#!endif
+modparam(\"live_capture\", \"file\", \"@CAPTURES@/opensips.data\")
+modparam(\"mi_datagram\", \"socket_name\", \"@RPC_SOCKET@\")
+";
+
 /// O_NONBLOCK of Linux.
 const NONBLOCK: i32 = 0o4000;
 
@@ -438,6 +474,11 @@ impl Host for Opensips {
 
     fn program(&self) -> PathBuf {
         self.tree.program()
+    }
+
+    fn version(&self) -> Result<String> {
+        let reply = self.call("version", &[])?.map_err(|fault| fault.text)?;
+        Ok(reply.get("Server").and_then(Value::as_str).unwrap_or("OpenSIPS").to_owned())
     }
 
     fn captures(&self) -> PathBuf {

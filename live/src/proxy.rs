@@ -43,6 +43,14 @@ impl Proxy {
             Kind::Opensips => Box::new(Opensips::for_tests(defines)?),
         }))
     }
+
+    /// Prepares one with a configuration of its folder of examples/, captured.
+    pub fn with_example(name: &str) -> Result<Self> {
+        Ok(Self(match Kind::wanted()? {
+            Kind::Kamailio => Box::new(Kamailio::with_example(name)?),
+            Kind::Opensips => Box::new(Opensips::with_example(name)?),
+        }))
+    }
 }
 
 impl Host for Proxy {
@@ -76,6 +84,10 @@ impl Host for Proxy {
 
     fn program(&self) -> PathBuf {
         self.0.program()
+    }
+
+    fn version(&self) -> Result<String> {
+        self.0.version()
     }
 
     fn worker(&self) -> Result<i32> {

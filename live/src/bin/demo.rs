@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The demo: four live calls through Kamailio, released, drawn and judged.
+//! The demo: four live calls through Kamailio or OpenSIPS, released, drawn and judged.
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -7,19 +7,20 @@ use std::time::{Duration, Instant};
 
 use live::call::{Call, Serves};
 use live::host::{Host, Result};
-use live::kamailio::Kamailio;
 use live::ladder::{self, Names};
 use live::process::{clean_up_on_signals, wait_until};
+use live::proxy::{Kind, Proxy};
 use live::scenario::{Answer, Script, Step};
 use live::verdict::{self, Verdict};
 
 const HELP: &str = "\
-Releases live calls through Kamailio on this machine and shows what was on the wire.
+Releases live calls through Kamailio or OpenSIPS on this machine and shows what was on the wire.
 
 usage: make demo            (or: cargo run -p live --bin demo, after `make kamailio`)
+       make demo HOST=opensips OPENSIPS_SRC=DIRECTORY      with the OpenSIPS of a source tree that was built
 
-Starts Debian's Kamailio with examples/kamailio/s-cscf.cfg and target/kamailio/ims_release.so on loopback, sets four
-calls up with SIPp on both ends and releases them: serving the calling user and serving the called user, each once
+Starts Debian's Kamailio with examples/kamailio/s-cscf.cfg, or that OpenSIPS with examples/opensips/s-cscf.cfg, and the
+module from target/ on loopback, sets four calls up with SIPp on both ends and releases them: serving the calling user and serving the called user, each once
 from the routing script and once by RPC. Prints a ladder for each and a table of verdicts. Ports are free ones;
 nothing is left behind, also when it is interrupted. IMS_RELEASE_KEEP=1 keeps the temporary directory with all logs.
 
@@ -87,11 +88,10 @@ fn main() -> ExitCode {
 
 fn run() -> Result<bool> {
     let start = Instant::now();
-    step("starting Kamailio");
-    let mut host = Kamailio::with_example("s-cscf.cfg")?;
+    step(if Kind::wanted()? == Kind::Opensips { "starting OpenSIPS" } else { "starting Kamailio" });
+    let mut host = Proxy::with_example("s-cscf.cfg")?;
     host.start()?;
-    let version = host.call("core.version", &[])?.map_err(|fault| fault.text)?;
-    done(&format!("{} on {}", version.as_str().unwrap_or("Kamailio"), host.address()));
+    done(&format!("{} on {}", host.version()?, host.address()));
     let mut columns = Vec::new();
     for (number, release) in RELEASES.iter().enumerate() {
         println!("\n--- {} of {}: {} ---", number + 1, RELEASES.len(), release.title);
@@ -112,7 +112,7 @@ fn done(text: &str) {
 }
 
 /// Sets one call up, releases it, draws it, judges it.
-fn one(host: &Kamailio, number: usize, release: &Release) -> Result<Vec<Verdict>> {
+fn one(host: &Proxy, number: usize, release: &Release) -> Result<Vec<Verdict>> {
     step("setting the call up with SIPp at both ends");
     let mut script = Script::new(host, release.serves)?;
     // As in TS 24.229, an originating request carries ";orig" in the Route entry of its S-CSCF.
