@@ -92,6 +92,8 @@ pub trait Host: Send + Sync {
     /// The same through the proxy's other process for remote calls, as an operator does at the prompt: exit status 0,
     /// and what was printed.
     fn command(&self, words: &[&str]) -> Result<(bool, String)>;
+    /// One of the figures that the module gives to the statistics of the proxy, as an operator sees it.
+    fn statistic(&self, name: &str) -> Result<u64>;
     /// All of its log.
     fn log(&self) -> String;
     /// Where it is written down what is on the wire.

@@ -393,6 +393,13 @@ impl Host for Kamailio {
         Ok((output.status.success(), String::from_utf8_lossy(&text).into_owned()))
     }
 
+    fn statistic(&self, name: &str) -> Result<u64> {
+        let (good, text) = self.command(&["stats.get_statistics", "ims_release:"])?;
+        let line = format!("ims_release:{name} = ");
+        let value = text.lines().find_map(|one| one.trim().strip_prefix(&line)?.parse().ok());
+        value.filter(|_| good).ok_or_else(|| format!("no {name} in {text}"))
+    }
+
     fn log(&self) -> String {
         fs::read(self.log_file()).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
     }

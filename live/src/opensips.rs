@@ -381,8 +381,8 @@ fn request(method: &str, parameters: &[&str]) -> String {
     let name = command.map_or_else(|| method.to_owned(), |command| format!("ims_release_{command}"));
     let mut named = Map::new();
     match (command, parameters) {
-        (Some("jobs"), ["cancel", number]) => {
-            named.insert("cancel".to_owned(), json!(number));
+        (Some("jobs"), [word, rest @ ..]) => {
+            named.insert((*word).to_owned(), json!(rest.first().unwrap_or(&"")));
         }
         (Some(command), _) => {
             for (name, value) in parameter_names(command).iter().zip(parameters) {
@@ -496,11 +496,19 @@ impl Host for Opensips {
 
     fn command(&self, words: &[&str]) -> Result<(bool, String)> {
         let (method, parameters) = words.split_first().ok_or("no command")?;
-        let reply = self.by_fifo(&request(method, parameters)).map_err(|error| format!("{method}: {error}"))?;
+        // kamcmd's word for a text that looks like a number.
+        let parameters: Vec<&str> = parameters.iter().map(|word| word.strip_prefix("s:").unwrap_or(word)).collect();
+        let reply = self.by_fifo(&request(method, &parameters)).map_err(|error| format!("{method}: {error}"))?;
         Ok(match Self::read_reply(method, &reply)? {
             Ok(value) => (true, shown(&value)),
             Err(fault) => (false, format!("error: {} - {}", fault.code, fault.text)),
         })
+    }
+
+    fn statistic(&self, name: &str) -> Result<u64> {
+        let all = self.call("get_statistics", &["ims_release:"])?.map_err(|fault| fault.text)?;
+        let value = all.get(format!("ims_release:{name}")).map(|one| one.to_string().trim_matches('"').to_owned());
+        value.and_then(|text| text.parse().ok()).ok_or_else(|| format!("no {name} in {all}"))
     }
 
     fn log(&self) -> String {

@@ -102,6 +102,10 @@ impl Host for Proxy {
         self.0.command(words)
     }
 
+    fn statistic(&self, name: &str) -> Result<u64> {
+        self.0.statistic(name)
+    }
+
     fn log(&self) -> String {
         self.0.log()
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Broken messages stop no call and no worker. (That no worker died is looked at when each Kamailio of a test ends.)
+//! Broken messages stop no call and no worker. (That no worker died is looked at when each proxy of a test ends.)
 
 use std::net::SocketAddr;
 
@@ -7,7 +7,7 @@ use live::call::Serves;
 use live::host::{Host, Result};
 use live::peer::Peer;
 use live::scenario::Script;
-use live::trial::{PROMPT, Trial, call, check, kamailio, released_by_rpc};
+use live::trial::{PROMPT, Trial, call, check, proxy, released_by_rpc};
 
 /// An INVITE that the proxy tracks, from a peer to itself.
 fn invite(peer: SocketAddr, proxy: SocketAddr, number: usize) -> String {
@@ -122,7 +122,7 @@ fn refused_messages(host: &dyn Host) -> Result<u64> {
 
 #[test]
 fn garbage_stops_no_call() -> Trial {
-    let host = kamailio(&[])?;
+    let host = proxy(&[])?;
     let (before, before_call_id) = call(&host, "before", Script::new(&host, Serves::Calling)?)?;
     let mut peers = [Peer::new()?, Peer::at(host.address().ip())?];
     for peer in &mut peers {
@@ -150,7 +150,7 @@ fn garbage_stops_no_call() -> Trial {
 /// The proxy's own parser takes this INVITE, the library does not: it goes its way, untracked, and is counted.
 #[test]
 fn what_cannot_be_tracked_goes_its_way() -> Trial {
-    let host = kamailio(&[])?;
+    let host = proxy(&[])?;
     let (mut calling, mut called) = (Peer::new()?, Peer::new()?);
     let before = refused_messages(&host)?;
     // The method in CSeq is another.

@@ -9,7 +9,7 @@ use live::host::{Host, Result};
 use live::message::Message;
 use live::peer::{Peer, reply};
 use live::process::wait_until;
-use live::trial::{CAUSE, PROMPT, TEXT, Trial, check, kamailio, results};
+use live::trial::{CAUSE, PROMPT, TEXT, Trial, check, proxy, results};
 use live::verdict::{self, Judge, reason};
 
 const TAGS: [&str; 2] = ["b-one", "b-two"];
@@ -121,7 +121,7 @@ impl Forked {
 
 #[test]
 fn the_call_is_released_with_two_pairs() -> Trial {
-    let host = kamailio(&[])?;
+    let host = proxy(&[])?;
     let mut forked = Forked::new(&host)?;
     let listed = forked.listed(&host)?;
     let tags: Vec<&str> = listed.iter().map(|(tag, _)| tag.as_str()).collect();
@@ -141,7 +141,7 @@ fn the_call_is_released_with_two_pairs() -> Trial {
 
 #[test]
 fn one_dialog_is_released_and_the_other_goes_on() -> Trial {
-    let host = kamailio(&[])?;
+    let host = proxy(&[])?;
     let mut forked = Forked::new(&host)?;
     let one = format!("{},a-fork,{}", forked.call_id, TAGS[0]);
     host.release("dialog", &one, CAUSE, TEXT)?.map_err(|fault| fault.text)?;

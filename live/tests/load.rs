@@ -10,7 +10,7 @@ use live::host::Host;
 use live::process::wait_until;
 use live::scenario::Script;
 use live::sipp::Load;
-use live::trial::{CAUSE, TEXT, Trial, check, kamailio, release};
+use live::trial::{CAUSE, TEXT, Trial, check, proxy, release};
 use live::verdict::{self, Seen, reason};
 
 const CALLS: u32 = 1000;
@@ -18,7 +18,7 @@ const PER_SECOND: u32 = 100;
 
 #[test]
 fn a_thousand_calls() -> Trial {
-    let host = kamailio(&[])?;
+    let host = proxy(&[])?;
     let count = CALLS as usize;
     let script = Script::new(&host, Serves::Calling)?;
     let call = Call::start_many(&host, "load", script, Load { calls: CALLS, rate: PER_SECOND }, None)?;

@@ -7,14 +7,14 @@ use std::time::Duration;
 use live::call::Serves;
 use live::evidence::Leg;
 use live::host::{Host, Result};
-use live::kamailio::Kamailio;
+use live::proxy::Proxy;
 use live::scenario::{Answer, Script, Step};
-use live::trial::{CAUSE, PROMPT, TEXT, Trial, all_good, call, check, kamailio, release};
+use live::trial::{CAUSE, PROMPT, TEXT, Trial, all_good, call, check, proxy, release};
 use live::verdict::{Judge, passes, reason};
 
 /// Releases a call whose looped BYE the proxy treats so; gives the judge and what else is asked of it to `then`.
 fn released(
-    host: &Kamailio,
+    host: &Proxy,
     serves: Serves,
     live: &str,
     then: impl FnOnce(&mut Judge<'_>, Leg) -> Result<()>,
@@ -55,7 +55,7 @@ fn completed(judge: &mut Judge<'_>, serves: Serves) {
 #[test]
 fn a_lost_datagram_is_sent_again() -> Trial {
     for serves in [Serves::Calling, Serves::Called] {
-        let host = kamailio(&[])?;
+        let host = proxy(&[])?;
         released(&host, serves, "lost", |judge, _| {
             completed(judge, serves);
             lost(&host, "bye")
@@ -68,7 +68,7 @@ fn a_lost_datagram_is_sent_again() -> Trial {
 #[test]
 fn a_lost_stateless_answer_is_given_again() -> Trial {
     for serves in [Serves::Calling, Serves::Called] {
-        let host = kamailio(&[])?;
+        let host = proxy(&[])?;
         released(&host, serves, "stateless", |judge, looped| {
             judge.no_bye(looped);
             let (called, calling) = if looped == Leg::Called { ("403", "200") } else { ("200", "403") };
@@ -82,7 +82,7 @@ fn a_lost_stateless_answer_is_given_again() -> Trial {
 /// tm gives this answer again by itself, when it is asked before the script.
 #[test]
 fn a_lost_answer_of_a_transaction_is_given_again() -> Trial {
-    let host = kamailio(&[])?;
+    let host = proxy(&[])?;
     released(&host, Serves::Calling, "refuse", |judge, looped| {
         judge.no_bye(looped);
         judge.ended("partial", CAUSE, "403", "200");
@@ -95,7 +95,7 @@ fn a_lost_answer_of_a_transaction_is_given_again() -> Trial {
 /// own attempt to the user began later and is still good: its answer is what counts.
 #[test]
 fn the_attempt_to_the_user_gives_up_first() -> Trial {
-    let host = kamailio(&["FR_TIMER=3000"])?;
+    let host = proxy(&["FR_TIMER=3000"])?;
     let mut script = Script::new(&host, Serves::Calling)?;
     Script::ask_the_proxy(&mut script.called, "sleep");
     script.called.steps = vec![Step::Bye(Answer::Late(1500))];
@@ -110,7 +110,7 @@ fn the_attempt_to_the_user_gives_up_first() -> Trial {
 #[test]
 fn a_script_that_sleeps_runs_once() -> Trial {
     for serves in [Serves::Calling, Serves::Called] {
-        let host = kamailio(&[])?;
+        let host = proxy(&[])?;
         released(&host, serves, "sleep", |judge, _| {
             completed(judge, serves);
             Ok(())

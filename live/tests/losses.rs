@@ -12,7 +12,7 @@ use live::host::{Host, Result};
 use live::message::Message;
 use live::process::wait_until;
 use live::relay::Path;
-use live::trial::{CAUSE, TEXT, Trial, check, kamailio, log_of};
+use live::trial::{CAUSE, TEXT, Trial, check, log_of, proxy};
 use live::verdict::{Judge, Seen, passes, reason, wrong};
 
 const PATH: Path = Path { lost: 30, doubled: 10, late: 20, at_most: Duration::from_millis(300) };
@@ -202,7 +202,7 @@ fn transcript(judge: &Judge<'_>) -> String {
 fn each_call_is_released_or_reported() -> Trial {
     let calls = if std::env::var_os("IMS_RELEASE_SOAK").is_some() { 500 } else { 40 };
     let seed = SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |time| time.as_secs());
-    let host = kamailio(&[])?;
+    let host = proxy(&[])?;
     let mut users = Users::new(&host, seed)?;
     users.set_up(calls);
     let left = released(&host, &users)?;

@@ -13,7 +13,7 @@ use live::pair::Pair;
 use live::process::wait_until;
 use live::scenario::{Answer, Script, Step};
 use live::sipp::Load;
-use live::trial::{CAUSE, PROMPT, TEXT, Trial, check, kamailio};
+use live::trial::{CAUSE, PROMPT, TEXT, Trial, check, opensips_can_not, proxy};
 use live::verdict::{self, Judge, Seen, reason};
 use serde_json::Value;
 
@@ -117,17 +117,10 @@ fn fresh_call(host: &dyn Host) -> Result<(Pair, Duration)> {
     Ok((Pair::new(host, Serves::Neither, "")?, start.elapsed()))
 }
 
-/// What `stats.get_statistics` shows at the prompt.
-fn statistic(host: &dyn Host, name: &str) -> Result<u64> {
-    let (good, text) = host.command(&["stats.get_statistics", "ims_release:"])?;
-    let value = text.lines().find_map(|line| line.trim().strip_prefix(&format!("ims_release:{name} = "))?.parse().ok());
-    value.filter(|_| good).ok_or_else(|| format!("no {name} in {text}"))
-}
-
 #[test]
 fn all_calls_are_released() -> Trial {
     let (calls, rate) = if soak() { (10_000, 200) } else { (300, 100) };
-    let mut host = kamailio(&["PARAMETER=\"store_size\"", "VALUE=67108864"])?;
+    let mut host = proxy(&["PARAMETER=\"store_size\"", "VALUE=67108864"])?;
     let (call, ids) = calls_up(&host, "all", Script::new(&host, Serves::Calling)?, calls)?;
     let calls = u64::from(calls);
 
@@ -182,7 +175,7 @@ fn all_calls_are_released() -> Trial {
             ("refused_messages", 0),
             ("store_failures", 0),
         ] {
-            let told = statistic(&host, name)?;
+            let told = host.statistic(name)?;
             check(told == value, || format!("restarted {restarted}: {name} is {told}, not {value}"))?;
         }
         if !restarted {
@@ -195,7 +188,7 @@ fn all_calls_are_released() -> Trial {
 #[test]
 fn a_job_is_cancelled_and_calls_are_forgotten() -> Trial {
     const CALLS: u32 = 60;
-    let host = kamailio(&[])?;
+    let host = proxy(&[])?;
     let (call, ids) = calls_up(&host, "cancel", Script::new(&host, Serves::Calling)?, CALLS)?;
     let slow = job(&host, "all", "*", "rate=20")?;
     check(wait_until(PROMPT, || shown(&host, slow).is_ok_and(|one| number(&one, "started") >= 10)), || host.log())?;
@@ -236,7 +229,7 @@ fn a_job_is_cancelled_and_calls_are_forgotten() -> Trial {
 #[test]
 fn a_job_goes_on_after_a_kill() -> Trial {
     let calls: u32 = if soak() { 1_000 } else { 120 };
-    let mut host = kamailio(&[])?;
+    let mut host = proxy(&[])?;
     let mut script = Script::new(&host, Serves::Calling)?;
     // Whose answer the kill has swallowed gets another BYE. The called user takes its time, so that there are some.
     for (user, answer) in [(&mut script.calling, Answer::Code(200)), (&mut script.called, Answer::Late(300))] {
@@ -280,7 +273,11 @@ fn a_job_goes_on_after_a_kill() -> Trial {
         silent += 1 - told;
     }
     println!("mass: {before} of {calls} before the kill, {again} BYEs again, {silent} ends not heard");
-    check(silent as u64 == unconfirmed, || format!("{silent} ends were not heard, {unconfirmed} are unconfirmed"))?;
+    // There the event may be lost between the end and the worker that it goes to.
+    let lost = opensips_can_not("run an event route in the process that tells the end")?;
+    check(silent as u64 == unconfirmed || lost && silent as u64 > unconfirmed, || {
+        format!("{silent} ends were not heard, {unconfirmed} are unconfirmed")
+    })?;
     // What is under way in one moment, at this rate.
     check((1..=60).contains(&again), || format!("{again} BYEs were sent again"))?;
     check(host.list()?.is_empty(), || "calls are left in the list".to_owned())?;
@@ -290,7 +287,7 @@ fn a_job_goes_on_after_a_kill() -> Trial {
 #[test]
 fn the_calls_of_a_user_and_of_a_contact() -> Trial {
     const CALLS: u32 = 20;
-    let host = kamailio(&[])?;
+    let host = proxy(&[])?;
     let (of_alice, alices) = calls_up(&host, "alice", Script::new(&host, Serves::Calling)?, CALLS)?;
     let (of_bob, bobs) = calls_up(&host, "bob", Script::new(&host, Serves::Called)?, CALLS)?;
     let count = u64::from(CALLS);
@@ -316,7 +313,7 @@ fn the_calls_of_a_user_and_of_a_contact() -> Trial {
 /// Emergency calls go on; each user is known by what the network has asserted, and so is each session.
 #[test]
 fn a_session_a_user_and_what_is_exempt() -> Trial {
-    let mut host = kamailio(&[])?;
+    let mut host = proxy(&[])?;
     let pair = |icid: &str, user: &str, exempt: &str| {
         let lines = [
             format!("P-Charging-Vector: icid-value={icid};icid-generated-at=192.0.2.1"),
@@ -378,7 +375,7 @@ fn a_session_a_user_and_what_is_exempt() -> Trial {
 
 #[test]
 fn what_cannot_be_understood_is_refused() -> Trial {
-    let host = kamailio(&["PARAMETER=\"job_rate\"", "VALUE=50"])?;
+    let host = proxy(&["PARAMETER=\"job_rate\"", "VALUE=50"])?;
     for (parameters, code, words) in [
         (&["all", "*", CAUSE, TEXT, "fast"][..], 3, "\"fast\""),
         (&["all", "*", CAUSE, TEXT, "dry,rate=0"], 3, "\"rate=0\""),
@@ -405,7 +402,8 @@ fn what_cannot_be_understood_is_refused() -> Trial {
         [(&["cancel"][..], 3), (&["stop", "1"], 3), (&["cancel", "x"], 3), (&["cancel", "8"], 300)]
     {
         let fault = host.call("ims_release.jobs", parameters)?.err().ok_or(format!("{parameters:?} is taken"))?;
-        check(fault.code == code, || format!("{parameters:?}: {fault:?}"))?;
+        // OpenSIPS itself refuses a parameter of another name.
+        check([code, -32602].contains(&fault.code), || format!("{parameters:?}: {fault:?}"))?;
     }
     let told = host.call("ims_release.jobs", &[])?.map_err(|fault| fault.text)?;
     check(told.as_array().is_none_or(Vec::is_empty), || format!("there are jobs: {told}"))?;

@@ -130,10 +130,9 @@ fn statistics() -> Trial {
     let (call, call_id) = call(&host, "figures", Script::new(&host, Serves::Calling)?)?;
     released_by_rpc(&host, &call, &call_id, Serves::Calling)?;
     std::thread::sleep(std::time::Duration::from_millis(150));
-    let all = host.call("get_statistics", &["ims_release:"])?.map_err(|fault| fault.text)?;
     for (name, value) in [("tracked", 1), ("releases_completed", 1), ("releases_pending", 0)] {
-        let seen = all.get(format!("ims_release:{name}")).map(|one| one.to_string().trim_matches('"').to_owned());
-        check(seen == Some(value.to_string()), || format!("{name}: {all}"))?;
+        let seen = host.statistic(name)?;
+        check(seen == value, || format!("{name}: {seen}"))?;
     }
     Ok(())
 }

@@ -9,11 +9,14 @@ use live::pair::Pair;
 use live::process::wait_until;
 use live::scenario::{Answer, Script, Step};
 use live::sipp::Load;
-use live::trial::{CAUSE, PROMPT, TEXT, Trial, call, check, kamailio, release, released_by_rpc, results, was_released};
+use live::trial::{CAUSE, PROMPT, TEXT, Trial, call, check, proxy, release, released_by_rpc, results, was_released};
 use serde_json::Value;
 
 fn text_of(entry: &Value, name: &str) -> String {
-    entry.get(name).and_then(Value::as_str).unwrap_or_default().to_owned()
+    match entry.get(name) {
+        Some(Value::String(text)) => text.clone(),
+        other => other.map(Value::to_string).unwrap_or_default(),
+    }
 }
 
 /// The refusal of a call with these parameters has one of the numbers and says one of the words.
@@ -34,7 +37,7 @@ fn state(host: &dyn Host, call_id: &str) -> String {
 
 #[test]
 fn what_is_not_there_is_not_found() -> Trial {
-    let host = kamailio(&[])?;
+    let host = proxy(&[])?;
     refused(&host, &["call", "nobody@nowhere"], &[300], &["not found"])?;
     refused(&host, &["call", "nobody@nowhere", CAUSE, TEXT], &[300], &["not found"])?;
     refused(&host, &["dialog", "nobody@nowhere,one,two"], &[300], &["not found"])?;
@@ -46,7 +49,7 @@ fn what_is_not_there_is_not_found() -> Trial {
 
 #[test]
 fn what_cannot_be_understood_is_refused() -> Trial {
-    let host = kamailio(&[])?;
+    let host = proxy(&[])?;
     let (call, call_id) = call(&host, "words", Script::new(&host, Serves::Calling)?)?;
     for cause in ["99", "700", "abc", "4o2", "-402", "1e3"] {
         refused(&host, &["call", &call_id, cause], &[3, 115], &["reason", "cause", "status code"])?;
@@ -71,7 +74,7 @@ fn what_cannot_be_understood_is_refused() -> Trial {
 
 #[test]
 fn an_early_dialog_is_to_be_cancelled() -> Trial {
-    let host = kamailio(&[])?;
+    let host = proxy(&[])?;
     let mut script = Script::new(&host, Serves::Calling)?;
     script.ringing = 60_000;
     let call = Call::start(&host, "early", script)?;
@@ -94,7 +97,7 @@ fn an_early_dialog_is_to_be_cancelled() -> Trial {
 /// Of a selection with an answered call it is told apart, with what it takes to cancel it.
 #[test]
 fn an_early_dialog_among_others_is_told_apart() -> Trial {
-    let host = kamailio(&[])?;
+    let host = proxy(&[])?;
     let mut pair = Pair::new(&host, Serves::Calling, "")?;
     // Another INVITE of the same Call-ID.
     let again = String::from_utf8_lossy(&pair.request(Leg::Calling, "INVITE", 103)).into_owned();
@@ -120,7 +123,7 @@ fn an_early_dialog_among_others_is_told_apart() -> Trial {
 /// The BYE to the calling user waits for the ACK; the other one does not.
 #[test]
 fn of_an_answer_that_is_not_acknowledged_one_bye_is_held() -> Trial {
-    let host = kamailio(&[])?;
+    let host = proxy(&[])?;
     let mut pair = Pair::answered(&host, Serves::Called, "")?;
     let call_id = pair.call_id.clone();
     check(state(&host, &call_id) == "confirmed", || format!("state {}", state(&host, &call_id)))?;
@@ -148,7 +151,7 @@ fn of_an_answer_that_is_not_acknowledged_one_bye_is_held() -> Trial {
 
 #[test]
 fn a_release_under_way_is_shown_and_not_begun_again() -> Trial {
-    let host = kamailio(&[])?;
+    let host = proxy(&[])?;
     let mut script = Script::new(&host, Serves::Calling)?;
     script.called.steps = vec![Step::Bye(Answer::Late(1500))];
     let (call, call_id) = call(&host, "under-way", script)?;
@@ -180,7 +183,7 @@ fn a_release_under_way_is_shown_and_not_begun_again() -> Trial {
 
 #[test]
 fn a_call_is_shown_in_full() -> Trial {
-    let host = kamailio(&[])?;
+    let host = proxy(&[])?;
     let mut script = Script::new(&host, Serves::Called)?;
     script.calling.identity = r#""A \"q\"" <sip:alice@home1.net> ;p=1;tag=a-shown"#.to_owned();
     let (call, call_id) = call(&host, "shown", script)?;
@@ -206,7 +209,7 @@ fn a_call_is_shown_in_full() -> Trial {
 
 #[test]
 fn each_selector_finds_its_call() -> Trial {
-    let host = kamailio(&[])?;
+    let host = proxy(&[])?;
     for selector in ["call", "dialog", "id"] {
         let (call, call_id) = call(&host, selector, Script::new(&host, Serves::Calling)?)?;
         let list = host.list()?;
@@ -229,7 +232,7 @@ fn each_selector_finds_its_call() -> Trial {
 /// kamcmd takes digits for a number; more than a number holds would be cut.
 #[test]
 fn a_call_id_of_digits_at_the_prompt() -> Trial {
-    let host = kamailio(&[])?;
+    let host = proxy(&[])?;
     for digits in ["90210", "123456789012345678901234567890"] {
         let script = Script::new(&host, Serves::Calling)?;
         let load = Load { calls: 1, rate: 50 };
@@ -249,7 +252,7 @@ fn a_call_id_of_digits_at_the_prompt() -> Trial {
 /// A refusal at the prompt shows its number and text.
 #[test]
 fn a_refusal_at_the_prompt() -> Trial {
-    let host = kamailio(&[])?;
+    let host = proxy(&[])?;
     let (_, text) = host.command(&["ims_release.release", "call", "s:4711"])?;
     Ok(check(text.contains("300") && text.contains("not found"), || format!("kamcmd says: {text}"))?)
 }
@@ -257,7 +260,7 @@ fn a_refusal_at_the_prompt() -> Trial {
 #[test]
 fn many_calls_are_listed_in_pages() -> Trial {
     const CALLS: u32 = 150;
-    let host = kamailio(&[])?;
+    let host = proxy(&[])?;
     let script = Script::new(&host, Serves::Neither)?;
     let call = Call::start_many(&host, "pages", script, Load { calls: CALLS, rate: 150 }, None)?;
     let acknowledged = || call.called.received().iter().filter(|one| one.is("ACK")).count();

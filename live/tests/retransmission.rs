@@ -8,7 +8,7 @@ use live::call::Serves;
 use live::evidence::Leg;
 use live::host::Host;
 use live::pair::Pair;
-use live::trial::{CAUSE, PROMPT, Trial, check, kamailio, log_of, release};
+use live::trial::{CAUSE, PROMPT, Trial, check, log_of, proxy, release};
 use live::verdict::wrong;
 
 /// Milliseconds from the first one: 500 * 2^n up to T2, 4 s, and then every 4 s.
@@ -20,7 +20,7 @@ const SLACK: u64 = 400;
 fn t63_a_bye_without_an_answer_comes_again() -> Trial {
     let soak = std::env::var_os("IMS_RELEASE_SOAK").is_some_and(|value| value == "1");
     let (timer, time_out) = if soak { ("FR_TIMER=32000", 32_000) } else { ("FR_TIMER=5000", 5_000) };
-    let host = kamailio(&[timer])?;
+    let host = proxy(&[timer])?;
     let mut pair = Pair::new(&host, Serves::Neither, "")?;
     release(&host, &pair.call_id)?;
     let first = pair.bye(Leg::Called, PROMPT)?;

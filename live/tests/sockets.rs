@@ -6,11 +6,11 @@ use live::call::Serves;
 use live::evidence::{Leg, entries};
 use live::host::Host;
 use live::scenario::Script;
-use live::trial::{CAUSE, PROMPT, TEXT, Trial, all_good, call, check, kamailio, release_to_the_end};
+use live::trial::{CAUSE, PROMPT, TEXT, Trial, all_good, call, check, proxy, release_to_the_end};
 use live::verdict::{self, Judge};
 
 fn released(serves: Serves) -> Trial {
-    let host = kamailio(&["WITH_TWO_SOCKETS"])?;
+    let host = proxy(&["WITH_TWO_SOCKETS"])?;
     let (call, call_id) = call(&host, "two", Script::new(&host, serves)?)?;
     release_to_the_end(&host, &call_id)?;
     let mut judge = Judge::new(&host, &call, &call_id);
@@ -60,7 +60,7 @@ fn serving_neither() -> Trial {
 #[test]
 fn one_socket_on_all_addresses() -> Trial {
     for serves in [Serves::Calling, Serves::Called] {
-        let host = kamailio(&["WITH_WILDCARD"])?;
+        let host = proxy(&["WITH_WILDCARD"])?;
         let mut script = Script::new(&host, serves)?;
         let looped = if serves == Serves::Called { &mut script.calling } else { &mut script.called };
         Script::ask_the_proxy(looped, "sleep");

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use live::host::Host;
 use live::peer::{Peer, reply};
-use live::trial::{PROMPT, Trial, check, kamailio};
+use live::trial::{PROMPT, Trial, check, proxy};
 
 const CALL_ID: &str = "stateless";
 
@@ -22,7 +22,7 @@ fn request(method: &str, number: u32, target: &str, from: SocketAddr, proxy: Soc
 
 #[test]
 fn an_invite_refused_statelessly_is_forgotten() -> Trial {
-    let host = kamailio(&[])?;
+    let host = proxy(&[])?;
     let mut calling = Peer::new()?;
     let target = format!("sip:x@{};live=busy", calling.address());
     let invite = request("INVITE", 1, &target, calling.address(), host.address(), "To: <sip:c@d>\r\n");
@@ -34,7 +34,7 @@ fn an_invite_refused_statelessly_is_forgotten() -> Trial {
 /// `X-Release` has the script release on the BYE itself: ours wait for its answer, and a refusal frees them.
 #[test]
 fn a_bye_refused_statelessly_ends_nothing() -> Trial {
-    let host = kamailio(&[])?;
+    let host = proxy(&[])?;
     let (mut calling, mut called) = (Peer::new()?, Peer::new()?);
     let (proxy, from) = (host.address(), calling.address());
     let target = format!("sip:c@{}", called.address());

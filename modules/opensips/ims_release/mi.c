@@ -452,6 +452,8 @@ const mi_export_t mi_commands[] = {
 			"(icid-value): these make a job, whose number is told at once. options of a job: "
 			"dry,rate=RELEASES-A-SECOND,inflight=RELEASES-AT-A-TIME",
 		.recipes = {
+			{mi_release, {0}},
+			{mi_release, {"selector", 0}},
 			{mi_release, {"selector", "value", 0}},
 			{mi_release, {"selector", "value", "cause", 0}},
 			{mi_release, {"selector", "value", "cause", "text", 0}},
