@@ -20,6 +20,7 @@ const INTERFACE: &[&str] = &[
     "release.rs",
     "bye.rs",
     "message.rs",
+    "challenge.rs",
     "registry.rs",
     "list.rs",
     "running.rs",

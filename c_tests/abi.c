@@ -112,7 +112,17 @@ static void offsets(void **state)
     MEMBER(ims_release_ended, job, 128);
     MEMBER(ims_release_ended, reserved, 132);
 
-    assert_int_equal(sizeof(ims_release_config), 104);
+    assert_int_equal(sizeof(ims_release_challenge), 56);
+    MEMBER(ims_release_challenge, struct_size, 0);
+    MEMBER(ims_release_challenge, leg, 4);
+    MEMBER(ims_release_challenge, id, 8);
+    MEMBER(ims_release_challenge, code, 16);
+    MEMBER(ims_release_challenge, reserved, 20);
+    MEMBER(ims_release_challenge, request_uri, 24);
+    MEMBER(ims_release_challenge, rows, 40);
+    MEMBER(ims_release_challenge, row_count, 48);
+
+    assert_int_equal(sizeof(ims_release_config), 112);
     MEMBER(ims_release_config, struct_size, 0);
     MEMBER(ims_release_config, engine, 4);
     MEMBER(ims_release_config, directory, 8);
@@ -131,6 +141,7 @@ static void offsets(void **state)
     MEMBER(ims_release_config, attempt_ms, 92);
     MEMBER(ims_release_config, dialog_lifetime_s, 96);
     MEMBER(ims_release_config, policy, 100);
+    MEMBER(ims_release_config, credentials, 104);
 
     assert_int_equal(sizeof(ims_release_entry), 232);
     MEMBER(ims_release_entry, struct_size, 0);
@@ -323,6 +334,7 @@ static void numbers(void **state)
         { IMS_RELEASE_NO_BYPASS, 2 },
         { IMS_RELEASE_NO_HOLD, 4 },
         { IMS_RELEASE_LONGEST_HOLD_MS, 33000 },
+        { IMS_RELEASE_MAX_CREDENTIALS, 2048 },
         { IMS_RELEASE_NO_REFUSAL, 8 },
         { IMS_RELEASE_NO_SESSION_TIMER, 16 },
         { IMS_RELEASE_NO_CHARGING_VECTOR, 32 },

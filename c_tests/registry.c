@@ -937,6 +937,90 @@ static void who_it_is_and_who_asks(void **state)
     assert_int_equal(stats(told).legs_gone, 1);
 }
 
+/* What the host gives, and how often it was asked. */
+struct credentials {
+    const char *lines;
+    size_t length;
+    int asked;
+    uint32_t leg;
+    struct told *told;
+};
+
+static size_t credentials(void *env, const ims_release_challenge *challenge, char *buffer, size_t capacity)
+{
+    struct credentials *credentials = env;
+    assert_int_equal(challenge->struct_size, sizeof *challenge);
+    assert_int_equal(challenge->id, credentials->told->id);
+    assert_int_equal(challenge->code, 407);
+    assert_int_equal(challenge->row_count, 2);
+    assert_text(challenge->rows[0], "Proxy-Authenticate: Digest realm=\"home1.net\", nonce=\"1\"");
+    assert_text(challenge->rows[1], "WWW-Authenticate: Digest realm=\"ue\"");
+    assert_text(challenge->request_uri, "sip:[5555::eee:fff:aaa:bbb]:8805;comp=sigcomp");
+    assert_int_equal(capacity, IMS_RELEASE_MAX_CREDENTIALS);
+    /* The callback may call the library. */
+    assert_int_equal(stats(credentials->told).started, 1);
+    credentials->asked++;
+    credentials->leg = challenge->leg;
+    memcpy(buffer, credentials->lines, strlen(credentials->lines));
+    return credentials->length > 0 ? credentials->length : strlen(credentials->lines);
+}
+
+static void a_host_may_have_credentials(void **state)
+{
+    (void)state;
+    static const char reply[] = "SIP/2.0 407 x\r\nProxy-Authenticate: Digest realm=\"home1.net\",\r\n nonce=\"1\"\r\n"
+                                "www-authenticate: Digest realm=\"ue\"\r\nContent-Length: 0\r\n\r\n";
+    static const struct {
+        const char *lines;
+        size_t length; /* 0: theirs */
+        int good;
+    } cases[] = {
+        { "Proxy-Authorization: Digest a\r\nAuthorization: Digest b\r\n", 0, 1 },
+        { "Authorization: Digest b", 0, 1 },
+        { "", 0, 0 },
+        { "Route: <sip:x>", 0, 0 },
+        { "Authorization: a\r\nAuthorization: b", 0, 0 },
+        { "Authorization: Digest b", IMS_RELEASE_MAX_CREDENTIALS, 0 }, /* NUL behind it */
+        { "Authorization: Digest b", IMS_RELEASE_MAX_CREDENTIALS + 1, 0 },
+        { "Authorization: Digest b", SIZE_MAX, 0 },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct told told = { .id = 0 };
+        struct pair pair;
+        struct credentials host = { cases[i].lines, cases[i].length, 0, 0, &told };
+        ims_release_config config = { .struct_size = sizeof config,
+                                      .engine = IMS_RELEASE_ENGINE_MEMORY,
+                                      .own = base_a_own,
+                                      .own_count = 1,
+                                      .env = &host,
+                                      .credentials = credentials };
+        assert_int_equal(ims_release_registry_open(&config, &told.registry), IMS_RELEASE_OK);
+        establish(&told);
+        assert_int_equal(start(&told, &pair, sizeof pair.called_buffer), IMS_RELEASE_OK);
+        assert_null(strstr(pair.called_buffer, "Authorization"));
+        /* Service control keeps it back, and the next one goes straight to the called user: the challenge is his. */
+        note(&told, IMS_RELEASE_LEG_CALLED, pair.called.cseq, 500, "", NOW);
+        assert_int_equal(next(&told, IMS_RELEASE_LEG_CALLED, NOW + 10, sizeof pair.called_buffer, 230, &pair),
+                         IMS_RELEASE_OK);
+        note(&told, IMS_RELEASE_LEG_CALLED, 230, 407, reply, NOW + 20);
+        assert_int_equal(host.asked, 1);
+        assert_int_equal(host.leg, IMS_RELEASE_LEG_CALLED);
+        find(&told, IMS_RELEASE_SELECT_CALL, "c1");
+        assert_int_equal(told.called_state, cases[i].good ? IMS_RELEASE_LEG_IDLE : IMS_RELEASE_LEG_FAILED);
+        assert_int_equal(stats(&told).retried, cases[i].good);
+        if (cases[i].good) {
+            assert_int_equal(next(&told, IMS_RELEASE_LEG_CALLED, NOW + 30, sizeof pair.called_buffer, 231, &pair),
+                             IMS_RELEASE_OK);
+            assert_non_null(strstr(pair.called_buffer, "\r\nAuthorization: Digest b\r\n"));
+            note(&told, IMS_RELEASE_LEG_CALLED, 231, 407, reply, NOW + 40);
+            assert_int_equal(host.asked, 1);
+            find(&told, IMS_RELEASE_SELECT_CALL, "c1");
+            assert_int_equal(told.called_state, IMS_RELEASE_LEG_FAILED);
+        }
+        ims_release_registry_close(told.registry);
+    }
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -957,6 +1041,7 @@ int main(void)
         CASE(a_direct_bye_leaves_where_its_user_is),
         CASE(messages_that_are_refused_have_a_number),
         CASE(who_it_is_and_who_asks),
+        cmocka_unit_test(a_host_may_have_credentials),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -295,6 +295,9 @@
 // `flags`: From or To has no tag (an RFC 2543 peer); others may answer 481.
 #define IMS_RELEASE_NO_TAG 2
 
+// Octets that the `credentials` callback may write.
+#define IMS_RELEASE_MAX_CREDENTIALS 2048
+
 // `engine`: one file, mapped and shared by all processes that are forked after the opening. Survives restarts.
 #define IMS_RELEASE_ENGINE_SHARED 1
 
@@ -753,10 +756,47 @@ typedef struct ims_release_ended {
 // ims_release_registry_note(), _next() or _sweep(). No lock is held: it may call the library. It must not unwind.
 typedef void (*ims_release_ended_fn)(void *env, const struct ims_release_ended *ended);
 
+// A BYE that a user has answered 401 or 407 (RFC 3261 22). Its method is BYE, it has no body, and the one that is sent
+// again has the same Request-URI.
+//
+// Lifetime: it and its texts end with the callback.
+typedef struct ims_release_challenge {
+    // sizeof(ims_release_challenge) of the library: members are only ever added at the end.
+    uint32_t struct_size;
+    // Who has challenged it: IMS_RELEASE_LEG_CALLED or _CALLING.
+    uint32_t leg;
+    // The dialog.
+    uint64_t id;
+    // 401 or 407.
+    uint32_t code;
+    // Zero.
+    uint32_t reserved;
+    // Request-URI of the BYE.
+    struct ims_release_str request_uri;
+    // The rows of WWW-Authenticate and Proxy-Authenticate of the reply, each "Name: value" on one line; at least one.
+    const struct ims_release_str *rows;
+    // How many rows.
+    size_t row_count;
+} ims_release_challenge;
+
+// Gives credentials for a BYE: writes "Authorization: ...", "Proxy-Authorization: ..." or both into `buffer`, each
+// with a line end, CR LF or LF, and returns how many octets that is; 0 for none. `capacity` is
+// IMS_RELEASE_MAX_CREDENTIALS. More than that, another header, one of them twice, or one that would break its line is
+// as good as none.
+//
+// Called once for each user of a release, with the first 401 or 407 that has a challenge, by the process that notes it
+// with ims_release_registry_note(). No lock is held: it may call the library. It must not unwind, and while it waits so
+// does the caller of that.
+typedef size_t (*ims_release_credentials_fn)(void *env,
+                                             const struct ims_release_challenge *challenge,
+                                             char *buffer,
+                                             size_t capacity);
+
 // How to open a registry. Set all to zero first, then `struct_size`, `engine`, and for the shared engine `directory`,
 // `uid` and `gid`; elsewhere zero is the default.
 //
-// Lifetime: read during ims_release_registry_open() only, but `ended` and `env` are used until the registry is closed.
+// Lifetime: read during ims_release_registry_open() only, but `ended`, `credentials` and `env` are used until the registry
+// is closed.
 typedef struct ims_release_config {
     // sizeof(ims_release_config).
     uint32_t struct_size;
@@ -786,7 +826,7 @@ typedef struct ims_release_config {
     size_t own_count;
     // Called at the end of each release; NULL for none.
     ims_release_ended_fn ended;
-    // Given to `ended`.
+    // Given to `ended` and `credentials`.
     void *env;
     // How long an ended release stays known for what comes late; 0 for 32,000, IMS_RELEASE_LINGER_NONE to drop its
     // dialog at once.
@@ -798,6 +838,8 @@ typedef struct ims_release_config {
     uint32_t dialog_lifetime_s;
     // IMS_RELEASE_NO_RETRY, _NO_BYPASS, _NO_HOLD, _NO_REFUSAL, _NO_SESSION_TIMER and _NO_CHARGING_VECTOR, added up.
     uint32_t policy;
+    // Asked for credentials when a user answers a BYE 401 or 407; NULL for none: then that leg has failed.
+    ims_release_credentials_fn credentials;
 } ims_release_config;
 
 // One dialog of a registry.
@@ -1239,6 +1281,11 @@ ims_release_status ims_release_registry_stats(const struct ims_release_registry 
 // at once, and so do 64*T1 (32 seconds) from the start. One BYE that cannot be built does not stop the other; when neither can, nothing is
 // started. A dialog that was released before, and lingers, gives IMS_RELEASE_RELEASED.
 //
+// IMS_RELEASE_EARLY: cancel the INVITE instead. A 2xx that crosses the CANCEL makes a dialog all the same, to be handed to
+// ims_release_registry_observe() and released at once: the called user's BYE goes. Where the host has answered the INVITE
+// itself the ACK is its own as well: with Request-URI, Route, From, To and Call-ID of that BYE, and the CSeq number that
+// `invite_cseq` of the entry tells. Who sends it hands it in too; else the BYE to the calling user waits.
+//
 // A buffer that is too small starts nothing: the call returns IMS_RELEASE_BUFFER_TOO_SMALL, and `length` of both,
 // then also written, tells what is needed.
 //
@@ -1255,17 +1302,17 @@ ims_release_status ims_release_registry_start(const struct ims_release_registry 
                                               struct ims_release_bye *calling);
 
 // Notes what came of the BYE with this CSeq, which is `cseq` of its ims_release_bye: the code of a reply, 408 for a
-// time-out, IMS_RELEASE_NOT_SENT or IMS_RELEASE_LATER. `reply` is the reply as received, whole, from which Retry-After is read;
-// empty where there is none. Provisional, late and repeated replies, and those to another CSeq, change nothing.
+// time-out, IMS_RELEASE_NOT_SENT or IMS_RELEASE_LATER. `reply` is the reply as received, whole, from which Retry-After and
+// challenges are read; empty where there is none. Provisional, late and repeated replies, and those to another CSeq, change nothing.
 //
 // A BYE is sent again, when ims_release_registry_sweep() tells: once after 500 or 503, with a higher CSeq, unless
-// Retry-After asks for more than 32 seconds or leaves no time for an answer before the deadline; once where nothing was
-// noted of it for `attempt_ms`, because the process that had it has died; straight to
-// the far user where service control has kept it back, that is answered 408 or 5xx or not at all before
+// Retry-After asks for more than 32 seconds or leaves no time for an answer before the deadline; once after a user's 401
+// or 407 where the `credentials` callback has some for it; once where nothing was noted of it for `attempt_ms`, because
+// the process that had it has died; straight to the far user where service control has kept it back, that is answered 408 or 5xx or not at all before
 // ims_release_registry_sent_on() saw it leave. Else the leg is final. With the last final leg the release has ended,
 // and `ended` is called.
 //
-// Consumes nothing. Errors: 1, 3, 320 to 399. From any thread and process. `ended` may be called.
+// Consumes nothing. Errors: 1, 3, 320 to 399. From any thread and process. `ended` and `credentials` may be called.
 ims_release_status ims_release_registry_note(const struct ims_release_registry *registry,
                                              uint64_t id,
                                              uint32_t leg,

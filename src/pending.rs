@@ -75,6 +75,8 @@ pub struct Around {
     pub attempt: u64,
     /// Its receiver has sent a BYE of its own after the start, which was refused.
     pub hung_up: bool,
+    /// The host has given credentials for its challenge.
+    pub credentials: bool,
 }
 
 /// What a host leaves to the library.
@@ -177,6 +179,7 @@ impl Leg {
             _ if reply == Final::Unreported && !around.retried && !around.sent_on && around.attempt < around.left => {
                 again(self.bypass, 0)
             }
+            401 | 407 if around.credentials => again(self.bypass, 0),
             0 => ended(LegState::Gone),
             code if ends_session(code) => ended(LegState::Gone),
             _ => ended(LegState::Failed),
@@ -378,6 +381,7 @@ mod tests {
         left: 60_000,
         attempt: 0,
         hung_up: false,
+        credentials: false,
     };
 
     fn ended(leg: Leg, reply: Final) -> Leg {
@@ -435,6 +439,25 @@ mod tests {
             assert_eq!(after(Final::Code(code), &hung_up, Policy::default()), "Gone", "{code}");
         }
         assert_eq!(after(Final::Code(200), &hung_up, Policy::default()), "Done");
+    }
+
+    #[test]
+    fn t60_a_challenge_is_answered_where_the_host_can() {
+        let given = Around { credentials: true, ..LEFT };
+        let no_retry = Policy { retry: false, bypass: false };
+        for code in [401, 407] {
+            for (around, expected) in [
+                (LEFT, "Failed"),
+                (given, "again after 0"),
+                (Around { retried: true, ..given }, "again after 0"),
+                (Around { left: 0, ..given }, "Failed"),
+                (Around { kept_back: true, ..given }, "Failed"),
+                (Around { hung_up: true, ..given }, "Gone"),
+            ] {
+                assert_eq!(after(Final::Code(code), &around, no_retry), expected, "{around:?}");
+            }
+        }
+        assert_eq!(after(Final::Code(403), &given, no_retry), "Failed");
     }
 
     #[test]

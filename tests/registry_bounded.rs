@@ -79,7 +79,7 @@ fn call(registry: &Registry<SharedStore>, number: u64, now: u64) {
                     judge(&bytes[..bye.encoded.length], Some(tags[0]), Some(tags[1]), bye.cseq);
                 }
                 if number % 5 == 0 || to == User::Called {
-                    registry.note(id, to, bye.cseq, Final::Code(200), None, now).unwrap();
+                    registry.note(id, to, bye.cseq, Final::Code(200), b"", now).unwrap();
                 }
             }
         }

@@ -142,7 +142,7 @@ fn the_outcome_is_that_of_both_replies_and_is_told_once() {
         let counts = proxy.registry.stats().unwrap().counts;
         assert_eq!((counts.started, counts.completed, counts.gone, counts.partial, counts.failed), (20, 2, 8, 8, 2));
         for code in [0, 99, 700] {
-            let result = proxy.registry.note(Id(1 << 32), User::Called, 1, Code(code), None, proxy.now());
+            let result = proxy.registry.note(Id(1 << 32), User::Called, 1, Code(code), b"", proxy.now());
             assert!(matches!(result, Err(RegistryError::Code)));
         }
     });

@@ -273,7 +273,7 @@ fn a_bye_whose_sender_has_died_is_given_up_or_sent_by_another() {
             ..Release::default()
         };
         assert!(proxy.registry.store().compare_exchange(id, RELEASE, 0, claim.to_word()).unwrap());
-        proxy.registry.note(Id(1 << 40), User::Called, 1, Code(200), None, proxy.now()).unwrap();
+        proxy.registry.note(Id(1 << 40), User::Called, 1, Code(200), b"", proxy.now()).unwrap();
         nothing_is_due(proxy);
         proxy.wait(2_010);
         assert_eq!(proxy.sweep_due().1, [(id, User::Called), (id, User::Calling)]);

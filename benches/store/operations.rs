@@ -183,7 +183,7 @@ fn start(registry: &Calls, id: Id, buffers: &mut [[u8; 4096]; 2]) -> [u32; 2] {
 
 #[inline(never)]
 fn note(registry: &Calls, id: Id, user: User, cseq: u32) -> Noted {
-    registry.note(id, user, cseq, Final::Code(200), None, NOW).unwrap()
+    registry.note(id, user, cseq, Final::Code(200), b"", NOW).unwrap()
 }
 
 /// Which records and calls a process works on, so that two do not meet on one.

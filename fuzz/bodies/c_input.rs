@@ -133,6 +133,7 @@ impl<'a> Lines<'a> {
             attempt_ms: self.number("attempt", 0) as u32,
             dialog_lifetime_s: self.number("dialog-lifetime", 0) as u32,
             policy: self.number("policy", 0) as u32,
+            credentials: None,
         }
     }
 

@@ -15,7 +15,7 @@ use ims_release::dialog::{Scratch, Serves, User};
 use ims_release::message::{list, name_addr};
 use ims_release::pending::{Final, Leg};
 use ims_release::reason::Reason;
-use ims_release::registry::{By, Entry, Pass, Registry, RegistryError, Selector, Settings, Start, State, retry_after};
+use ims_release::registry::{By, Entry, Pass, Registry, RegistryError, Selector, Settings, Start, State};
 use ims_release::release::{Form, Request, plan};
 use ims_release::route::Own;
 use ims_release::store::{Id, MemoryStore, Store, WORDS};
@@ -189,7 +189,7 @@ impl<'a> Proxy<'a> {
             let (_, called, calling) = self.shown(id);
             for (to, leg) in [(User::Called, called), (User::Calling, calling)] {
                 let what = if code == 0 { Final::NotSent } else { Final::Code(code) };
-                let noted = self.registry.note(id, to, leg.cseq, what, retry_after(reply), self.now);
+                let noted = self.registry.note(id, to, leg.cseq, what, reply, self.now);
                 assert_eq!(noted.is_err(), code != 0 && !(100..700).contains(&code));
             }
         }

@@ -11,7 +11,7 @@ use crate::pending;
 
 use super::identity::{Identities, NONE, icid};
 use super::read::Captured;
-use super::record::{Party, Pending, ReasonTexts, Record, Refreshes, Roles, Stage};
+use super::record::{Credentials, Party, Pending, ReasonTexts, Record, Refreshes, Roles, Stage};
 
 /// What a request inside a dialog, or the reply to one, does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -63,6 +63,7 @@ pub fn invite<'a>(message: &'a Captured<'_>, roles: Roles, identities: &'a Ident
         called: Party { identities: &identities.called, ..Party::default() },
         record_route: b"",
         reason: ReasonTexts::default(),
+        credentials: Credentials::default(),
         icid: icid(&message.charging_vector),
         exempt: false,
         branch: &message.branch,

@@ -15,4 +15,4 @@ mod record;
 pub mod unplaced;
 
 pub use read::{Captured, Fault, Field, MAX_MESSAGE, Problem, Refused, read};
-pub use record::{Party, Pending, ReasonTexts, Record, Refreshes, Roles, Stage};
+pub use record::{Credentials, Party, Pending, ReasonTexts, Record, Refreshes, Roles, Stage};

@@ -118,6 +118,15 @@ pub struct ReasonTexts<'a> {
     pub q850: &'a [u8],
 }
 
+/// Header lines that answer the challenge of a BYE, divided by line feeds; empty for none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Credentials<'a> {
+    /// For the BYE to the called user.
+    pub called: &'a [u8],
+    /// For the BYE to the calling user.
+    pub calling: &'a [u8],
+}
+
 /// The stored information, borrowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Record<'a> {
@@ -145,6 +154,8 @@ pub struct Record<'a> {
     pub record_route: &'a [u8],
     /// What the Reason of its release says beside the cause. Empty before one, and where it was too much to keep.
     pub reason: ReasonTexts<'a>,
+    /// What its BYEs answer to challenges. Empty before one, and after the release.
+    pub credentials: Credentials<'a>,
     /// The icid-value of the session, as written (RFC 7315 4.6); empty without one.
     pub icid: &'a [u8],
     /// An emergency or priority call, which no release of many calls ends.
@@ -154,13 +165,13 @@ pub struct Record<'a> {
     pub branch: &'a [u8],
 }
 
-const VERSION: u8 = 3;
+const VERSION: u8 = 4;
 /// Of every record: version, stage, roles, whether there is more, CSeq and time; lengths of the texts, places of the tags.
 const TEXTS: usize = 9;
 const LENGTHS: usize = 16;
 const HEAD: usize = LENGTHS + 2 * (TEXTS + 4);
 /// What most records have not, in those that have any of it: numbers of the refreshes, lengths of further texts.
-const MORE_TEXTS: usize = REFRESHES + 2;
+const MORE_TEXTS: usize = REFRESHES + 4;
 const MORE: usize = 2 + 4 * 2 * REFRESHES + 2 * MORE_TEXTS;
 
 /// Bits of what a record has beside that: [`More`], the texts of the IMS, and the exemption.
@@ -232,7 +243,8 @@ impl<'a> Record<'a> {
     fn more_texts(&self) -> [&'a [u8]; MORE_TEXTS] {
         let pending = self.refreshes().map(|kind| kind.pending.map_or(&b""[..], |pending| pending.contact));
         let [a, b, c, d, e, f] = pending;
-        [a, b, c, d, e, f, self.reason.text, self.reason.q850]
+        let Credentials { called, calling } = self.credentials;
+        [a, b, c, d, e, f, self.reason.text, self.reason.q850, called, calling]
     }
 
     fn ims_texts(&self) -> [&'a [u8]; IMS_TEXTS] {
@@ -243,7 +255,9 @@ impl<'a> Record<'a> {
     pub fn encode(&self, bytes: &mut Vec<u8>) -> Result<(), Error> {
         bytes.clear();
         let texts = self.texts();
-        let more = self.reason != ReasonTexts::default() || self.refreshes() != [Refreshes::default(); REFRESHES];
+        let more = self.reason != ReasonTexts::default()
+            || self.credentials != Credentials::default()
+            || self.refreshes() != [Refreshes::default(); REFRESHES];
         let ims_texts = self.ims_texts();
         let ims = ims_texts.iter().any(|text| !text.is_empty());
         let sum = |texts: &[&[u8]]| texts.iter().map(|t| t.len()).sum::<usize>();
@@ -318,7 +332,7 @@ impl<'a> Record<'a> {
         if head[3] & !(HAS_MORE | HAS_IMS | EXEMPT) != 0 {
             return None;
         }
-        let (More { refreshes: [a, b, c, d, e, f], reason }, behind) =
+        let (More { refreshes: [a, b, c, d, e, f], reason, credentials }, behind) =
             if has(HAS_MORE) { More::decode(behind)? } else { (More::default(), behind) };
         let (lengths, behind) = behind.split_at_checked(if has(HAS_IMS) { IMS } else { 0 })?;
         let lengths = if has(HAS_IMS) { lengths } else { &[0; IMS] };
@@ -360,6 +374,7 @@ impl<'a> Record<'a> {
             },
             record_route,
             reason,
+            credentials,
             icid,
             exempt: has(EXEMPT),
             branch,
@@ -372,6 +387,7 @@ impl<'a> Record<'a> {
 struct More<'a> {
     refreshes: [Refreshes<'a>; REFRESHES],
     reason: ReasonTexts<'a>,
+    credentials: Credentials<'a>,
 }
 
 impl<'a> More<'a> {
@@ -390,7 +406,8 @@ impl<'a> More<'a> {
             pending: number(2 * kind + 1).map(|cseq| Pending { cseq, contact: texts[kind] }),
         });
         let reason = ReasonTexts { text: texts[REFRESHES], q850: texts[REFRESHES + 1] };
-        Some((Self { refreshes, reason }, text))
+        let credentials = Credentials { called: texts[REFRESHES + 2], calling: texts[REFRESHES + 3] };
+        Some((Self { refreshes, reason, credentials }, text))
     }
 }
 
@@ -443,6 +460,7 @@ mod tests {
             },
             record_route: b"<sip:p;lr>\n<sip:o;lr>",
             reason: ReasonTexts { text: b"Gone", q850: b"\x1fNormal" },
+            credentials: Credentials { called: b"Authorization: a", calling: b"b" },
             icid: b"\"1\"",
             exempt: true,
             branch: b"z9hG4bK1",

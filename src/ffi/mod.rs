@@ -14,6 +14,7 @@ mod sized;
 
 pub mod by;
 pub mod bye;
+pub mod challenge;
 pub mod dialog;
 pub mod due;
 pub mod job;

@@ -8,6 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use super::by::number_of_by;
+use super::challenge::{CredentialsFn, on_challenge};
 use super::dialog::{Own, owns, serves as number_of_side};
 use super::guard::{guard, guard_unit};
 use super::log::{IMS_RELEASE_LOG_ERROR, IMS_RELEASE_LOG_INFO, IMS_RELEASE_LOG_WARNING, log};
@@ -145,7 +146,8 @@ pub type EndedFn = Option<unsafe extern "C" fn(env: *mut c_void, ended: *const E
 /// How to open a registry. Set all to zero first, then `struct_size`, `engine`, and for the shared engine `directory`,
 /// `uid` and `gid`; elsewhere zero is the default.
 ///
-/// Lifetime: read during ims_release_registry_open() only, but `ended` and `env` are used until the registry is closed.
+/// Lifetime: read during ims_release_registry_open() only, but `ended`, `credentials` and `env` are used until the registry
+/// is closed.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct Config {
@@ -177,7 +179,7 @@ pub struct Config {
     pub own_count: usize,
     /// Called at the end of each release; NULL for none.
     pub ended: EndedFn,
-    /// Given to `ended`.
+    /// Given to `ended` and `credentials`.
     pub env: *mut c_void,
     /// How long an ended release stays known for what comes late; 0 for 32,000, IMS_RELEASE_LINGER_NONE to drop its
     /// dialog at once.
@@ -189,9 +191,11 @@ pub struct Config {
     pub dialog_lifetime_s: u32,
     /// IMS_RELEASE_NO_RETRY, _NO_BYPASS, _NO_HOLD, _NO_REFUSAL, _NO_SESSION_TIMER and _NO_CHARGING_VECTOR, added up.
     pub policy: u32,
+    /// Asked for credentials when a user answers a BYE 401 or 407; NULL for none: then that leg has failed.
+    pub credentials: CredentialsFn,
 }
 
-// SAFETY: integers and pointers, and a function that may be absent; zero is "not given".
+// SAFETY: integers and pointers, and functions that may be absent; zero is "not given".
 unsafe impl Sized32 for Config {}
 
 /// Dialogs and releases over a store.
@@ -371,6 +375,11 @@ pub unsafe extern "C" fn ims_release_registry_open(config: *const Config, regist
         };
         let opened =
             registry::Registry::new(store, &settings, Box::new(ended)).map_err(|error| refused(&error.into()))?;
+        // SAFETY: as above.
+        let opened = match unsafe { on_challenge(c.credentials, c.env) } {
+            Some(credentials) => opened.with_credentials(credentials),
+            None => opened,
+        };
         if let Ok(stats) = opened.stats() {
             // An INVITE is one beside its dialog, until 64*T1 after the 2xx.
             log(

@@ -12,7 +12,7 @@ use super::status::{IMS_RELEASE_ARGUMENT, IMS_RELEASE_BUFFER_TOO_SMALL, IMS_RELE
 use super::str::Str;
 use crate::dialog::User;
 use crate::pending::Final;
-use crate::registry::{Pass, RegistryError, Start, retry_after};
+use crate::registry::{Pass, RegistryError, Start};
 use crate::store::Id;
 
 /// `leg`: the BYE for the called user.
@@ -63,6 +63,11 @@ fn reply_code(code: u32) -> Result<u16, Status> {
 /// at once, and so do 64*T1 (32 seconds) from the start. One BYE that cannot be built does not stop the other; when neither can, nothing is
 /// started. A dialog that was released before, and lingers, gives IMS_RELEASE_RELEASED.
 ///
+/// IMS_RELEASE_EARLY: cancel the INVITE instead. A 2xx that crosses the CANCEL makes a dialog all the same, to be handed to
+/// ims_release_registry_observe() and released at once: the called user's BYE goes. Where the host has answered the INVITE
+/// itself the ACK is its own as well: with Request-URI, Route, From, To and Call-ID of that BYE, and the CSeq number that
+/// `invite_cseq` of the entry tells. Who sends it hands it in too; else the BYE to the calling user waits.
+///
 /// A buffer that is too small starts nothing: the call returns IMS_RELEASE_BUFFER_TOO_SMALL, and `length` of both,
 /// then also written, tells what is needed.
 ///
@@ -108,17 +113,17 @@ pub unsafe extern "C" fn ims_release_registry_start(
 }
 
 /// Notes what came of the BYE with this CSeq, which is `cseq` of its ims_release_bye: the code of a reply, 408 for a
-/// time-out, IMS_RELEASE_NOT_SENT or IMS_RELEASE_LATER. `reply` is the reply as received, whole, from which Retry-After is read;
-/// empty where there is none. Provisional, late and repeated replies, and those to another CSeq, change nothing.
+/// time-out, IMS_RELEASE_NOT_SENT or IMS_RELEASE_LATER. `reply` is the reply as received, whole, from which Retry-After and
+/// challenges are read; empty where there is none. Provisional, late and repeated replies, and those to another CSeq, change nothing.
 ///
 /// A BYE is sent again, when ims_release_registry_sweep() tells: once after 500 or 503, with a higher CSeq, unless
-/// Retry-After asks for more than 32 seconds or leaves no time for an answer before the deadline; once where nothing was
-/// noted of it for `attempt_ms`, because the process that had it has died; straight to
-/// the far user where service control has kept it back, that is answered 408 or 5xx or not at all before
+/// Retry-After asks for more than 32 seconds or leaves no time for an answer before the deadline; once after a user's 401
+/// or 407 where the `credentials` callback has some for it; once where nothing was noted of it for `attempt_ms`, because
+/// the process that had it has died; straight to the far user where service control has kept it back, that is answered 408 or 5xx or not at all before
 /// ims_release_registry_sent_on() saw it leave. Else the leg is final. With the last final leg the release has ended,
 /// and `ended` is called.
 ///
-/// Consumes nothing. Errors: 1, 3, 320 to 399. From any thread and process. `ended` may be called.
+/// Consumes nothing. Errors: 1, 3, 320 to 399. From any thread and process. `ended` and `credentials` may be called.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ims_release_registry_note(
     registry: *const Registry,
@@ -132,13 +137,12 @@ pub unsafe extern "C" fn ims_release_registry_note(
     guard("ims_release_registry_note", || {
         // SAFETY: the header asks the caller for an open registry and a valid text.
         let (registry, reply) = unsafe { (Registry::of(registry)?, reply.bytes(IMS_RELEASE_ARGUMENT)?) };
-        let retry_after = retry_after(reply);
-        let reply = match code {
+        let heard = match code {
             IMS_RELEASE_NOT_SENT => Final::NotSent,
             IMS_RELEASE_LATER => Final::Later,
             code => Final::Code(reply_code(code)?),
         };
-        registry.note(Id(id), user(leg)?, cseq, reply, retry_after, now_ms).map_err(|error| refused(&error))?;
+        registry.note(Id(id), user(leg)?, cseq, heard, reply, now_ms).map_err(|error| refused(&error))?;
         Ok(())
     })
 }

@@ -7,6 +7,7 @@
 //! there.
 
 mod by;
+mod challenge;
 mod charging;
 mod counters;
 mod crossing;
@@ -40,6 +41,7 @@ use crate::route::Own;
 use crate::store::{Entry as Stored, Id, Store, StoreError};
 
 pub use by::By;
+pub use challenge::{Challenge, MAX_CREDENTIALS, OnChallenge};
 pub use counters::Counts;
 pub use error::RegistryError;
 pub use find::{Selector, parse_id};
@@ -49,7 +51,6 @@ pub use observe::{Seen, What};
 pub use pass::Pass;
 pub use release::{Bye, Noted, Start, Started};
 pub use resume::Resumed;
-pub use retry_after::retry_after;
 pub use sweep::Swept;
 pub use track::Tracked;
 
@@ -162,6 +163,7 @@ pub struct Registry<S> {
     early_lifetime: u64,
     keep_ended: bool,
     ended: OnEnded,
+    credentials: Option<OnChallenge>,
     /// Where the sweep of this process goes on.
     swept_to: AtomicU64,
     /// What this round of it has found: until when a dialog is under release or known for one, in seconds.
@@ -243,6 +245,7 @@ impl<S: Store> Registry<S> {
             early_lifetime: settings.early_lifetime,
             keep_ended: settings.keep_ended,
             ended,
+            credentials: None,
             swept_to: AtomicU64::new(0),
             active_until: AtomicU64::new(0),
             under_way: AtomicU64::new(0),
@@ -320,6 +323,23 @@ impl<S: Store> Registry<S> {
             Some(words::Seen { session, ..words::Seen::from_word(word) }.to_word())
         })?;
         Ok(())
+    }
+
+    /// Stores the record of `id` anew, as `encode` writes it.
+    fn rewrite(
+        &self,
+        id: Id,
+        encode: impl Fn(&Record<'_>, &mut Vec<u8>) -> Result<(), RegistryError>,
+    ) -> Result<(), RegistryError> {
+        let (mut bytes, mut next) = (Vec::new(), Vec::new());
+        for _ in 0..TRIES {
+            let (stored, record) = self.load(id, &mut bytes)?.ok_or(RegistryError::NotFound)?;
+            encode(&record, &mut next)?;
+            if self.store.replace(id, stored.version, &next)? {
+                return Ok(());
+            }
+        }
+        Err(StoreError::Busy.into())
     }
 
     /// The record of `id`, in `bytes`; `None` when it is gone or is no dialog.

@@ -10,6 +10,7 @@ use crate::reason::Reason;
 use crate::release::Request;
 use crate::store::{Entry as Stored, Id, Store, StoreError};
 
+use super::challenge::with_credentials;
 use super::release::{fitting, is_held, write};
 use super::words::{DETAIL, Detail, RELEASE, SEEN, TIMES, Times, cseq_to, cseq_word, cseqs, leg_to};
 use super::{Bye, MILLIS, Registry, RegistryError, TRIES};
@@ -80,6 +81,7 @@ impl<S: Store> Registry<S> {
             let reason = stored_reason(&record, release.cause).map_err(RegistryError::Request)?;
             let mut charging = Vec::new();
             let headers = self.further_headers(&record, request.headers, &mut charging);
+            let headers = with_credentials(&record, to, headers);
             let request = Request { reason, headers: &headers, ..*request };
             let known = cseqs(&stored.words);
             let raised = if leg.code == 500 { raised(known, to) } else { known };

@@ -3,7 +3,7 @@
 //! told at most once.
 
 use crate::bye::Encoded;
-use crate::capture::{ReasonTexts, Record, Stage};
+use crate::capture::{Credentials, ReasonTexts, Record, Stage};
 use crate::cseq::CSeqs;
 use crate::dialog::{Dialog, Scratch, Serves, User};
 use crate::error::Error;
@@ -11,7 +11,9 @@ use crate::pending::{self, Around, Final, Leg, Next, Outcome, Phase, Release};
 use crate::release::{self, Delivery, Form, Plan, Request};
 use crate::store::{Id, Store, StoreError, WORDS};
 
+use super::challenge::Asked;
 use super::counters::{Counter, Moment};
+use super::retry_after::retry_after;
 use super::track::encode;
 use super::words::{DETAIL, Detail, LEG_CALLED, LEG_CALLING, RELEASE, SEEN, Seen, TIMES, Times, cseqs, leg_to};
 use super::{By, Ended, MILLIS, Registry, RegistryError, TIMER_B, TRIES};
@@ -58,6 +60,22 @@ pub enum Noted {
     Again,
     /// It was the last one. The host was told.
     Ended(Outcome),
+}
+
+/// What came of a BYE.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Heard {
+    reply: Final,
+    /// For how long the receiver wants to be left alone, in milliseconds.
+    retry_after: u64,
+    /// The host has credentials for it, and they are kept.
+    credentials: bool,
+}
+
+impl From<Final> for Heard {
+    fn from(reply: Final) -> Self {
+        Self { reply, retry_after: 0, credentials: false }
+    }
 }
 
 impl<S: Store> Registry<S> {
@@ -142,49 +160,65 @@ impl<S: Store> Registry<S> {
         if reason == ReasonTexts::default() {
             return Ok(());
         }
-        let (mut bytes, mut next) = (Vec::new(), Vec::new());
-        for _ in 0..TRIES {
-            let (stored, mut record) = self.load(id, &mut bytes)?.ok_or(RegistryError::NotFound)?;
+        self.rewrite(id, |record, next| {
+            let mut record = *record;
             record.reason = reason;
-            encode(&record, &mut next)?;
-            if self.store.replace(id, stored.version, &next)? {
-                return Ok(());
-            }
-        }
-        Err(StoreError::Busy.into())
+            encode(&record, next)
+        })
     }
 
     /// Notes what came of the BYE to `to` that has this CSeq; what comes late of an earlier one changes nothing.
-    /// `retry_after` is the number of seconds in the reply's Retry-After, `now` is in milliseconds. The process that
-    /// notes the last reply tells the host, from within this call.
+    /// `message` is the reply as received, from which Retry-After and challenges are read, empty where there is none;
+    /// `now` is in milliseconds. The process that notes the last reply tells the host, from within this call.
     pub fn note(
         &self,
         id: Id,
         to: User,
         cseq: u32,
         reply: Final,
-        retry_after: Option<u32>,
+        message: &[u8],
         now: u64,
     ) -> Result<Noted, RegistryError> {
         if matches!(reply, Final::Code(code) if !(100..700).contains(&code)) {
             return Err(RegistryError::Code);
         }
-        match self.try_note(id, to, cseq, reply, retry_after, now) {
+        let noted = self.heard(id, (to, cseq), reply, message, now).and_then(|heard| match heard {
+            Some(heard) => self.try_note(id, to, cseq, heard, now),
+            None => Ok(Noted::Nothing),
+        });
+        match noted {
             // The release has ended, and the dialog is gone with it: later replies change nothing.
             Err(RegistryError::NotFound) => Ok(Noted::Nothing),
             result => self.counted(result),
         }
     }
 
-    pub(super) fn try_note(
+    /// What a reply says beside its code; `None` where another process sees to that.
+    fn heard(
         &self,
         id: Id,
-        to: User,
-        cseq: u32,
+        (to, cseq): (User, u32),
         reply: Final,
-        retry_after: Option<u32>,
+        message: &[u8],
         now: u64,
-    ) -> Result<Noted, RegistryError> {
+    ) -> Result<Option<Heard>, RegistryError> {
+        let heard = Heard::from(reply);
+        Ok(Some(match reply {
+            Final::Code(500 | 503) => {
+                let seconds = retry_after(message).unwrap_or(0);
+                Heard { retry_after: u64::from(seconds) * MILLIS, ..heard }
+            }
+            Final::Code(code @ (401 | 407)) => match self.ask(id, (to, cseq), code, message, now)? {
+                Asked::Given => Heard { credentials: true, ..heard },
+                Asked::Nothing => heard,
+                Asked::Elsewhere => return Ok(None),
+            },
+            _ => heard,
+        }))
+    }
+
+    pub(super) fn try_note(&self, id: Id, to: User, cseq: u32, heard: Heard, now: u64) -> Result<Noted, RegistryError> {
+        let Heard { reply, retry_after, credentials } = heard;
         for _ in 0..TRIES * 8 {
             let release = self.release(id)?;
             let word = self.word(id, leg_to(to))?;
@@ -200,9 +234,10 @@ impl<S: Store> Registry<S> {
                 sent_on,
                 retried: detail.retried(to),
                 hung_up: detail.hung_up(to),
-                retry_after: u64::from(retry_after.unwrap_or(0)) * MILLIS,
+                retry_after,
                 left: self.deadline_of(release, detail)?.saturating_sub(now),
                 attempt: self.attempt,
+                credentials,
             };
             let elapsed = Times::now(now, release.started);
             match leg.after(reply, &around, self.policy) {
@@ -230,7 +265,7 @@ impl<S: Store> Registry<S> {
                             })?;
                         }
                         let retried = next.bypass == leg.bypass && reply != Final::Later;
-                        if retried {
+                        if retried && !credentials {
                             self.change(id, DETAIL, |word| Some(Detail::from_word(word).with_retried(to).to_word()))?;
                         }
                         if retried || next.bypass != leg.bypass {
@@ -330,6 +365,14 @@ impl<S: Store> Registry<S> {
         let _ = self.counted(
             self.store.compare_exchange(id, RELEASE, telling.to_word(), told.to_word()).map_err(RegistryError::from),
         );
+        if record.is_some_and(|record| record.credentials != Credentials::default()) && self.linger > 0 {
+            let dropped = self.rewrite(id, |record, next| {
+                let mut record = *record;
+                record.credentials = Credentials::default();
+                encode(&record, next)
+            });
+            let _ = self.counted(dropped);
+        }
         if self.linger == 0 {
             let removed = match record {
                 Some(record) => self.forget(id, record.call_id, record.from_tag()),

@@ -5,7 +5,7 @@ use crate::message::Message;
 
 /// The number of seconds in the Retry-After of a reply; `None` where there is none that can be read. A comment and
 /// parameters behind it do not matter.
-pub fn retry_after(reply: &[u8]) -> Option<u32> {
+pub(super) fn retry_after(reply: &[u8]) -> Option<u32> {
     let value = Message::parse(reply).ok()?.headers().find(|h| h.written.eq_ignore_ascii_case(b"Retry-After"))?.value;
     let end = value.iter().position(|b| !b.is_ascii_digit()).unwrap_or(value.len());
     if end == 0 || !matches!(value.get(end), None | Some(b' ' | b'\t' | b'\r' | b'\n' | b';' | b'(')) {

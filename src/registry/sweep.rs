@@ -122,7 +122,7 @@ impl<S: Store> Registry<S> {
             let time = Times::from_word(self.word(id, TIMES)?).of(to);
             if leg.state == LegState::Waiting && Times::now(now, release.started) >= time {
                 // The host was to say so, and is not there to do it.
-                let noted = self.try_note(id, to, leg.cseq, Final::Unreported, None, now)?;
+                let noted = self.try_note(id, to, leg.cseq, Final::Unreported.into(), now)?;
                 swept.ended += usize::from(matches!(noted, Noted::Ended(_)));
             }
             // The record is large, and most legs wait for an answer.

@@ -187,6 +187,10 @@ pub(super) struct Detail {
     pub called_hung_up: bool,
     /// The calling user has.
     pub calling_hung_up: bool,
+    /// For which attempt at the called user credentials were asked for; 0: for none.
+    pub called_challenged: u8,
+    /// The same of the calling user.
+    pub calling_challenged: u8,
 }
 
 /// What became of a BYE in service control, at the proxy's own socket. It holds for one attempt alone, so that nothing
@@ -239,6 +243,22 @@ impl Detail {
         }
     }
 
+    /// For which attempt at `user` credentials were asked for; 0: for none.
+    pub fn challenged(self, user: User) -> u8 {
+        match user {
+            User::Called => self.called_challenged,
+            User::Calling => self.calling_challenged,
+        }
+    }
+
+    /// For this one.
+    pub fn with_challenged(self, user: User, attempt: u8) -> Self {
+        match user {
+            User::Called => Self { called_challenged: attempt, ..self },
+            User::Calling => Self { calling_challenged: attempt, ..self },
+        }
+    }
+
     pub fn to_word(self) -> u64 {
         let (by, job) = self.by.to_bits();
         u64::from(self.service.attempt & 7)
@@ -252,6 +272,8 @@ impl Detail {
             | u64::from(self.crossed) << 31
             | u64::from(self.called_hung_up) << 32
             | u64::from(self.calling_hung_up) << 33
+            | u64::from(self.called_challenged & 7) << 34
+            | u64::from(self.calling_challenged & 7) << 37
             | u64::from(by) << 46
     }
 
@@ -270,6 +292,8 @@ impl Detail {
             crossed: word >> 31 & 1 == 1,
             called_hung_up: word >> 32 & 1 == 1,
             calling_hung_up: word >> 33 & 1 == 1,
+            called_challenged: (word >> 34) as u8 & 7,
+            calling_challenged: (word >> 37) as u8 & 7,
         }
     }
 }
@@ -375,6 +399,8 @@ mod tests {
                 crossed: true,
                 called_hung_up: !service.sent_on,
                 calling_hung_up: true,
+                called_challenged: service.attempt,
+                calling_challenged: 3,
             };
             for by in [detail.by, By::Host, By::Script, By::Rpc] {
                 let detail = Detail { by, ..detail };
@@ -383,6 +409,7 @@ mod tests {
             }
             assert_eq!((detail.service(service.attempt), detail.service(2)), (service, Service::default()));
             assert_eq!((detail.retried(User::Called), detail.retried(User::Calling)), (service.sent_on, true));
+            assert_eq!((detail.challenged(User::Called), detail.challenged(User::Calling)), (service.attempt, 3));
             assert_eq!((detail.hung_up(User::Called), detail.hung_up(User::Calling)), (!service.sent_on, true));
         }
         let times = Times::default().with(User::Called, u64::MAX).with(User::Calling, 11);

@@ -172,7 +172,11 @@ impl<S: Store> Host<S> {
     /// Notes a reply, which is in the ledger before.
     pub fn note(&self, id: Id, to: User, cseq: u32, code: u16, retry_after: Option<u32>) -> Noted {
         self.write(&format!("reply {} {} {cseq} {code}\n", id.0, u8::from(is_calling(to))));
-        self.registry.note(id, to, cseq, Final::Code(code), retry_after, now()).unwrap()
+        let message = crate::support::reply(
+            code,
+            &retry_after.map_or(String::new(), |seconds| format!("Retry-After: {seconds}\r\n")),
+        );
+        self.registry.note(id, to, cseq, Final::Code(code), message.as_bytes(), now()).unwrap()
     }
 
     /// One leg, as it is now.

@@ -64,6 +64,11 @@ pub fn request() -> Request<'static> {
     }
 }
 
+/// A reply to a BYE, with these rows among others.
+pub fn reply(code: u16, rows: &str) -> String {
+    format!("SIP/2.0 {code} x\r\nVia: SIP/2.0/UDP s\r\nCSeq: 1 BYE\r\n{rows}Content-Length: 0\r\n\r\n")
+}
+
 /// Checks the fields and builds both BYEs; each goes to the parsers.
 pub fn build(fields: &Fields<'_>, cseqs: CSeqs, request: &Request<'_>) -> Result<Pair, Error> {
     let mut random = || rand::TryRng::try_next_u64(&mut rand::rngs::SysRng).map_err(|_| Error::NoRandom);

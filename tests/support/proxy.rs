@@ -12,7 +12,8 @@ use ims_release::dialog::{Serves, User};
 use ims_release::pending::{Final, Leg};
 use ims_release::reason::Reason;
 use ims_release::registry::{
-    By, Bye, Entry, Noted, OnEnded, Registry, RegistryError, Selector, Settings, Start, State, Swept, Tracked, What,
+    By, Bye, Challenge, Entry, Noted, OnEnded, Registry, RegistryError, Selector, Settings, Start, State, Swept,
+    Tracked, What,
 };
 use ims_release::release::Request;
 use ims_release::route::Own;
@@ -69,7 +70,26 @@ pub fn both_of(host: &str, test: impl Fn(&Proxy)) {
 
 /// The same with other settings. What was released is forgotten at once where they do not say otherwise.
 pub fn both_with(host: &str, change: impl Fn(&mut Settings<'_>), test: impl Fn(&Proxy)) {
-    test(&Proxy::over(Box::new(MemoryStore::new(900).unwrap()), host, &change));
+    over_both(|store| test(&Proxy::over(store, host, &change)));
+}
+
+/// The same with a host that has credentials.
+pub fn both_challenged(
+    change: impl Fn(&mut Settings<'_>),
+    credentials: impl Fn(&Challenge<'_>, &mut Vec<u8>) + Send + Sync + 'static,
+    test: impl Fn(&Proxy),
+) {
+    let credentials = Arc::new(credentials);
+    over_both(|store| {
+        let mut proxy = Proxy::over(store, "s", &change);
+        let credentials = Arc::clone(&credentials);
+        proxy.registry = proxy.registry.with_credentials(Box::new(move |one, text| credentials(one, text)));
+        test(&proxy);
+    });
+}
+
+fn over_both(test: impl Fn(Box<dyn Store>)) {
+    test(Box::new(MemoryStore::new(900).unwrap()));
     let directory = tempfile::tempdir().unwrap();
     let config = SharedConfig {
         directory: directory.path(),
@@ -78,7 +98,7 @@ pub fn both_with(host: &str, change: impl Fn(&mut Settings<'_>), test: impl Fn(&
         owner: None,
         log: &|level, text| println!("{level:?}: {text}"),
     };
-    test(&Proxy::over(Box::new(SharedStore::open(&config).unwrap()), host, &change));
+    test(Box::new(SharedStore::open(&config).unwrap()));
 }
 
 impl Proxy {
@@ -248,7 +268,14 @@ impl Proxy {
 
     /// Notes the answer to the BYE with a CSeq, and the number in its Retry-After.
     pub fn note_of(&self, id: Id, to: User, cseq: u32, reply: Final, retry_after: Option<u32>) -> Noted {
-        self.registry.note(id, to, cseq, reply, retry_after, self.now()).unwrap()
+        let rows = retry_after.map_or(String::new(), |seconds| format!("Retry-After: {seconds}\r\n"));
+        self.note_reply(id, to, cseq, reply, &rows)
+    }
+
+    /// Notes the answer to the BYE with a CSeq, that has these rows.
+    pub fn note_reply(&self, id: Id, to: User, cseq: u32, reply: Final, rows: &str) -> Noted {
+        let message = if let Final::Code(code) = reply { super::reply(code, rows) } else { String::new() };
+        self.registry.note(id, to, cseq, reply, message.as_bytes(), self.now()).unwrap()
     }
 
     /// Sweeps the whole store in small steps.
