@@ -7,6 +7,7 @@ use live::call::{Call, Serves};
 use live::evidence::Leg;
 use live::host::{Host, Result};
 use live::pair::Pair;
+use live::peer::Peer;
 use live::scenario::{Answer, Script, Step};
 use live::trial::{CAUSE, PROMPT, TEXT, Trial, all_good, call, check, log_of, opensips_can_not, proxy, release};
 use live::verdict::{Judge, passes, reason, wrong};
@@ -69,6 +70,31 @@ fn a_user_challenges() -> Trial {
     told(Serves::Called, 401, 481, "partial")?;
     told(Serves::Neither, 200, 401, "partial")?;
     told(Serves::Calling, 407, 401, "failed")
+}
+
+/// A redirection of a BYE is not followed: nobody hears anything at its Contact.
+#[test]
+fn a_user_redirects() -> Trial {
+    for serves in [Serves::Calling, Serves::Called, Serves::Neither] {
+        let host = proxy(&[])?;
+        let mut elsewhere = Peer::new()?;
+        let contact = format!("Contact: <sip:x@{}>", elsewhere.address());
+        let mut pair = Pair::new(&host, serves, "")?;
+        release(&host, &pair.call_id)?;
+        for leg in [Leg::Called, Leg::Calling] {
+            let bye = pair.bye(leg, PROMPT)?;
+            pair.answer(leg, &bye, 302, std::slice::from_ref(&contact))?;
+        }
+        host.outcome(&pair.call_id, PROMPT)?;
+        let heard = elsewhere.await_message(Duration::from_millis(1500), |_| true);
+        check(heard.is_err(), || format!("at the Contact of the 302: {heard:?}"))?;
+        let mut judge = pair.judge(&host);
+        judge.bye(Leg::Called, passes(serves).0, &reason(CAUSE, TEXT));
+        judge.bye(Leg::Calling, passes(serves).1, &reason(CAUSE, TEXT));
+        judge.reported("failed", CAUSE, "302", "302");
+        wrong(&judge.verdicts).map_or(Ok(()), |wrong| Err(format!("{wrong}\n{}", log_of(&host, &pair.call_id))))?;
+    }
+    Ok(())
 }
 
 /// One who is silent is asked again and again, while the script runs once; the end is reported in time, and not as
