@@ -144,7 +144,7 @@ fn is_told(host: &Host) -> bool {
     host.audit(ATTEMPT).told.contains_key(&host.id(SUBJECT).0)
 }
 
-const OPERATIONS: [Operation; 32] = [
+const OPERATIONS: [Operation; 35] = [
     Operation {
         name: "track",
         act: |host| _ = track(host, SUBJECT, Serves::Calling),
@@ -235,6 +235,29 @@ const OPERATIONS: [Operation; 32] = [
         before: |host| _ = started(host, Serves::Neither),
         act: |host| reply(host, User::Called, 503, Some(3)),
         rest: 3_000,
+        ..PLAIN
+    },
+    Operation {
+        name: "challenge that the host has credentials for",
+        before: |host| _ = started(host, Serves::Neither),
+        act: |host| reply(host, User::Called, 401, None),
+        ..PLAIN
+    },
+    Operation {
+        name: "BYE with credentials",
+        before: |host| bye_is_due(host, Serves::Neither, 401),
+        act: fetch,
+        ..PLAIN
+    },
+    Operation {
+        name: "last reply of a challenged release",
+        before: |host| {
+            bye_is_due(host, Serves::Neither, 401);
+            fetch(host);
+            reply(host, User::Called, 200, None);
+        },
+        act: |host| reply(host, User::Calling, 481, None),
+        done: is_told,
         ..PLAIN
     },
     Operation {

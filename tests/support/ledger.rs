@@ -110,6 +110,8 @@ impl<S: Store> Host<S> {
         });
         let own = [Own::host(b"s", b"").unwrap()];
         let registry = Registry::new(store, &Settings { own: &own, ..*settings }, ended).unwrap();
+        let registry = registry
+            .with_credentials(Box::new(|_, lines| lines.extend_from_slice(b"Authorization: Digest nonce=\"1\"\n")));
         Self { registry, ledger, path, judging: false, prompt: false }
     }
 
@@ -172,10 +174,9 @@ impl<S: Store> Host<S> {
     /// Notes a reply, which is in the ledger before.
     pub fn note(&self, id: Id, to: User, cseq: u32, code: u16, retry_after: Option<u32>) -> Noted {
         self.write(&format!("reply {} {} {cseq} {code}\n", id.0, u8::from(is_calling(to))));
-        let message = crate::support::reply(
-            code,
-            &retry_after.map_or(String::new(), |seconds| format!("Retry-After: {seconds}\r\n")),
-        );
+        let challenge = if code == 401 { "WWW-Authenticate: x\r\n" } else { "" };
+        let wait = retry_after.map_or(String::new(), |seconds| format!("Retry-After: {seconds}\r\n"));
+        let message = crate::support::reply(code, &format!("{challenge}{wait}"));
         self.registry.note(id, to, cseq, Final::Code(code), message.as_bytes(), now()).unwrap()
     }
 
@@ -359,8 +360,8 @@ impl Audit {
                 continue;
             }
             let refused = codes.get(&(one.id.0, one.calling, one.cseq)).is_some_and(|codes| {
-                // 500 and 503; whatever is not a decision where service control kept it back.
-                codes.iter().any(|code| *code == 408 || *code >= 500)
+                // 500 and 503; a challenge; whatever is not a decision where service control kept it back.
+                codes.iter().any(|code| matches!(code, 401 | 408 | 500..))
             });
             let given_up =
                 refused || two.at >= one.at + attempt || restarts.iter().any(|at| one.at <= *at && *at <= two.at);
