@@ -83,7 +83,7 @@ impl Opensips {
         Self::with_configuration(&repository().join("live/hosts/opensips.cfg"), defines)
     }
 
-    /// Prepares one with any configuration that takes what [`Opensips::values`] gives.
+    /// Prepares one with any configuration that takes what `values` gives.
     pub fn with_configuration(configuration: &Path, defines: &[&str]) -> Result<Self> {
         let tree = Tree::given()?;
         let directory = Directory::new().map_err(|error| format!("no temporary directory: {error}"))?;
@@ -114,7 +114,7 @@ impl Opensips {
         })
     }
 
-    /// Prepares one with a configuration given as text, which takes what [`Opensips::values`] gives.
+    /// Prepares one with a configuration given as text, which takes what `values` gives.
     pub fn with_text(text: &str) -> Result<Self> {
         let mut prepared = Self::with_configuration(Path::new(""), &[])?;
         prepared.configuration = prepared.directory.path().join("template.cfg");
