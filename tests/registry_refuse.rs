@@ -6,7 +6,7 @@ mod support;
 use ims_release::dialog::Serves::{Calling, Neither};
 use ims_release::dialog::User;
 use ims_release::pending::Final::{Code, NotSent};
-use ims_release::registry::{Pass, Settings};
+use ims_release::registry::{Noted, Pass, Selector, Settings};
 use ims_release::store::Id;
 use support::proxy::{Proxy, both, both_with, message};
 
@@ -27,7 +27,8 @@ fn check(proxy: &Proxy, call: &str, id: Option<Id>) {
             assert_eq!(pass(proxy, call, &format!("{way} {method} 300")), refused, "{way} {method}");
         }
     }
-    for line in ["> ACK 300", "< ACK 300"] {
+    // Nor is the called user's with the number of the INVITE an ACK to the 2xx.
+    for line in ["> ACK 300", "< ACK 300", "< ACK 127"] {
         assert_eq!(pass(proxy, call, line), swallowed, "{line}");
     }
     // The ACK of the 2xx is on its way to the called user, and the INVITE that it belongs to is still to be cancelled.
@@ -183,5 +184,21 @@ fn t56b_our_bye_passes_again_after_an_application_server() {
         // Answered, it is over.
         proxy.note(id, User::Called, Code(200));
         assert_eq!(recognise(&back, false), Pass::Refused(id));
+    });
+}
+
+/// The called user has seen the mark, and puts it below the Via of a BYE of its own with the number of ours.
+#[test]
+fn a_mark_in_a_bye_of_the_user_to_whom_ours_goes_is_no_mark() {
+    both(|proxy| {
+        let (id, looped) = looped(proxy, "x");
+        let cseq = proxy.find(Selector::Id(id))[0].called.cseq;
+        let marked = looped.lines().find(|line| line.contains(";ims-release=")).unwrap();
+        let forged = message("x", &format!("< BYE {cseq}")).replace("\r\nFrom: ", &format!("\r\n{marked}\r\nFrom: "));
+        assert!(forged.contains(marked));
+        assert_eq!(proxy.registry.recognise(forged.as_bytes(), false, proxy.now()).unwrap(), Pass::Refused(id));
+        // Nor has ours come out of service control by it: unanswered there, it takes the way past it.
+        proxy.registry.sent_on(forged.as_bytes()).unwrap();
+        assert_eq!(proxy.note(id, User::Called, Code(408)), Noted::Again);
     });
 }

@@ -11,16 +11,17 @@ use core::hash::Hasher;
 use memchr::memmem;
 use siphasher::sip::SipHasher24;
 
-use crate::capture;
+use crate::capture::{self, Captured};
 use crate::dialog::User;
 use crate::message::{Message, Name, StartLine, list, name_addr, uri};
 use crate::pending::{LegState, Phase};
 use crate::store::{Id, Store};
 
 use super::mend::mended;
+use super::observe::Member;
 use super::pass::Pass;
 use super::words::{DETAIL, Detail, Service};
-use super::{Registry, RegistryError};
+use super::{Registry, RegistryError, other};
 
 const PARAMETER: &[u8] = b";ims-release=";
 /// Number and digest in hexadecimal.
@@ -87,6 +88,7 @@ impl<S: Store> Registry<S> {
         for mark in marks.flatten() {
             if let Some((id, to)) = self.of_mark(mark, captured.cseq)
                 && self.awaits(id, to, captured.cseq)?
+                && self.is_of_leg(&captured, id, to)?
             {
                 return Ok(Some(Pass::NotOurs));
             }
@@ -111,6 +113,13 @@ impl<S: Store> Registry<S> {
             && release.loops(to, leg)
             && leg.state == LegState::Waiting
             && leg.cseq == cseq)
+    }
+
+    /// Whether a message has the tags of our BYE to a user. The mark alone does not tell: that user sees it, and may put
+    /// it below the Via of a BYE of its own.
+    fn is_of_leg(&self, message: &Captured<'_>, id: Id, to: User) -> Result<bool, RegistryError> {
+        let member = self.member(message)?;
+        Ok(member.is_some_and(|Member { id: of, sender }| of == id && sender == other(to)))
     }
 
     fn pass(&self, id: Id, to: User, cseq: u32) -> Result<Pass, RegistryError> {
@@ -156,6 +165,7 @@ impl<S: Store> Registry<S> {
         for mark in marks(message).into_iter().flatten() {
             if let Some((id, to)) = self.of_mark(mark, captured.cseq)
                 && self.counted(self.awaits(id, to, captured.cseq))?
+                && self.counted(self.is_of_leg(&captured, id, to))?
             {
                 self.counted(self.change_service(id, |service| Service { sent_on: true, ..service }))?;
             }

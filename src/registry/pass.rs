@@ -67,8 +67,9 @@ impl<S: Store> Registry<S> {
             b"CANCEL" => Pass::NotOurs,
             b"ACK" => {
                 let mut bytes = Vec::new();
-                let initial = self.load(id, &mut bytes)?.is_some_and(|(_, r)| r.invite_cseq == request.cseq);
-                if initial { Pass::NotOurs } else { Pass::Swallowed(id) }
+                let acknowledged = self.load(id, &mut bytes)?.is_some_and(|(_, r)| r.invite_cseq == request.cseq);
+                // The called user acknowledges nothing with a number that is the calling user's.
+                if acknowledged && sender == User::Calling { Pass::NotOurs } else { Pass::Swallowed(id) }
             }
             b"BYE" if self.holds_ours(id, sender, request.cseq)? => Pass::NotOurs,
             // Where ours does not end the session at the other user, this one may.
