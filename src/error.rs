@@ -36,7 +36,7 @@ pub enum Error {
     BadVia,
     /// The Reason has no SIP status code from 100 to 699, or a Q.850 cause above 127.
     BadReason,
-    /// The Reason text holds a control character.
+    /// The Reason text holds a control character, or is longer than 512 bytes.
     BadReasonText,
     /// A further header is not `Name: value` on one line.
     BadHeader,
@@ -72,7 +72,7 @@ impl Error {
             Self::BadContactAddress => "Contact address of the served user: must be a SIP or SIPS URI",
             Self::BadVia => "Via: transport must be a token and sent-by a host with an optional port",
             Self::BadReason => "Reason: a SIP status code from 100 to 699 is required; a Q.850 cause is 0 to 127",
-            Self::BadReasonText => "Reason text: must not hold a control character",
+            Self::BadReasonText => "Reason text: must not hold a control character, nor be longer than 512 bytes",
             Self::BadHeader => "Further header: must be 'Name: value' on one line",
             Self::DuplicateHeader => "Further header: given twice",
             Self::ForbiddenHeader => "Further header: the library writes it itself, or it may not stand in a BYE",

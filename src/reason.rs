@@ -8,6 +8,10 @@ use crate::error::Error;
 use crate::out::Out;
 use crate::scan;
 
+/// The longest text of a value, in octets: what a release keeps of it costs each dialog as much, and who asks for one
+/// writes a sentence.
+pub const MAX_REASON_TEXT: usize = 512;
+
 /// A checked reason. What both BYEs need of it is worked out once.
 #[derive(Clone, Copy, Debug)]
 pub struct Reason<'a> {
@@ -92,6 +96,9 @@ const TEXT: &[u8] = b";text=\"";
 impl<'a> Text<'a> {
     #[inline(always)]
     fn new(text: &'a [u8]) -> Result<Self, Error> {
+        if text.len() > MAX_REASON_TEXT {
+            return Err(Error::BadReasonText);
+        }
         // Control characters and the quote, then the backslash and DEL. That a few more are looked at does no harm,
         // and two comparisons are what the compiler makes good vector instructions of.
         let odd = scan::any(text, |b| (b ^ 2 <= b' ') | (b | 0x23 == 0x7f));
@@ -166,6 +173,17 @@ mod tests {
         let both = Reason::sip(503, b"").unwrap().with_q850(31, b"Normal, unspecified").unwrap();
         assert_eq!(text(both), r#"SIP;cause=503, Q.850;cause=31;text="Normal, unspecified""#);
         assert_eq!(Reason::sip(503, b"").unwrap().with_q850(128, b"").unwrap_err(), Error::BadReason);
+    }
+
+    #[test]
+    fn a_text_that_is_too_long_is_refused() {
+        let longest = [b'x'; MAX_REASON_TEXT + 1];
+        let both = |text| Reason::sip(503, b"").unwrap().with_q850(31, text);
+        assert!(Reason::sip(503, &longest[1..]).is_ok() && both(&longest[1..]).is_ok());
+        for refused in [Reason::sip(503, &longest), both(&longest)] {
+            assert_eq!(refused.unwrap_err(), Error::BadReasonText);
+        }
+        assert!(Error::BadReasonText.text().contains(&format!(" {MAX_REASON_TEXT} bytes")));
     }
 
     #[test]

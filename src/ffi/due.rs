@@ -154,8 +154,8 @@ pub unsafe extern "C" fn ims_release_registry_sweep(
 }
 
 /// Builds a BYE that is due, and takes it to be sent: no other process gets this one. It has the next CSeq, and the
-/// Reason with which the release was started; of `options` the form, the headers, the Via and the flags count, and
-/// `cause` must be one all the same. After IMS_RELEASE_OK the host sends it and reports what comes of it with
+/// Reason with which the release was started, its cause alone where the store had no room for the text; of `options`
+/// the form, the headers, the Via and the flags count, and `cause` must be one all the same. After IMS_RELEASE_OK the host sends it and reports what comes of it with
 /// ims_release_registry_note(), as after ims_release_registry_start(). Set `struct_size` of `bye` before.
 ///
 /// IMS_RELEASE_NOT_RELEASING: it is not due yet, or not any more; another process may have it.
