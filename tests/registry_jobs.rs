@@ -198,6 +198,27 @@ fn a_job_is_for_those_that_are_meant() {
 }
 
 #[test]
+fn a_job_cancelled_within_a_page_starts_nothing_more() {
+    both(|proxy| {
+        (0..30).for_each(|_| _ = proxy.plain(&proxy.fresh()));
+        let number = proxy.registry.job_make(&Job { rate: 1_000, ..job(Many::All) }, proxy.now()).unwrap();
+        proxy.wait(100);
+        proxy.sweep();
+        let mut started = 0;
+        proxy
+            .registry
+            .job_step(proxy.now(), &mut |id, number, reason| {
+                started += 1;
+                let released = proxy.start_for(By::Job(number), id, reason).is_ok();
+                assert_eq!(proxy.registry.job_cancel(number).unwrap(), started == 1);
+                released
+            })
+            .unwrap();
+        assert_eq!((started, shown(proxy, number).1.started), (1, 1));
+    });
+}
+
+#[test]
 fn a_job_can_be_cancelled_and_makes_room_for_another() {
     both(|proxy| {
         (0..30).for_each(|_| _ = proxy.plain(&proxy.fresh()));

@@ -391,6 +391,8 @@ fn what_cannot_be_understood_is_refused() -> Trial {
         (&["session", "two words"], 306, "icid-value"),
         (&["users", "x"], 306, "user, contact or session"),
         (&["all"], 3, "expected"),
+        (&["all", "*", CAUSE, "dry"], 3, "reads as options"),
+        (&["all", "*", CAUSE, "rate=10,dry"], 3, "reads as options"),
         (&["all", "*", "99"], 115, ""),
         (&["all", "*", CAUSE, "two\r\nlines"], 116, ""),
         (&["call", "x", CAUSE, TEXT, "dry"], 3, "options are for all, user, contact and session"),
@@ -405,6 +407,19 @@ fn what_cannot_be_understood_is_refused() -> Trial {
         let fault = host.call("ims_release.jobs", parameters)?.err().ok_or(format!("{parameters:?} is taken"))?;
         // OpenSIPS itself refuses a parameter of another name.
         check([code, -32602].contains(&fault.code), || format!("{parameters:?}: {fault:?}"))?;
+    }
+    // What stands behind the last parameter may say that only counting was meant.
+    if !opensips_can_not("be given more parameters than a command has: they have names there")? {
+        for (method, parameters) in [
+            ("ims_release.release", &["all", "*", CAUSE, TEXT, "rate=10", "dry"][..]),
+            ("ims_release.list", &["0", "dry"]),
+            ("ims_release.show", &["call", "x", "dry"]),
+            ("ims_release.stats", &["dry"]),
+            ("ims_release.jobs", &["cancel", "1", "dry"]),
+        ] {
+            let fault = host.call(method, parameters)?.err().ok_or(format!("{method} {parameters:?} is taken"))?;
+            check(fault.code == 3, || format!("{method} {parameters:?}: {fault:?}"))?;
+        }
     }
     let told = host.call("ims_release.jobs", &[])?.map_err(|fault| fault.text)?;
     check(told.as_array().is_none_or(Vec::is_empty), || format!("there are jobs: {told}"))?;

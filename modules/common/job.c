@@ -93,3 +93,12 @@ int read_job_options(ims_release_str options, ims_release_job_request *request, 
 	request->in_flight = in_flight != 0 ? in_flight : request->in_flight;
 	return 0;
 }
+
+int is_job_options(ims_release_str text)
+{
+	ims_release_job_request scratch;
+	ims_release_str bad;
+
+	memset(&scratch, 0, sizeof(scratch));
+	return text.len > 0 && read_job_options(text, &scratch, &bad) == 0;
+}

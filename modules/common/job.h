@@ -27,4 +27,7 @@ int is_value_of_all(ims_release_str value);
  */
 int read_job_options(ims_release_str options, ims_release_job_request *request, ims_release_str *bad);
 
+/* Whether a text can be read as options: where none are given, they stand in the wrong place. */
+int is_job_options(ims_release_str text);
+
 #endif

@@ -414,6 +414,10 @@ impl<S: Store> Registry<S> {
                 let Some(outcome) = met(&job, &stored.words, &record) else { continue };
                 let outcome = match outcome {
                     Number::Started if !job.dry => {
+                        // Cancelled meanwhile: what is not started yet is not.
+                        if self.word(id, STATE)? & STATES != RUNNING {
+                            break;
+                        }
                         tokens -= 1;
                         let started = start(dialog, number, &job.reason);
                         self.under_way.fetch_add(started.into(), Ordering::Relaxed);

@@ -61,6 +61,16 @@ static void add_invite(rpc_t *rpc, void *structure, const ims_release_entry *ent
 		rpc->struct_printf(structure, "invite_cseq", "%" PRIu32, entry->invite_cseq);
 }
 
+/* What stands behind all parameters is never left out silently: it may say that only counting was meant. */
+static int refuse_more(rpc_t *rpc, void *context, int given, int most, const str *more)
+{
+	if(given <= most)
+		return 0;
+	rpc->fault(context, IMS_RELEASE_ARGUMENT, "the parameter \"%.*s\" is one too many", more->len > 32 ? 32 : more->len,
+			more->s);
+	return -1;
+}
+
 /* Which dialogs are meant; `more` names the further selectors. 0, or -1 after a fault. */
 static int parse_selector(rpc_t *rpc, void *context, const str *word, const str *value, uint32_t *selector,
 		ims_release_str *selected, const char *more)
@@ -79,11 +89,16 @@ static int parse_selector(rpc_t *rpc, void *context, const str *word, const str 
 static int scan_selector(
 		rpc_t *rpc, void *context, str *word, str *value, uint32_t *selector, ims_release_str *selected)
 {
-	if(rpc->scan(context, "*.S.S", word, value) < 2) {
+	str more = STR_NULL;
+	int given = rpc->scan(context, "*.S.S.S", word, value, &more);
+
+	if(given < 2) {
 		rpc->fault(context, IMS_RELEASE_ARGUMENT,
 				"expected: SELECTOR VALUE; with kamcmd s: before what looks like a number");
 		return -1;
 	}
+	if(refuse_more(rpc, context, given, 2, &more) < 0)
+		return -1;
 	return parse_selector(rpc, context, word, value, selector, selected, " or id");
 }
 
@@ -167,12 +182,13 @@ static void rpc_release(rpc_t *rpc, void *context)
 	str cause = STR_NULL;
 	str text = STR_NULL;
 	str options = STR_NULL;
+	str more = STR_NULL;
 	uint64_t number;
 	uint32_t dialogs;
 	uint32_t select = 0;
 	ims_release_str selected;
 	ims_release_status status;
-	int given = rpc->scan(context, "*.S.S.S.S.S", &selector, &value, &cause, &text, &options);
+	int given = rpc->scan(context, "*.S.S.S.S.S.S", &selector, &value, &cause, &text, &options, &more);
 
 	dialogs = given >= 1 ? dialogs_of_word(text_of(&selector)) : 0;
 	if(given < 2) {
@@ -180,6 +196,8 @@ static void rpc_release(rpc_t *rpc, void *context)
 				"expected: SELECTOR VALUE [cause [text [OPTIONS]]]; with kamcmd s: before what looks like a number");
 		return;
 	}
+	if(refuse_more(rpc, context, given, 5, &more) < 0)
+		return;
 	if(dialogs == 0
 			&& parse_selector(rpc, context, &selector, &value, &select, &selected, ", id, all, user, contact or session") < 0)
 		return;
@@ -262,8 +280,11 @@ static void rpc_list(rpc_t *rpc, void *context)
 	uint32_t records = 0;
 	void *structure;
 
-	int given = rpc->scan(context, "*.S", &text);
+	str more = STR_NULL;
+	int given = rpc->scan(context, "*.S.S", &text, &more);
 
+	if(refuse_more(rpc, context, given, 1, &more) < 0)
+		return;
 	if(given != 0 && (given < 0 || number_of_word(text_of(&text), UINT64_MAX, &cursor) < 0)) {
 		rpc->fault(context, IMS_RELEASE_ARGUMENT, "the cursor is \"%.*s\", expected what the page before told as next",
 				text.len > 32 ? 32 : text.len, text.s);
@@ -413,7 +434,10 @@ static void rpc_stats(rpc_t *rpc, void *context)
 	ims_release_stats stats;
 	ims_release_status status;
 	void *structure;
+	str more = STR_NULL;
 
+	if(refuse_more(rpc, context, rpc->scan(context, "*.S", &more), 0, &more) < 0)
+		return;
 	status = statistics_read(&stats);
 	if(status != IMS_RELEASE_OK) {
 		fault(rpc, context, status);

@@ -44,6 +44,13 @@ void rpc_make_job(rpc_t *rpc, void *context, uint32_t dialogs, ims_release_str v
 	job_request(dialogs, value, reason, &request);
 	if(check_value(rpc, context, &request) < 0)
 		return;
+	if(options.len == 0 && is_job_options(reason->text)) {
+		rpc->fault(context, IMS_RELEASE_ARGUMENT,
+				"the text is \"%.*s\", which reads as options: write SELECTOR VALUE CAUSE TEXT OPTIONS, options divided by "
+				"commas",
+				cut(reason->text, FAULT_OCTETS), reason->text.s);
+		return;
+	}
 	if(read_job_options(options, &request, &bad) < 0) {
 		rpc->fault(context, IMS_RELEASE_ARGUMENT,
 				"the option is \"%.*s\", expected dry, rate=NUMBER or inflight=NUMBER, each once, 1 to 65535",
@@ -117,10 +124,11 @@ void rpc_jobs(rpc_t *rpc, void *context)
 	str text = STR_NULL;
 	uint64_t number;
 	ims_release_status status;
-	int given = rpc->scan(context, "*.S.S", &word, &text);
+	str more = STR_NULL;
+	int given = rpc->scan(context, "*.S.S.S", &word, &text, &more);
 
 	if(given != 0) {
-		if(given < 2 || word.len != 6 || memcmp(word.s, "cancel", 6) != 0
+		if(given != 2 || word.len != 6 || memcmp(word.s, "cancel", 6) != 0
 				|| number_of_word(text_of(&text), UINT8_MAX, &number) < 0 || number == 0) {
 			rpc->fault(context, IMS_RELEASE_ARGUMENT, "expected: nothing, or cancel NUMBER with the number of a job");
 			return;

@@ -33,6 +33,9 @@ mi_response_t *mi_make_job(
 	if(dialogs != IMS_RELEASE_JOB_ALL && request.value.len == 0)
 		return mi_fault(IMS_RELEASE_BAD_SELECTOR, "the value beside %s is empty, expected %s", word_of_dialogs(dialogs),
 				dialogs == IMS_RELEASE_JOB_SESSION ? "an icid-value" : "a URI");
+	if(options.len == 0 && is_job_options(reason->text))
+		return mi_fault(IMS_RELEASE_ARGUMENT, "the text is \"%.*s\", which reads as options: write options=%.*s",
+				cut(reason->text), reason->text.s, cut(reason->text), reason->text.s);
 	if(read_job_options(options, &request, &bad) < 0)
 		return mi_fault(IMS_RELEASE_ARGUMENT,
 				"the option is \"%.*s\", expected dry, rate=NUMBER or inflight=NUMBER, each once, 1 to 65535", cut(bad),
