@@ -410,6 +410,36 @@ fn flipped_bytes_cost_the_damaged_records_only() {
 }
 
 #[test]
+fn a_damaged_use_of_a_cell_hides_no_record() {
+    let _turn = alone();
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path()).unwrap();
+    let id = new(&store, 1, 5);
+    let path = directory.path().join("ims_release.store");
+    let bytes = fs::read(&path).unwrap();
+    let file = fs::OpenOptions::new().write(true).open(&path).unwrap();
+    // The first cell that was given out: before it are two headers, a page each, and cells of zeros.
+    let place = bytes[8_192..].iter().position(|octet| *octet != 0).unwrap() / 8 * 8 + 8_192;
+    for bit in 0..64 {
+        let before = fs::read(&path).unwrap()[place + bit / 8];
+        file.write_all_at(&[before ^ 1 << (bit % 8)], (place + bit / 8) as u64).unwrap();
+        let mut found = Vec::new();
+        // Whoever comes first finds it, a scan too.
+        if bit % 2 == 0 {
+            store.scan(0, 1_000_000, &mut |id| found.push(id)).unwrap();
+            assert_eq!(found, [id], "bit {bit}");
+        }
+        let mut bytes = Vec::new();
+        assert!(store.read(id, &mut bytes).unwrap().is_some(), "bit {bit}");
+        assert_eq!(bytes, record(1, 5));
+        assert_eq!(store.usage().damaged, bit as u64 + 1, "bit {bit}");
+    }
+    // It can be taken away, and its key used again.
+    assert!(store.remove(id).unwrap());
+    new(&store, 1, 6);
+}
+
+#[test]
 fn a_record_with_the_id_of_another_is_not_taken_for_it() {
     let _turn = alone();
     let directory = tempfile::tempdir().unwrap();

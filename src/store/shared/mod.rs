@@ -142,13 +142,20 @@ impl SharedStore {
 
     /// Whether the cell of an id is still that of its record.
     fn is_live(&self, id: Id) -> bool {
-        let index = id.0 as u32;
         let live = Use { generation: generation_of(id), live: true };
-        stripe_of(id) < self.stripes as usize
-            && self
-                .maps
-                .cell_use(stripe_of(id), cell_in_stripe(id))
-                .is_some_and(|stored| Use::decode(stored.load(Ordering::Acquire), index) == Some(live))
+        stripe_of(id) < self.stripes as usize && self.cell_use(id.0 as u32) == Some(live)
+    }
+
+    /// What a cell is used for. A use that is damaged would hide a whole record until the next start: it is mended
+    /// first.
+    fn cell_use(&self, index: u32) -> Option<Use> {
+        let (stripe, cell) = (index as usize / SLOTS, index as usize % SLOTS);
+        let stored = self.maps.cell_use(stripe, cell)?;
+        let decoded = || Use::decode(stored.load(Ordering::Acquire), index);
+        decoded().or_else(|| {
+            repair::mend_use(&self.lock(stripe).ok()?, &self.maps, stripe, cell);
+            decoded()
+        })
     }
 
     /// One word, mended when it is damaged.
@@ -269,9 +276,7 @@ impl Store for SharedStore {
         let end = cursor.saturating_add(SCAN_STEP).min(cells);
         let mut left = limit.max(1);
         for index in cursor..end {
-            let cell_use = self.maps.cell_use(index as usize / SLOTS, index as usize % SLOTS);
-            let found = cell_use.and_then(|stored| Use::decode(stored.load(Ordering::Acquire), index as u32));
-            if let Some(Use { generation, live: true }) = found {
+            if let Some(Use { generation, live: true }) = self.cell_use(index as u32) {
                 visit(Id(u64::from(generation) << 32 | index));
                 left -= 1;
                 if left == 0 {

@@ -117,6 +117,24 @@ fn mend_cell(maps: &Maps, stripe: usize, cell: usize, id: Id) {
     }
 }
 
+/// Makes the use of one cell true again, under the lock of its stripe: the slot that the index gives for it tells.
+pub(super) fn mend_use(locked: &Locked<'_>, maps: &Maps, stripe: usize, cell: usize) {
+    let index = (stripe * SLOTS + cell) as u32;
+    let damaged = |stored: &Word| Use::decode(stored.load(Ordering::Acquire), index).is_none();
+    if !maps.cell_use(stripe, cell).is_some_and(damaged) {
+        // Who had the lock before has mended it.
+        return;
+    }
+    let head = locked.slot_of(cell).and_then(|slot| maps.head(stripe, slot));
+    match head.filter(|head| head.seal != 0 && stripe_of(head.id) == stripe && cell_in_stripe(head.id) == cell) {
+        Some(head) => mend_cell(maps, stripe, cell, head.id),
+        None => {
+            maps.count(Counter::Damaged);
+            locked.kill_cell(cell);
+        }
+    }
+}
+
 /// Sets a damaged word to 0 and counts it. Whoever changed it meanwhile has mended it.
 pub(super) fn mend_word(maps: &Maps, stored: &Word, cell: u32, generation: u32, word: usize) {
     let found = stored.load(Ordering::Acquire);
