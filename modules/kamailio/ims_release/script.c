@@ -6,9 +6,8 @@
 
 #include "capture.h"
 #include "job.h"
-#include "jobs.h"
 #include "loop.h"
-#include "send.h"
+#include "selection.h"
 #include "words.h"
 
 static int track(struct sip_msg *message, str *serves, str *user)
@@ -54,31 +53,14 @@ static void count_now(struct sip_msg *message)
 		capture(message_of(message));
 }
 
-struct first_dialog {
-	uint64_t id;
-	int found;
-};
-
-static void keep_first(void *env, const ims_release_entry *entry)
-{
-	struct first_dialog *first = env;
-
-	if(!first->found)
-		*first = (struct first_dialog){entry->id, 1};
-}
-
 static int release_this(struct sip_msg *message, int cause, str *text)
 {
-	struct first_dialog first = {0, 0};
 	/* No code at all is told as a wrong one. */
 	const struct reason reason = {cause > 0 ? (uint32_t)cause : 0, text_of(text), IMS_RELEASE_BY_SCRIPT, 0};
 	ims_release_status status;
 
 	count_now(message);
-	status = ims_release_registry_find(
-			registry, IMS_RELEASE_SELECT_MESSAGE, message_of(message), keep_first, &first);
-	if(status == IMS_RELEASE_OK)
-		status = release(first.id, &reason, NULL);
+	status = release_of_message(message_of(message), &reason);
 	if(status != IMS_RELEASE_OK) {
 		log_refused_script("ims_release(): the call is not released", status);
 		return -1;
@@ -86,70 +68,12 @@ static int release_this(struct sip_msg *message, int cause, str *text)
 	return 1;
 }
 
-struct releasing {
-	struct reason reason;
-	uint32_t started;
-	uint32_t early;
-	ims_release_status refused;
-};
-
-static void release_one(void *env, const ims_release_entry *entry)
-{
-	struct releasing *work = env;
-	ims_release_status status = release(entry->id, &work->reason, NULL);
-
-	if(status == IMS_RELEASE_OK)
-		work->started++;
-	else
-		work->refused = status;
-	if(status == IMS_RELEASE_EARLY)
-		work->early++;
-}
-
-static ims_release_status release_selected(struct releasing *work, uint32_t select, ims_release_str selected)
-{
-	ims_release_status status = ims_release_registry_find(registry, select, selected, release_one, work);
-
-	if(work->early > 0)
-		LM_NOTICE("ims_release_by(): %u of the dialogs are early and not released, their INVITEs are to be cancelled\n",
-				work->early);
-	return status == IMS_RELEASE_OK && work->started == 0 ? work->refused : status;
-}
-
-static ims_release_status release_by_job(const struct releasing *work, uint32_t dialogs, ims_release_str value)
-{
-	ims_release_job_request request;
-	uint32_t number;
-
-	job_request(dialogs, value, &work->reason, &request);
-	return job_make(&request, &number);
-}
-
-struct of_session {
-	struct releasing *work;
-	ims_release_status status;
-	int found;
-};
-
-/* All dialogs of the session that this one belongs to; where nothing names the session, those of its Call-ID. */
-static void release_session(void *env, const ims_release_entry *entry)
-{
-	struct of_session *session = env;
-
-	if(session->found++ > 0)
-		return;
-	if(entry->icid.len > 0)
-		session->status = release_by_job(session->work, IMS_RELEASE_JOB_SESSION, entry->icid);
-	else
-		session->status = release_selected(session->work, IMS_RELEASE_SELECT_CALL, entry->call_id);
-}
-
 static int release_by(struct sip_msg *message, str *selector, str *value, int cause, str *text)
 {
-	struct releasing work = {{cause > 0 ? (uint32_t)cause : 0, text_of(text), IMS_RELEASE_BY_SCRIPT, 0}, 0, 0, IMS_RELEASE_OK};
+	const struct reason reason = {cause > 0 ? (uint32_t)cause : 0, text_of(text), IMS_RELEASE_BY_SCRIPT, 0};
 	uint32_t dialogs = dialogs_of_word(text_of(selector));
 	uint32_t select = selector_of_word(text_of(selector));
-	ims_release_str selected = text_of(value);
+	uint32_t early;
 	ims_release_status status;
 
 	if(dialogs == 0 && select == 0) {
@@ -159,19 +83,10 @@ static int release_by(struct sip_msg *message, str *selector, str *value, int ca
 	}
 	/* The message may be of a call that is meant. */
 	count_now(message);
-	if(dialogs == IMS_RELEASE_JOB_SESSION && value->len == 0) {
-		struct of_session session = {&work, IMS_RELEASE_OK, 0};
-		status = ims_release_registry_find(
-				registry, IMS_RELEASE_SELECT_MESSAGE, message_of(message), release_session, &session);
-		if(status == IMS_RELEASE_OK)
-			status = session.status;
-	} else if(dialogs != 0) {
-		status = release_by_job(&work, dialogs, selected);
-	} else {
-		if(select == IMS_RELEASE_SELECT_ID)
-			selected = number_of_id(selected);
-		status = release_selected(&work, select, selected);
-	}
+	status = release_by_selector(dialogs, select, text_of(value), message_of(message), &reason, &early);
+	if(early > 0)
+		LM_NOTICE("ims_release_by(): %u of the dialogs are early and not released, their INVITEs are to be cancelled\n",
+				early);
 	if(status != IMS_RELEASE_OK) {
 		log_refused_script("ims_release_by(): no call is released", status);
 		return -1;

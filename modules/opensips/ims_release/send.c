@@ -9,10 +9,7 @@
 #include "config.h"
 #include "mend.h"
 #include "sockets.h"
-#include "words.h"
 
-/* No SIP message over UDP is longer. */
-#define BYE_SIZE 65536
 /* The proxy's own attempt to the far user is to give up first, so that its answer is the leg's result. */
 #define LATER_S 3
 /* A longer URI in Record-Route names no socket of ours. */
@@ -40,14 +37,6 @@ int is_handing(void)
 	return handing != NULL;
 }
 
-static void note(uint64_t id, uint32_t leg, uint32_t cseq, uint32_t code, ims_release_str reply)
-{
-	ims_release_status status = ims_release_registry_note(registry, id, leg, cseq, code, reply, now_ms());
-
-	if(status != IMS_RELEASE_OK)
-		log_refusal("the answer to a BYE is not noted", status);
-}
-
 static void answered(struct cell *t, int type, struct tmcb_params *parameters)
 {
 	const struct sent *sent = *parameters->param;
@@ -60,7 +49,7 @@ static void answered(struct cell *t, int type, struct tmcb_params *parameters)
 	/* Of a time-out tm has no message. */
 	if(parameters->rpl != NULL && parameters->rpl != FAKED_REPLY)
 		reply = message_of(parameters->rpl);
-	note(sent->id, sent->leg, sent->cseq, (uint32_t)parameters->code, reply);
+	note_answer(sent->id, sent->leg, sent->cseq, (uint32_t)parameters->code, reply);
 }
 
 static void free_sent(void *parameter)
@@ -147,8 +136,7 @@ static int further_lines(const ims_release_bye *bye, char lines[BYE_SIZE], str *
 	return 0;
 }
 
-/* Hands a BYE to tm. Less than 0: it was not sent, and no answer will come; E_OUT_OF_MEM: there was no room for it. */
-static int hand_over(uint64_t id, uint32_t leg, const ims_release_bye *bye)
+enum handed hand_over(uint64_t id, uint32_t leg, const ims_release_bye *bye)
 {
 	static str method = {"BYE", 3};
 	char own[URI_SIZE];
@@ -162,13 +150,13 @@ static int hand_over(uint64_t id, uint32_t leg, const ims_release_bye *bye)
 
 	/* tm looks into the routes even where there is none for it; the timer's process and the workers have them. */
 	if(sroutes == NULL)
-		return E_OUT_OF_MEM;
+		return HANDED_LATER;
 	memset(&dialog, 0, sizeof(dialog));
 	if(direct(id, leg, bye, own, hop, &dialog) < 0)
-		return -1;
+		return HANDED_NOT;
 	if(name(bye, &dialog) < 0 || further_lines(bye, lines, &further) < 0) {
 		LM_ERR("a BYE cannot be handed to tm\n");
-		return -1;
+		return HANDED_NOT;
 	}
 	dialog.id.call_id = str_of(bye->call_id);
 	dialog.rem_target = str_of(bye->request_uri);
@@ -180,7 +168,7 @@ static int hand_over(uint64_t id, uint32_t leg, const ims_release_bye *bye)
 	sent = shm_malloc(sizeof(*sent));
 	if(sent == NULL) {
 		LM_ERR("out of shared memory: a BYE is sent later; raise -m\n");
-		return E_OUT_OF_MEM;
+		return HANDED_LATER;
 	}
 	*sent = (struct sent){id, leg, bye->cseq};
 	struct handing ours = {bye, sent, 0};
@@ -191,94 +179,9 @@ static int hand_over(uint64_t id, uint32_t leg, const ims_release_bye *bye)
 	handing = outer;
 	if(result <= 0) {
 		shm_free(sent);
-		return result == E_OUT_OF_MEM ? E_OUT_OF_MEM : -1;
+		return result == E_OUT_OF_MEM ? HANDED_LATER : HANDED_NOT;
 	}
 	if(!ours.mended)
 		LM_ERR("a BYE went out as tm printed it\n");
-	return 0;
-}
-
-static void log_unbuilt(uint64_t id, uint32_t leg, ims_release_status status)
-{
-	char word[ID_SIZE];
-
-	word_of_id(id, word);
-	LM_WARN("release %s: no BYE for the %s user: %s\n", word, leg == IMS_RELEASE_LEG_CALLED ? "called" : "calling",
-			ims_release_status_text(status));
-}
-
-static void send_leg(uint64_t id, uint32_t leg, const ims_release_bye *bye)
-{
-	if(bye->status == IMS_RELEASE_OK) {
-		int result = hand_over(id, leg, bye);
-		if(result < 0)
-			note(id, leg, bye->cseq, result == E_OUT_OF_MEM ? IMS_RELEASE_LATER : IMS_RELEASE_NOT_SENT,
-					(ims_release_str){NULL, 0});
-	} else if(bye->status == IMS_RELEASE_HELD) {
-		/* The timer sends it. */
-		LM_DBG("a BYE is held: %s\n", ims_release_status_text(bye->status));
-	} else {
-		log_unbuilt(id, leg, bye->status);
-	}
-}
-
-void send_due(uint64_t id, uint32_t leg)
-{
-	char buffer[BYE_SIZE];
-	ims_release_options options;
-	ims_release_bye bye;
-	uint32_t cause;
-	ims_release_str text;
-	ims_release_status status;
-
-	memset(&bye, 0, sizeof(bye));
-	bye.struct_size = sizeof(bye);
-	/* The library knows the cause that the release was started with; this one only has to be legal. */
-	settings_default_reason(&cause, &text);
-	settings_options(cause, text, &options);
-	status = ims_release_registry_next(registry, id, leg, &options, now_ms(), buffer, sizeof(buffer), &bye);
-	switch(status) {
-		case IMS_RELEASE_OK:
-			send_leg(id, leg, &bye);
-			break;
-		case IMS_RELEASE_NOT_RELEASING:
-		case IMS_RELEASE_NOT_FOUND:
-			/* It ended meanwhile. */
-			break;
-		default:
-			if(status >= 100 && status < 200)
-				log_unbuilt(id, leg, status);
-			else
-				log_refusal("a BYE that is due is not sent yet", status);
-			break;
-	}
-}
-
-ims_release_status release(uint64_t id, const struct reason *reason, struct unbuilt *unbuilt)
-{
-	/* On the stack: local_route may release another call while this one is sent. */
-	char called_buffer[BYE_SIZE];
-	char calling_buffer[BYE_SIZE];
-	ims_release_options options;
-	ims_release_bye called;
-	ims_release_bye calling;
-	ims_release_status status;
-
-	memset(&called, 0, sizeof(called));
-	memset(&calling, 0, sizeof(calling));
-	called.struct_size = sizeof(called);
-	calling.struct_size = sizeof(calling);
-	settings_options(reason->cause, reason->text, &options);
-	options.by = reason->by;
-	options.job = reason->job;
-	status = ims_release_registry_start(registry, id, &options, now_ms(), called_buffer, sizeof(called_buffer),
-			calling_buffer, sizeof(calling_buffer), &called, &calling);
-	if(status != IMS_RELEASE_OK)
-		return status;
-	if(unbuilt != NULL)
-		*unbuilt = (struct unbuilt){called.status, calling.status};
-	/* Both are built: the release can no longer be hindered by what comes of the first. */
-	send_leg(id, IMS_RELEASE_LEG_CALLED, &called);
-	send_leg(id, IMS_RELEASE_LEG_CALLING, &calling);
-	return IMS_RELEASE_OK;
+	return HANDED;
 }
