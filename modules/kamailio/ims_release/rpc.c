@@ -4,11 +4,11 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "figures.h"
 #include "settings.h"
 #include "job.h"
 #include "rpc_jobs.h"
 #include "send.h"
-#include "statistics.h"
 #include "words.h"
 
 /* A page of the list. ctl takes replies of 32 KiB in 96 pieces, three for each dialog at the most. */
@@ -438,50 +438,15 @@ static void rpc_stats(rpc_t *rpc, void *context)
 
 	if(refuse_more(rpc, context, rpc->scan(context, "*.S", &more), 0, &more) < 0)
 		return;
-	status = statistics_read(&stats);
+	status = figures_read(&stats);
 	if(status != IMS_RELEASE_OK) {
 		fault(rpc, context, status);
 		return;
 	}
-	const struct {
-		char *name;
-		uint64_t value;
-	} figures[] = {
-		{"tracked", stats.tracked},
-		{"confirmed", stats.confirmed},
-		{"ended_by_user", stats.ended_by_user},
-		{"started", stats.started},
-		{"pending", stats.pending},
-		{"oldest_seconds", statistics_oldest(&stats)},
-		{"completed", stats.completed},
-		{"gone", stats.gone},
-		{"partial", stats.partial},
-		{"failed", stats.failed},
-		{"expired", stats.expired},
-		{"legs_done", stats.legs_done},
-		{"legs_gone", stats.legs_gone},
-		{"legs_failed", stats.legs_failed},
-		{"legs_not_built", stats.legs_not_built},
-		{"retried", stats.retried},
-		{"bypassed", stats.bypassed},
-		{"refused_requests", stats.refused_requests},
-		{"unconfirmed", stats.unconfirmed},
-		{"refused_messages", stats.refused_messages},
-		{"early_dropped", stats.early_dropped},
-		{"idle_dropped", stats.idle_dropped},
-		{"store_failures", stats.store_failures},
-		{"records", stats.records},
-		{"capacity", stats.capacity},
-		{"damaged", stats.damaged},
-		{"repairs", stats.repairs},
-		{"lock_timeouts", stats.lock_timeouts},
-		{"refused_full", stats.refused_full},
-		{"refused_large", stats.refused_large},
-	};
 	if(rpc->add(context, "{", &structure) < 0)
 		return;
-	for(size_t i = 0; i < sizeof(figures) / sizeof(figures[0]); i++)
-		rpc->struct_printf(structure, figures[i].name, "%" PRIu64, figures[i].value);
+	for(size_t i = 0; i < figure_count; i++)
+		rpc->struct_printf(structure, figures[i].command, "%" PRIu64, figure_value(&figures[i], &stats));
 }
 
 rpc_export_t rpc_methods[] = {

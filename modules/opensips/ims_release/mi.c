@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "mi.h"
 
+#include "figures.h"
 #include "job.h"
 #include "mi_items.h"
 #include "mi_jobs.h"
 #include "send.h"
 #include "settings.h"
-#include "statistics.h"
 #include "words.h"
 
 /* A page of the list; a datagram takes replies of 64 KiB. */
@@ -383,7 +383,7 @@ static mi_response_t *mi_forget(const mi_params_t *parameters, struct mi_handler
 static mi_response_t *mi_stats(const mi_params_t *parameters, struct mi_handler *unused)
 {
 	ims_release_stats stats;
-	ims_release_status status = statistics_read(&stats);
+	ims_release_status status = figures_read(&stats);
 	mi_response_t *reply;
 	mi_item_t *object;
 
@@ -391,46 +391,11 @@ static mi_response_t *mi_stats(const mi_params_t *parameters, struct mi_handler 
 	(void)unused;
 	if(status != IMS_RELEASE_OK)
 		return mi_refusal(status);
-	struct {
-		char *name;
-		uint64_t value;
-	} figures[] = {
-		{"tracked", stats.tracked},
-		{"confirmed", stats.confirmed},
-		{"ended_by_user", stats.ended_by_user},
-		{"started", stats.started},
-		{"pending", stats.pending},
-		{"oldest_seconds", statistics_oldest(&stats)},
-		{"completed", stats.completed},
-		{"gone", stats.gone},
-		{"partial", stats.partial},
-		{"failed", stats.failed},
-		{"expired", stats.expired},
-		{"legs_done", stats.legs_done},
-		{"legs_gone", stats.legs_gone},
-		{"legs_failed", stats.legs_failed},
-		{"legs_not_built", stats.legs_not_built},
-		{"retried", stats.retried},
-		{"bypassed", stats.bypassed},
-		{"refused_requests", stats.refused_requests},
-		{"unconfirmed", stats.unconfirmed},
-		{"refused_messages", stats.refused_messages},
-		{"early_dropped", stats.early_dropped},
-		{"idle_dropped", stats.idle_dropped},
-		{"store_failures", stats.store_failures},
-		{"records", stats.records},
-		{"capacity", stats.capacity},
-		{"damaged", stats.damaged},
-		{"repairs", stats.repairs},
-		{"lock_timeouts", stats.lock_timeouts},
-		{"refused_full", stats.refused_full},
-		{"refused_large", stats.refused_large},
-	};
 	reply = init_mi_result_object(&object);
 	if(reply == NULL)
 		return NULL;
-	for(size_t i = 0; i < sizeof(figures) / sizeof(figures[0]); i++) {
-		if(mi_add_number(object, figures[i].name, figures[i].value) < 0)
+	for(size_t i = 0; i < figure_count; i++) {
+		if(mi_add_number(object, figures[i].command, figure_value(&figures[i], &stats)) < 0)
 			return out_of_memory(reply);
 	}
 	return reply;
