@@ -470,7 +470,7 @@
 #define IMS_RELEASE_JOB_ALL 1
 
 // `dialogs`: those of a served user, `value` being one of its URIs, see ims_release_registry_track(). User part and host
-// are compared, of a tel URI the number and its parameters, of another scheme the whole URI.
+// are compared (RFC 3261 19.1.4), of a tel URI the number and its parameters, of another scheme the whole URI.
 #define IMS_RELEASE_JOB_USER 2
 
 // `dialogs`: those with a user whose Contact has the URI `value`; user part, host and port are compared.

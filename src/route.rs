@@ -2,8 +2,6 @@
 //! Cutting the Record-Route list of the 2xx at the proxy's own entries into the two route sets
 //! (RFC 3261 12.1.1, 12.1.2; TS 24.229 5.4.5.1.2 steps 3 to 6).
 
-use core::net::Ipv6Addr;
-
 use arrayvec::ArrayVec;
 use memchr::memchr;
 
@@ -54,12 +52,13 @@ impl<'a> Own<'a> {
         match *self {
             Self::Uri(own) => {
                 own.ends_with(entry.rest)
-                    && uri::parse(own)
-                        .is_some_and(|own| Uri { host: entry.host, ..own } == *entry && same_host(own.host, entry.host))
+                    && uri::parse(own).is_some_and(|own| {
+                        Uri { host: entry.host, ..own } == *entry && uri::same_host(own.host, entry.host)
+                    })
             }
             Self::Host { host, port, cookie } => {
                 same_port(port, entry)
-                    && same_host(host, entry.host)
+                    && uri::same_host(host, entry.host)
                     && (cookie.is_empty() || entry.user == Some(cookie) || entry.params().any(|p| holds(p, cookie)))
             }
         }
@@ -78,21 +77,6 @@ const SIPS_PORT: u16 = 5061;
 fn same_port(own: Option<u16>, entry: &Uri<'_>) -> bool {
     let own = own.unwrap_or(PORT);
     own == entry.port.unwrap_or(PORT) || (own == SIPS_PORT && entry.secure && entry.port.is_none())
-}
-
-/// Whether both are one host: names without case, IPv6 literals as addresses (RFC 5954 4.2), since there are many ways
-/// to write one.
-#[inline]
-fn same_host(own: &[u8], entry: &[u8]) -> bool {
-    match (own, entry) {
-        ([b'[', own @ .., b']'], [b'[', entry @ .., b']']) => same_literal(own, entry),
-        _ => own.eq_ignore_ascii_case(entry),
-    }
-}
-
-fn same_literal(own: &[u8], entry: &[u8]) -> bool {
-    let address = |text| core::str::from_utf8(text).ok()?.parse::<Ipv6Addr>().ok();
-    own.eq_ignore_ascii_case(entry) || address(own).is_some_and(|own| address(entry) == Some(own))
 }
 
 /// Whether the URI parameter is `cookie`: the same text, or only the same name where the cookie has no value.

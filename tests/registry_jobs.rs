@@ -166,24 +166,41 @@ fn a_job_is_for_those_that_are_meant() {
             proxy.call(&call, &[serves], &format!("< 200 INVITE 127 contact={contact}; > ACK 127; OK"));
             call
         };
-        let calls = [call(Calling, "b1"), call(Called, "b1"), call(Neither, "<sip:b@h:5070;transport=tcp>")];
+        let calls = [
+            call(Calling, "b1"),
+            call(Called, "b1"),
+            call(Neither, "<sip:b@h:5070;transport=tcp>"),
+            call(Calling, "<sip:a@[2001:db8::1]:5070>"),
+        ];
         for (dialogs, expected) in [
-            (Many::All, &[0, 1, 2][..]),
-            (Many::User(b"sip:a@home1.net"), &[0]),
-            (Many::User(b"sips:a@HOME1.net:5061;x=y"), &[0]),
+            (Many::All, &[0, 1, 2, 3][..]),
+            (Many::User(b"sip:a@home1.net"), &[0, 3]),
+            (Many::User(b"sips:a@HOME1.net:5061;x=y"), &[0, 3]),
             (Many::User(b"sip:A@home1.net"), &[]),
             (Many::User(b"sip:x"), &[1]),
             (Many::User(b"tel:+1-212-555-2222"), &[]),
             (Many::Contact(b"sip:b1"), &[0, 1]),
-            (Many::Contact(b"sip:a1"), &[0, 1, 2]),
+            (Many::Contact(b"sip:a1"), &[0, 1, 2, 3]),
             (Many::Contact(b"sip:b@H:5070"), &[2]),
             (Many::Contact(b"sip:b@h"), &[]),
+            (Many::Contact(b"sip:%61@[2001:DB8::0:1]:5070"), &[3]),
+            (Many::User(b"sip:%61@home1.net"), &[0, 3]),
         ] {
             let number = proxy.registry.job_make(&Job { dry: true, ..job(dialogs) }, proxy.now()).unwrap();
             step(proxy);
             assert_eq!(shown(proxy, number).1.matched, expected.len() as u64, "{dialogs:?}");
         }
-        for odd in [&b""[..], b"alice@home1.net", b"<sip:a@home1.net>", b"sip:a@b c", b":x", b"1:x"] {
+        for odd in [
+            &b""[..],
+            b"alice@home1.net",
+            b"<sip:a@home1.net>",
+            b"sip:a@b c",
+            b":x",
+            b"1:x",
+            b"sip:",
+            b"sip:@",
+            b"sip:a@",
+        ] {
             for dialogs in [Many::User(odd), Many::Contact(odd)] {
                 let refused = proxy.registry.job_make(&job(dialogs), proxy.now());
                 assert!(matches!(refused, Err(RegistryError::Selector)), "{dialogs:?}: {refused:?}");

@@ -98,19 +98,27 @@ fn identity(text: &[u8]) -> Option<&[u8]> {
     is_uri(uri).then_some(uri)
 }
 
-/// Whether it has a scheme, and is a URI alone: what no dialog can match would pass for one that is not there.
+/// Whether it has a scheme and what that asks for, a host or a number, and is a URI alone: what no dialog can match would
+/// pass for one that is not there.
 pub fn is_uri(uri: &[u8]) -> bool {
-    let scheme = memchr(b':', uri).map_or(&b""[..], |colon| &uri[..colon]);
+    let Some(colon) = memchr(b':', uri) else { return false };
+    let (scheme, rest) = (&uri[..colon], &uri[colon + 1..]);
     let odd = |b: &u8| matches!(b, 0..=b' ' | b'<' | b'>' | b'"' | 0x7f);
     let is_scheme = scheme.first().is_some_and(u8::is_ascii_alphabetic)
         && scheme.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'));
-    is_scheme && !uri.iter().any(odd)
+    let is_whole = match number(uri) {
+        Some((digits, _)) => !digits.is_empty(),
+        None if [&b"sip"[..], b"sips"].iter().any(|sip| scheme.eq_ignore_ascii_case(sip)) => uri::cut(uri).is_some(),
+        None => !rest.is_empty(),
+    };
+    is_scheme && is_whole && !uri.iter().any(odd)
 }
 
 /// Whether two URIs name one user: user part and host of SIP, the number of tel, of another scheme the whole URI.
+/// What is written in two ways is compared by what it means (RFC 3261 19.1.4, RFC 3966 4).
 pub fn same_user(one: &[u8], other: &[u8]) -> bool {
     match (uri::cut(one), uri::cut(other)) {
-        (Some(one), Some(other)) => one.user == other.user && one.host.eq_ignore_ascii_case(other.host),
+        (Some(one), Some(other)) => uri::same_user(one.user, other.user) && uri::same_host(one.host, other.host),
         (None, None) => match (number(one), number(other)) {
             (Some(one), Some(other)) => one == other,
             _ => one == other,
@@ -119,16 +127,22 @@ pub fn same_user(one: &[u8], other: &[u8]) -> bool {
     }
 }
 
-/// The number of a tel URI without its visual separators (RFC 3966 5), and its parameters.
-fn number(uri: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
+/// What is meant, see [`uri::unescaped`].
+type Octets = Vec<(u8, bool)>;
+
+/// The number of a tel URI without its visual separators (RFC 3966 5), and its parameters in any order.
+fn number(uri: &[u8]) -> Option<(Vec<u8>, Vec<Octets>)> {
     let (scheme, rest) = uri.split_at_checked(4)?;
     if !scheme.eq_ignore_ascii_case(b"tel:") {
         return None;
     }
-    let (number, parameters) = rest.split_at(memchr(b';', rest).unwrap_or(rest.len()));
+    let mut parts = rest.split(|b| *b == b';');
     let separator = |b: &u8| matches!(b, b'-' | b'.' | b'(' | b')');
-    let digits = number.iter().copied().filter(|b| !separator(b)).collect::<Vec<u8>>().to_ascii_lowercase();
-    Some((digits, parameters.to_ascii_lowercase()))
+    let number = parts.next()?.iter().filter(|b| !separator(b)).map(u8::to_ascii_lowercase).collect();
+    let meant = |part| uri::unescaped(part).map(|(octet, plain)| (octet.to_ascii_lowercase(), plain)).collect();
+    let mut parameters = parts.map(meant).collect::<Vec<_>>();
+    parameters.sort_unstable();
+    Some((number, parameters))
 }
 
 impl Record<'_> {
@@ -258,11 +272,28 @@ mod tests {
     }
 
     #[test]
+    fn what_is_a_uri() {
+        for uri in ["sip:a@h", "SIPS:h:5061;x", "sip:[::1]", "tel:+1-2", "urn:x:a"] {
+            assert!(is_uri(uri.as_bytes()), "{uri}");
+        }
+        for uri in
+            ["", ":", "sip", "sip:", "sip:@", "sip:@h", "sip:a@", "sips:", "sip:a@h:x", "tel:", "tel:-;a=b", "urn:"]
+        {
+            assert!(!is_uri(uri.as_bytes()), "{uri}");
+        }
+    }
+
+    #[test]
     fn users_are_compared() {
         for (one, other, same) in [
             ("sip:a@H:5060", "SIPS:a@h;x=y", true),
             ("sip:A@h", "sip:a@h", false),
             ("sip:a@h", "sip:h", false),
+            ("sip:%61lice@h", "sip:alice@h", true),
+            ("sip:alice@[2001:db8::1]", "sip:%61lice@[2001:DB8:0:0::1]", true),
+            ("sip:+1@h", "sip:%2b1@h", false),
+            ("tel:7042;a=b;phone-context=%61", "tel:7042;phone-context=A;a=b", true),
+            ("tel:7042;a=b", "tel:7042;a=b;a=b", false),
             ("tel:+1-212-555.2222", "TEL:+1(212)5552222", true),
             ("tel:+1212;phone-context=A.b", "tel:+1212;phone-context=a.b", true),
             ("tel:7042;phone-context=a", "tel:7042;phone-context=b", false),

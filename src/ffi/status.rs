@@ -322,7 +322,7 @@ fn text(status: Status) -> &'static CStr {
         IMS_RELEASE_HELD => c_text!(Error::Held.text()),
         IMS_RELEASE_RELEASED => c"Dialog: already released; it is only still known for what comes late",
         IMS_RELEASE_BAD_SELECTOR => {
-            c"Selector: give a Call-ID, CALL-ID,FROM-TAG,TO-TAG, the number of a dialog, a URI, or an icid-value"
+            c"Selector: give a Call-ID, CALL-ID,FROM-TAG,TO-TAG, the number of a dialog, a whole URI, or an icid-value"
         }
         IMS_RELEASE_BAD_USER => c"Served user: give a SIP or tel URI, or a name-addr with one, in at most 512 bytes",
         IMS_RELEASE_TOO_MANY_JOBS => {

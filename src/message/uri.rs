@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! SIP and SIPS URIs (RFC 3261 19.1), cut but never changed.
 
+use core::net::Ipv6Addr;
+
 use memchr::{memchr, memchr3};
 
 use crate::scan;
@@ -156,6 +158,58 @@ pub fn without_method_and_headers<'a>(uri: &'a [u8], cut: &Uri<'a>) -> impl Iter
     core::iter::once(base).chain(pieces(params).filter(move |piece| !is_method(piece)))
 }
 
+/// Whether both are one user part, password included: octet for octet, and an octet that is not reserved also as its
+/// escape (RFC 3261 19.1.4).
+#[inline]
+pub(crate) fn same_user(one: Option<&[u8]>, other: Option<&[u8]>) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) => one == other || unescaped(one).eq(unescaped(other)),
+        (None, None) => true,
+        _ => false,
+    }
+}
+
+/// Whether both are one host: names without case, IPv6 literals as addresses (RFC 5954 4.2), since there are many ways
+/// to write one.
+#[inline]
+pub(crate) fn same_host(one: &[u8], other: &[u8]) -> bool {
+    match (one, other) {
+        ([b'[', one @ .., b']'], [b'[', other @ .., b']']) => same_literal(one, other),
+        _ => one.eq_ignore_ascii_case(other),
+    }
+}
+
+fn same_literal(one: &[u8], other: &[u8]) -> bool {
+    let address = |text| core::str::from_utf8(text).ok()?.parse::<Ipv6Addr>().ok();
+    one.eq_ignore_ascii_case(other) || address(one).is_some_and(|one| address(other) == Some(one))
+}
+
+/// The octets that are meant, each with whether it stands for itself: a reserved one that is escaped is another than
+/// the plain one.
+pub(crate) fn unescaped(text: &[u8]) -> impl Iterator<Item = (u8, bool)> {
+    let mut rest = text;
+    core::iter::from_fn(move || {
+        let (octet, behind) = match rest {
+            [b'%', high, low, behind @ ..] => match (hexadecimal(*high), hexadecimal(*low)) {
+                (Some(high), Some(low)) => (Some(high << 4 | low), behind),
+                _ => (None, &rest[1..]),
+            },
+            [_, behind @ ..] => (None, behind),
+            [] => return None,
+        };
+        let plain = rest[0];
+        rest = behind;
+        Some(octet.map_or((plain, true), |octet| (octet, !RESERVED.contains(&octet))))
+    })
+}
+
+/// RFC 3261 25.1.
+const RESERVED: &[u8] = b";/?:@&=+$,";
+
+fn hexadecimal(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16).map(|value| value as u8)
+}
+
 /// Decimal digits as a port.
 pub(crate) fn decimal_u16(digits: &[u8]) -> Option<u16> {
     leading_u16(digits).filter(|(_, behind)| behind.is_empty()).map(|(number, _)| number)
@@ -231,6 +285,40 @@ mod tests {
                 assert_eq!(four_digits(text), None);
                 assert_eq!(leading_u16(&text).is_some(), at > 0);
             }
+        }
+    }
+
+    #[test]
+    fn users_and_hosts_are_compared() {
+        for (one, other, same) in [
+            ("alice", "alice", true),
+            ("alice", "Alice", false),
+            ("alice", "%61l%69c%65", true),
+            ("%7ealice", "%7Ealice", true),
+            ("alice", "alice%", false),
+            ("alice%2", "alice%2", true),
+            ("%zzalice", "%25zzalice", true),
+            ("%61lice", "%2561lice", false),
+            // Reserved: escaped it is another, however it is written.
+            ("+1", "%2b1", false),
+            ("%2B1", "%2b1", true),
+            ("a;b", "a%3Bb", false),
+        ] {
+            let user = |text: &'static str| Some(text.as_bytes());
+            assert_eq!(same_user(user(one), user(other)), same, "{one} {other}");
+            assert_eq!(same_user(user(other), user(one)), same, "{other} {one}");
+        }
+        assert!(same_user(None, None) && !same_user(None, Some(b"a")));
+        for (one, other, same) in [
+            ("Example.COM", "example.com", true),
+            ("example.com", "example.org", false),
+            ("[2001:db8::1]", "[2001:0DB8:0:0::0001]", true),
+            ("[::ffff:192.0.2.1]", "[::FFFF:c000:201]", true),
+            ("[2001:db8::1]", "[2001:db8::2]", false),
+            ("[::1]", "::1", false),
+            ("[x]", "[X]", true),
+        ] {
+            assert_eq!(same_host(one.as_bytes(), other.as_bytes()), same, "{one} {other}");
         }
     }
 

@@ -70,7 +70,7 @@ impl RegistryError {
             Self::Message(refused) => refused.fault.text(),
             Self::NotAnInvite => "Message: only an INVITE can be tracked",
             Self::Selector => {
-                "Selector: give a Call-ID, CALL-ID,FROM-TAG,TO-TAG, the number of a dialog, a URI, or an icid-value"
+                "Selector: give a Call-ID, CALL-ID,FROM-TAG,TO-TAG, the number of a dialog, a whole URI, or an icid-value"
             }
             Self::User => "Served user: give a SIP or tel URI, or a name-addr with one, in at most 512 bytes",
             Self::Code => "Reply code: must be from 100 to 699",
