@@ -4,7 +4,7 @@
 
 use std::fs;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::message::Message;
 
@@ -30,15 +30,17 @@ impl Packet {
     }
 }
 
+/// The captures of a directory.
+pub fn files(directory: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(directory) else { return Vec::new() };
+    let paths = entries.flatten().map(|entry| entry.path());
+    paths.filter(|path| path.extension().is_some_and(|extension| extension == "data")).collect()
+}
+
 /// Reads all captures of a directory, in the order of time.
 pub fn read(directory: &Path) -> Vec<Packet> {
-    let Ok(entries) = fs::read_dir(directory) else { return Vec::new() };
-    let mut found: Vec<Packet> = entries
-        .flatten()
-        .filter(|entry| entry.path().extension().is_some_and(|extension| extension == "data"))
-        .filter_map(|entry| fs::read(entry.path()).ok())
-        .flat_map(|bytes| parse(&bytes))
-        .collect();
+    let bytes = files(directory).into_iter().filter_map(|path| fs::read(path).ok());
+    let mut found: Vec<Packet> = bytes.flat_map(|bytes| parse(&bytes)).collect();
     found.sort_by(|one, two| one.time.total_cmp(&two.time));
     found
 }

@@ -9,6 +9,8 @@ use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::{Pid, getpgid};
 use serde_json::{Value, json};
 
 use crate::dump::{self, Packet};
@@ -19,7 +21,7 @@ use crate::verdict::unread_byes;
 const PROGRAM: &str = "/usr/sbin/kamailio";
 const START_LIMIT: Duration = Duration::from_secs(15);
 const STOP_LIMIT: Duration = Duration::from_secs(3);
-const MARK_LIMIT: Duration = Duration::from_secs(5);
+const WRITE_LIMIT: Duration = Duration::from_secs(5);
 
 /// What stands around a script that a test writes itself.
 pub const AROUND: &str = include_str!("../hosts/around.cfg");
@@ -35,6 +37,10 @@ pub struct Kamailio {
     /// Shared memory in megabytes.
     memory: u32,
     process: Option<Process>,
+    /// The process that writes down what was on the wire.
+    writer: Option<i32>,
+    /// How often it was started.
+    starts: u32,
     store: Option<PathBuf>,
     may_die: bool,
     // Last, so that it is removed after the process.
@@ -106,6 +112,8 @@ impl Kamailio {
             wildcard,
             memory: 32,
             process: None,
+            writer: None,
+            starts: 0,
             store: None,
             may_die: false,
             directory,
@@ -262,16 +270,48 @@ impl Kamailio {
         found
     }
 
-    /// Sends the proxy a request that is of no call.
-    fn send_mark(&self, call_id: &str) -> std::io::Result<()> {
-        let socket = UdpSocket::bind((self.one.ip(), 0))?;
-        let from = socket.local_addr()?;
-        let request = format!(
-            "OPTIONS sip:{one} SIP/2.0\r\nVia: SIP/2.0/UDP {from};branch=z9hG4bK{call_id}\r\nFrom: <sip:mark@{from}>;tag=1\r\n\
-             To: <sip:{one}>\r\nCall-ID: {call_id}\r\nCSeq: 1 OPTIONS\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n",
-            one = self.one
-        );
-        socket.send_to(request.as_bytes(), self.one).map(|_| ())
+    /// Waits until all that was on the wire is written down. sipdump writes from a process of its own, which sleeps when
+    /// nothing is left: so nothing is left when it went to sleep again and again and the files are as long as before.
+    fn wait_until_written(&self) {
+        const SLEEPS: u64 = 4;
+        let sleeps = || {
+            let status = fs::read_to_string(format!("/proc/{}/status", self.writer?)).ok()?;
+            status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:")?.trim().parse::<u64>().ok())
+        };
+        let length = || dump::files(&self.captures()).iter().flat_map(fs::metadata).map(|file| file.len()).sum::<u64>();
+        let Some(mut since) = sleeps() else { return };
+        let mut written = length();
+        wait_until(WRITE_LIMIT, || {
+            let now = sleeps();
+            if length() > written {
+                (since, written) = (now.unwrap_or(since), length());
+            }
+            now.is_none_or(|now| now >= since + SLEEPS)
+        });
+    }
+
+    /// SIGSTOP to all but the process that writes down what was on the wire. To the one that watches the others first:
+    /// it would end them.
+    fn freeze(&self, process: &Process) {
+        let main = process.group();
+        let mut group: Vec<Pid> = processes_of(self.directory.path()).into_iter().map(Pid::from_raw).collect();
+        group.retain(|pid| getpgid(Some(*pid)) == Ok(main) && Some(pid.as_raw()) != self.writer);
+        group.sort_by_key(|pid| *pid != main);
+        for pid in group {
+            let _ = kill(pid, Signal::SIGSTOP);
+        }
+    }
+
+    /// Captures are named after the second in which they begin: the next run would write over one of the same second.
+    fn keep_captures(&self) -> Result<()> {
+        for file in dump::files(&self.captures()) {
+            let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let kept = file.with_file_name(format!("run{}-{name}", self.starts));
+            if !name.starts_with("run") {
+                fs::rename(&file, &kept).map_err(|error| format!("{}: {error}", file.display()))?;
+            }
+        }
+        Ok(())
     }
 
     fn spawn(&self) -> Result<Process> {
@@ -283,7 +323,7 @@ impl Kamailio {
 /// Every test ends here: none may leave a dead worker, a process or a socket behind.
 impl Drop for Kamailio {
     fn drop(&mut self) {
-        self.process = None;
+        self.stop();
         let remains = self.remains();
         if remains.is_empty() {
             return;
@@ -298,6 +338,8 @@ impl Host for Kamailio {
         let _ = fs::remove_file(self.rpc_socket());
         // The children of one that was killed hold the sockets until the kernel is done with them.
         wait_until(STOP_LIMIT, || UdpSocket::bind(self.one).is_ok());
+        self.keep_captures()?;
+        self.starts += 1;
         let mut process = self.spawn()?;
         let ready = wait_until(START_LIMIT, || {
             process.ended().is_some() || matches!(self.call("core.version", &[]), Ok(Ok(_)))
@@ -307,15 +349,22 @@ impl Host for Kamailio {
             return Err(format!("Kamailio did not start:\n{}", self.log()));
         }
         self.process = Some(process);
+        self.writer = self.process_named("SIPDUMP WRITE").ok();
         Ok(())
     }
 
     fn stop(&mut self) {
-        self.process = None;
+        if let Some(mut process) = self.process.take() {
+            self.wait_until_written();
+            process.stop();
+        }
     }
 
+    /// As it stands in one moment; what was on the wire until then is still written down.
     fn kill(&mut self) {
         if let Some(mut process) = self.process.take() {
+            self.freeze(&process);
+            self.wait_until_written();
             process.kill();
         }
     }
@@ -405,21 +454,9 @@ impl Host for Kamailio {
     }
 
     fn wire(&self) -> Vec<Packet> {
-        // sipdump writes from a process of its own, in the order of the datagrams: when it has written this one it has
-        // written all before it.
-        static NEXT: AtomicU32 = AtomicU32::new(1);
-        let mark = format!("mark-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-        let is_mark = |packet: &Packet| packet.message.call_id().starts_with("mark-");
-        let mut packets = Vec::new();
-        if self.process.is_some() && self.send_mark(&mark).is_ok() {
-            wait_until(MARK_LIMIT, || {
-                packets = dump::read(&self.captures());
-                packets.iter().any(|packet| packet.message.call_id() == mark)
-            });
-        } else {
-            packets = dump::read(&self.captures());
+        if self.process.is_some() {
+            self.wait_until_written();
         }
-        packets.retain(|packet| !is_mark(packet));
-        packets
+        dump::read(&self.captures())
     }
 }

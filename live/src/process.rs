@@ -127,9 +127,9 @@ impl Process {
         Ok(Self { child, ended: None })
     }
 
-    /// The pid, which is the process group too.
-    pub fn pid(&self) -> u32 {
-        self.child.id()
+    /// The process group, which is its pid too.
+    pub fn group(&self) -> Pid {
+        group_of(&self.child)
     }
 
     /// The exit status, once it has ended.
