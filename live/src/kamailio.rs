@@ -150,7 +150,10 @@ impl Kamailio {
         let example = repository().join("examples/kamailio").join(name);
         // Kamailio expands no definition in the name of an included file.
         let included = format!("include_file \"{}\"", example.display());
-        Self::with_text(&text.replace("include_file EXAMPLE", &included))
+        let mut prepared = Self::with_text(&text.replace("include_file EXAMPLE", &included))?;
+        let script = repository().join("examples/kamailio/s-cscf.lua");
+        prepared.defines.push(format!("SCRIPT=\"{}\"", script.display()));
+        Ok(prepared)
     }
 
     /// Prepares one with a configuration given as text, which takes what [`Kamailio::with_configuration`] gives.
@@ -158,6 +161,19 @@ impl Kamailio {
         let mut prepared = Self::with_configuration(Path::new(""), &[])?;
         prepared.configuration = prepared.directory.path().join("kamailio.cfg");
         prepared.rewrite(text)?;
+        Ok(prepared)
+    }
+
+    /// Prepares one whose script is in another language (lua, jsdt); `further` stands in its configuration too.
+    pub fn with_script(language: &str, script: &str, further: &str) -> Result<Self> {
+        let prepared = Self::with_text("")?;
+        let file = prepared.directory.path().join("script");
+        fs::write(&file, script).map_err(|error| format!("{}: {error}", file.display()))?;
+        prepared.rewrite(&format!(
+            "{AROUND}loadmodule \"app_{language}.so\"\nmodparam(\"app_{language}\", \"load\", \"{}\")\n\
+             modparam(\"ims_release\", \"store\", STORE)\n{further}\ncfgengine \"{language}\"\n",
+            file.display()
+        ))?;
         Ok(prepared)
     }
 

@@ -7,12 +7,15 @@ use std::fs;
 use live::call::{Call, Serves};
 use live::host::{Host, Result};
 use live::kamailio::{AROUND, Kamailio, repository};
+use live::pair::Pair;
 use live::scenario::Script;
 use live::trial::{PROMPT, Trial, check};
 
+const README: &str = "modules/kamailio/ims_release/README.md";
+
 /// The blocks of one language.
 fn blocks(language: &str) -> Result<Vec<String>> {
-    let file = repository().join("modules/kamailio/ims_release/README.md");
+    let file = repository().join(README);
     let text = fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;
     let fence = format!("```{language}\n");
     let found = text.split(&fence).skip(1).filter_map(|rest| rest.split("```").next()).map(str::to_owned).collect();
@@ -98,4 +101,30 @@ fn all_parameters_functions_and_routes() -> Trial {
     host.start()?;
     let log = host.log();
     Ok(check(!log.contains("ERROR") && !log.contains("WARNING: ims_release"), || log.clone())?)
+}
+
+/// The callback in Lua beside a script that does no more than it must.
+#[test]
+fn the_callback_of_a_script_in_lua() -> Trial {
+    const ROUTE: &str = "function ksr_request_route()
+    KSR.rr.loose_route()
+    if KSR.is_INVITE() then
+        KSR.rr.record_route()
+        KSR.ims_release.track('orig', '')
+    end
+    KSR.tm.t_relay()
+end
+";
+    let callback = blocks("lua")?.concat();
+    check(callback.contains("function ims_release_done("), || callback.clone())?;
+    let readme = fs::read_to_string(repository().join(README)).map_err(|error| error.to_string())?;
+    let parameter = readme.lines().find(|line| line.starts_with("    modparam(") && line.contains("event_callback"));
+    let parameter = parameter.ok_or("the README sets no event_callback")?;
+    let mut host = Kamailio::with_script("lua", &format!("{ROUTE}{callback}"), parameter)?;
+    host.start()?;
+    let mut pair = Pair::new(&host, Serves::Calling, "")?;
+    host.release("call", &pair.call_id, "503", "")?.map_err(|fault| fault.text)?;
+    pair.answer_byes(PROMPT)?;
+    let line = format!("ims-release:done {}: completed", pair.call_id);
+    Ok(check(live::process::wait_until(PROMPT, || host.log().contains(&line)), || host.log())?)
 }

@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Calls are released by scripts that do not run for them: by selector, from an event route, by KEMI.
+//! Calls are released by scripts that do not run for them: by selector, from an event route.
 
 use live::call::Serves;
 use live::evidence::Leg;
 use live::host::{Host, Result};
-use live::kamailio::{AROUND, Kamailio};
 use live::message::uri_of;
 use live::pair::Pair;
 use live::peer::Peer;
-use live::process::wait_until;
 use live::scenario::Script;
-use live::trial::{CAUSE, PROMPT, TEXT, Trial, call, check, opensips_can_not, proxy, was_released};
+use live::trial::{CAUSE, PROMPT, TEXT, Trial, call, check, proxy, was_released};
 
 /// A request to the script that has it release calls; gives its answer.
 fn by_script(host: &dyn Host, selector: &str, value: &str) -> Result<u16> {
@@ -108,67 +106,3 @@ fn an_identity_that_is_none_is_told_and_the_call_is_tracked() -> Trial {
     host.outcome(&pair.call_id, PROMPT)?;
     Ok(())
 }
-
-/// A proxy whose script is JavaScript.
-#[test]
-fn a_kemi_script_tracks_and_releases() -> Trial {
-    if opensips_can_not("run scripts of other languages in place of its own")? {
-        return Ok(());
-    }
-    const SCRIPT: &str = r#"
-function ksr_request_route() {
-    if (KSR.is_method_in("B")) KSR.info("KEMI bye ours " + KSR.ims_release.is_ims_release() + "\n");
-    if (KSR.is_method_in("O")) {
-        var told = KSR.ims_release.release_by(KSR.hdr.get("X-Selector"), KSR.hdr.get("X-Value"), 503, "By the script");
-        KSR.sl.sl_send_reply(told > 0 ? 200 : 403, "Told");
-        return;
-    }
-    if (KSR.siputils.has_totag() > 0) {
-        var loose = KSR.rr.loose_route();
-        if (KSR.is_method_in("M")) KSR.info("KEMI release " + KSR.ims_release.release(402, "Credit is gone") + "\n");
-        if (loose > 0) KSR.tm.t_relay();
-        return;
-    }
-    if (KSR.is_method_in("I")) {
-        KSR.rr.loose_route();
-        KSR.rr.record_route();
-        KSR.info("KEMI track " + KSR.ims_release.track("nobody", "") + " " + KSR.ims_release.track("orig", "") + " "
-            + KSR.ims_release.track("orig", "<sip:carol@home1.net>") + " " + KSR.ims_release.exempt() + "\n");
-    }
-    KSR.tm.t_relay();
-}
-"#;
-    let mut host = Kamailio::with_text("")?;
-    let script = host.directory().join("kemi.js");
-    std::fs::write(&script, SCRIPT).map_err(|error| error.to_string())?;
-    host.rewrite(&format!("{AROUND}{}", KEMI.replace("SCRIPT", &script.display().to_string())))?;
-    host.start()?;
-    let mut pair = Pair::new(&host, Serves::Calling, "")?;
-    check(host.log().contains("KEMI track -1 1 1 1"), || host.log())?;
-    let shown = host.show("call", &pair.call_id)?.map_err(|fault| fault.text)?.to_string();
-    check(shown.contains("\"calling_user\":\"sip:carol@home1.net\"") && shown.contains("\"exempt\":1"), || {
-        shown.clone()
-    })?;
-    pair.send(Leg::Calling, "MESSAGE", 102)?;
-    pair.answer_byes(PROMPT)?;
-    let ended = |call_id: &str| host.show("call", call_id).is_ok_and(|one| format!("{one:?}").contains("completed"));
-    check(wait_until(PROMPT, || ended(&pair.call_id)), || host.log())?;
-    check(host.log().contains("KEMI release 1") && host.log().contains("KEMI bye ours 1"), || host.log())?;
-    for (selector, code) in [("call", 200), ("people", 403)] {
-        let mut pair = Pair::new(&host, Serves::Calling, "")?;
-        let told = by_script(&host, selector, &pair.call_id)?;
-        check(told == code, || format!("{selector}: {told}\n{}", host.log()))?;
-        if code == 200 {
-            pair.answer_byes(PROMPT)?;
-            check(wait_until(PROMPT, || ended(&pair.call_id)), || host.log())?;
-        }
-    }
-    Ok(())
-}
-
-const KEMI: &str = "
-loadmodule \"app_jsdt.so\"
-modparam(\"ims_release\", \"store\", STORE)
-modparam(\"app_jsdt\", \"load\", \"SCRIPT\")
-cfgengine \"jsdt\"
-";

@@ -6,6 +6,7 @@
 #include "../../core/action.h"
 #include "../../core/dprint.h"
 #include "../../core/fmsg.h"
+#include "../../core/kemi.h"
 #include "../../core/route.h"
 #include "../../core/script_cb.h"
 
@@ -44,12 +45,28 @@ static const str names[NAMES] = {
 	[DURATION] = STR_STATIC_INIT("duration"),
 };
 
+str done_callback = STR_NULL;
+
 static int event_route = -1;
 
 /* What the event route of this process is running for. */
 static const ims_release_ended *current = NULL;
 
-void done_start(void)
+static int check_callback(void)
+{
+	if(sr_kemi_eng_get() == NULL) {
+		LM_ERR("parameter event_callback: \"%.*s\" would never be called, no script of another language is run (cfgengine)\n",
+				done_callback.len, done_callback.s);
+		return -1;
+	}
+	if(event_route >= 0) {
+		LM_ERR("parameter event_callback: event_route[ims_release:done] is there too; only one of them can be called\n");
+		return -1;
+	}
+	return 0;
+}
+
+int done_start(void)
 {
 	/*
 	 * Kamailio's parser knows no underscore before the colon: of event_route[ims_release:done] it prints "ims_" and keeps
@@ -62,9 +79,21 @@ void done_start(void)
 		if(index >= 0 && event_rt.rlist[index] != NULL)
 			event_route = index;
 	}
+	return done_callback.len > 0 ? check_callback() : 0;
 }
 
-static void run_event_route(const ims_release_ended *ended)
+/* With a context of its own: what is dropped in it is not the message of the script that has brought the end about. */
+static void run_script(struct sip_msg *message, struct run_act_ctx *context)
+{
+	str event = str_init("ims-release:done");
+
+	if(event_route >= 0)
+		run_top_route(event_rt.rlist[event_route], message, context);
+	else if(sr_kemi_ctx_route(sr_kemi_eng_get(), context, message, EVENT_ROUTE, &done_callback, &event) < 0)
+		LM_ERR("event_callback \"%.*s\" has failed for a release\n", done_callback.len, done_callback.s);
+}
+
+static void run_event(const ims_release_ended *ended)
 {
 	struct sip_msg *message = faked_msg_get_next();
 	int route_type = get_route_type();
@@ -72,13 +101,13 @@ static void run_event_route(const ims_release_ended *ended)
 	struct run_act_ctx context;
 
 	if(message == NULL || exec_pre_script_cb(message, LOCAL_CB_TYPE) == 0) {
-		LM_ERR("event_route[ims_release:done] could not be run for a release\n");
+		LM_ERR("the event ims_release:done could not be told to the script\n");
 		return;
 	}
 	current = ended;
 	set_route_type(EVENT_ROUTE);
 	init_run_actions_ctx(&context);
-	run_top_route(event_rt.rlist[event_route], message, &context);
+	run_script(message, &context);
 	exec_post_script_cb(message, LOCAL_CB_TYPE);
 	set_route_type(route_type);
 	current = outer;
@@ -97,8 +126,8 @@ void done(void *env, const ims_release_ended *ended)
 			ended->cause, word_of_outcome(ended->outcome), ended->called_code, ended->called_attempts,
 			ended->called_duration_ms, ended->calling_code, ended->calling_attempts, ended->calling_duration_ms,
 			ended->duration_ms, ended->text.len, ended->text.s != NULL ? ended->text.s : "");
-	if(event_route >= 0)
-		run_event_route(ended);
+	if(event_route >= 0 || done_callback.len > 0)
+		run_event(ended);
 }
 
 int done_parse_name(pv_spec_t *variable, str *name)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The end of a release, as the operator's script sees it: event_route[ims_release:done] and $ims_release(name).
+ * The end of a release, as the operator's script sees it: event_route[ims_release:done], or the callback of a script of
+ * another language, and $ims_release(name).
  */
 #ifndef IMS_RELEASE_DONE_H
 #define IMS_RELEASE_DONE_H
@@ -11,10 +12,13 @@
 
 #pragma GCC visibility push(hidden)
 
-/* Looks the event route up. In mod_init. */
-void done_start(void);
+/* modparam "event_callback": the function of a script of another language that is called for the event. */
+extern str done_callback;
 
-/* For ims_release_config: logs the end of a release and runs the event route. */
+/* Looks the event route up. In mod_init. 0, or -1 after a line in the log that names the parameter. */
+int done_start(void);
+
+/* For ims_release_config: logs the end of a release and tells the script. */
 void done(void *env, const ims_release_ended *ended);
 
 /* $ims_release(name): parses the name, and gives its value in the event route, $null elsewhere. */

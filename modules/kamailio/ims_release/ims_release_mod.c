@@ -4,7 +4,7 @@
  *
  * This file: the tables that Kamailio reads, and the start. Then read script.c, capture.c, send.c, loop.c, timer.c and
  * done.c, in the order in which a call passes them, and jobs.c for many calls; config.c, sockets.c and host.c serve
- * them; rpc.c, rpc_jobs.c and statistics.c are beside them.
+ * them; kemi.c, rpc.c, rpc_jobs.c and statistics.c are beside them.
  */
 #include "../../core/dprint.h"
 #include "../../core/mod_fix.h"
@@ -14,6 +14,7 @@
 #include "config.h"
 #include "done.h"
 #include "host.h"
+#include "kemi.h"
 #include "loop.h"
 #include "rpc.h"
 #include "script.h"
@@ -55,6 +56,7 @@ static param_export_t parameters[] = {
 	{"header", PARAM_STR | PARAM_USE_FUNC, (void *)config_add_header},
 	{"own", PARAM_STR | PARAM_USE_FUNC, (void *)config_add_own},
 	{"loop_address", PARAM_STR, &config_loop_address},
+	{"event_callback", PARAM_STR, &done_callback},
 	{"deadline", PARAM_INT, &settings.deadline},
 	{"attempt", PARAM_INT, &settings.attempt},
 	{"linger", PARAM_INT, &settings.linger},
@@ -97,7 +99,7 @@ int mod_register(char *path, int *dlflags, void *unused1, void *unused2)
 	(void)unused1;
 	(void)unused2;
 	settings.store = (ims_release_str){DEFAULT_STORE, sizeof(DEFAULT_STORE) - 1};
-	return sr_kemi_modules_add(script_kemi);
+	return sr_kemi_modules_add(kemi_functions);
 }
 
 static int mod_init(void)
@@ -112,11 +114,10 @@ static int mod_init(void)
 		LM_ERR("tm is missing: load it before ims_release\n");
 		return -1;
 	}
-	if(config_open(done) < 0 || settings_resume() < 0)
+	if(done_start() < 0 || config_open(done) < 0 || settings_resume() < 0)
 		return -1;
 	if(capture_start() < 0 || loop_start() < 0 || send_start() < 0 || statistics_start() < 0)
 		return -1;
-	done_start();
 	return timer_start();
 }
 

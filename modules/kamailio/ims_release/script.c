@@ -10,7 +10,7 @@
 #include "selection.h"
 #include "words.h"
 
-static int track(struct sip_msg *message, str *serves, str *user)
+int track_call(struct sip_msg *message, const str *serves, const str *user)
 {
 	static const str empty = STR_NULL;
 	uint32_t side = serves_of_word(text_of(serves));
@@ -34,7 +34,7 @@ static int track(struct sip_msg *message, str *serves, str *user)
 	return 1;
 }
 
-static int exempt(struct sip_msg *message)
+int exempt_call(struct sip_msg *message)
 {
 	ims_release_status status = ims_release_registry_exempt(registry, message_of(message));
 
@@ -53,7 +53,7 @@ static void count_now(struct sip_msg *message)
 		capture(message_of(message));
 }
 
-static int release_this(struct sip_msg *message, int cause, str *text)
+int release_call(struct sip_msg *message, int cause, const str *text)
 {
 	/* No code at all is told as a wrong one. */
 	const struct reason reason = {cause > 0 ? (uint32_t)cause : 0, text_of(text), IMS_RELEASE_BY_SCRIPT, 0};
@@ -68,7 +68,7 @@ static int release_this(struct sip_msg *message, int cause, str *text)
 	return 1;
 }
 
-static int release_by(struct sip_msg *message, str *selector, str *value, int cause, str *text)
+int release_calls(struct sip_msg *message, const str *selector, const str *value, int cause, const str *text)
 {
 	const struct reason reason = {cause > 0 ? (uint32_t)cause : 0, text_of(text), IMS_RELEASE_BY_SCRIPT, 0};
 	uint32_t dialogs = dialogs_of_word(text_of(selector));
@@ -94,7 +94,7 @@ static int release_by(struct sip_msg *message, str *selector, str *value, int ca
 	return 1;
 }
 
-static int is_ims_release(struct sip_msg *message)
+int is_ims_release(struct sip_msg *message)
 {
 	return is_ours(message) ? 1 : -1;
 }
@@ -111,14 +111,14 @@ int script_track(struct sip_msg *message, char *serves, char *user)
 	/* What has no value is as what was not given. */
 	if(user != NULL && get_str_fparam(&identity, message, (fparam_t *)user) < 0)
 		identity = (str)STR_NULL;
-	return track(message, &word, &identity);
+	return track_call(message, &word, &identity);
 }
 
 int script_exempt(struct sip_msg *message, char *unused1, char *unused2)
 {
 	(void)unused1;
 	(void)unused2;
-	return exempt(message);
+	return exempt_call(message);
 }
 
 int script_release(struct sip_msg *message, char *cause, char *text)
@@ -131,7 +131,7 @@ int script_release(struct sip_msg *message, char *cause, char *text)
 		LM_ERR("ims_release(): no value for the cause or its text\n");
 		return -1;
 	}
-	return release_this(message, code, &words);
+	return release_call(message, code, &words);
 }
 
 int script_release_by4(struct sip_msg *message, char *selector, char *value, char *cause, char *text)
@@ -148,7 +148,7 @@ int script_release_by4(struct sip_msg *message, char *selector, char *value, cha
 		LM_ERR("ims_release_by(): no value for a parameter\n");
 		return -1;
 	}
-	return release_by(message, &which, &whose, code, &words);
+	return release_calls(message, &which, &whose, code, &words);
 }
 
 int script_release_by3(struct sip_msg *message, char *selector, char *value, char *cause)
@@ -194,34 +194,3 @@ int script_fixup_free_release_by(void **parameter, int number)
 {
 	return number == 3 ? fixup_free_igp_null(parameter, 1) : fixup_free_spve_null(parameter, 1);
 }
-
-/* clang-format off */
-sr_kemi_t script_kemi[] = {
-	{ str_init("ims_release"), str_init("track"),
-		SR_KEMIP_INT, track,
-		{ SR_KEMIP_STR, SR_KEMIP_STR, SR_KEMIP_NONE,
-			SR_KEMIP_NONE, SR_KEMIP_NONE, SR_KEMIP_NONE }
-	},
-	{ str_init("ims_release"), str_init("exempt"),
-		SR_KEMIP_INT, exempt,
-		{ SR_KEMIP_NONE, SR_KEMIP_NONE, SR_KEMIP_NONE,
-			SR_KEMIP_NONE, SR_KEMIP_NONE, SR_KEMIP_NONE }
-	},
-	{ str_init("ims_release"), str_init("release"),
-		SR_KEMIP_INT, release_this,
-		{ SR_KEMIP_INT, SR_KEMIP_STR, SR_KEMIP_NONE,
-			SR_KEMIP_NONE, SR_KEMIP_NONE, SR_KEMIP_NONE }
-	},
-	{ str_init("ims_release"), str_init("release_by"),
-		SR_KEMIP_INT, release_by,
-		{ SR_KEMIP_STR, SR_KEMIP_STR, SR_KEMIP_INT,
-			SR_KEMIP_STR, SR_KEMIP_NONE, SR_KEMIP_NONE }
-	},
-	{ str_init("ims_release"), str_init("is_ims_release"),
-		SR_KEMIP_INT, is_ims_release,
-		{ SR_KEMIP_NONE, SR_KEMIP_NONE, SR_KEMIP_NONE,
-			SR_KEMIP_NONE, SR_KEMIP_NONE, SR_KEMIP_NONE }
-	},
-	{ {0, 0}, {0, 0}, 0, NULL, { 0, 0, 0, 0, 0, 0 } }
-};
-/* clang-format on */

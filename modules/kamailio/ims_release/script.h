@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What a script calls: the functions of kamailio.cfg and, under the same conditions, those of KEMI.
+ * What a script calls: the functions of kamailio.cfg, and what they and those of KEMI do.
  */
 #ifndef IMS_RELEASE_SCRIPT_H
 #define IMS_RELEASE_SCRIPT_H
-
-#include "../../core/kemi.h"
 
 #include "host.h"
 
 #pragma GCC visibility push(hidden)
 
-/* KSR.ims_release.* */
-extern sr_kemi_t script_kemi[];
+/* 1 for true; -1 for false, of the first four after a line in the log. */
+int track_call(struct sip_msg *message, const str *serves, const str *user);
+int exempt_call(struct sip_msg *message);
+int release_call(struct sip_msg *message, int cause, const str *text);
+int release_calls(struct sip_msg *message, const str *selector, const str *value, int cause, const str *text);
+int is_ims_release(struct sip_msg *message);
 
 /*
  * ims_release_track(side [, user]), ims_release_exempt(), ims_release(cause [, text]),
