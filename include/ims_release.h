@@ -209,6 +209,9 @@
 // The identity of the served user is none.
 #define IMS_RELEASE_BAD_USER 310
 
+// The value and the text of a job have more than 1,052 octets together.
+#define IMS_RELEASE_JOB_TOO_LARGE 311
+
 // Store: full. Raise its size.
 #define IMS_RELEASE_STORE_FULL 320
 
@@ -1452,10 +1455,11 @@ ims_release_status ims_release_registry_sent_on(const struct ims_release_registr
 
 // Makes a job, which the host then takes on with ims_release_registry_job_step(), and gives its number, from 1 on.
 // Jobs are kept in the store: they go on after a restart. Of eight at a time, the oldest that is over makes room; those
-// by scripts have five of these places. The number of one that is running is given where all but the text is the same:
-// it looks at all dialogs once more.
+// by scripts have five of these places. The number of one that is running is given where all but the text is the same,
+// and where a script asks (IMS_RELEASE_BY_SCRIPT) already where the dialogs are: it looks at all dialogs once more.
 //
-// Consumes nothing. Errors: 1 to 3, 115, 116, 306 for a value that is no URI or icid-value, 309, 320 to 399. From any thread and process. No callback but the log.
+// Consumes nothing. With an error nothing has changed. Errors: 1 to 3, 115, 116, 306 for a value that is no URI or
+// icid-value, 309, 311, 320 to 399. From any thread and process. No callback but the log.
 ims_release_status ims_release_registry_job_make(const struct ims_release_registry *registry,
                                                  const struct ims_release_job_request *job,
                                                  uint64_t now_ms,
@@ -1469,7 +1473,9 @@ ims_release_status ims_release_registry_job_cancel(const struct ims_release_regi
 // Takes the running jobs a step on: calls `start` for each dialog that is to be released now. `*running` is 1 while
 // one goes on, else 0.
 //
-// In the process that sweeps, after each ims_release_registry_sweep(): what is under way is known from that.
+// In the process that sweeps, after each ims_release_registry_sweep(): what is under way is known from that. At least
+// five times a second: what is left of more is not made up for. Nothing is started in the millisecond in which a job was
+// made: by when a release was started it is known to be of that job.
 //
 // Errors: 1, 320 to 399. `start` is called during the call.
 ims_release_status ims_release_registry_job_step(const struct ims_release_registry *registry,

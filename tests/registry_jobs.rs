@@ -307,20 +307,37 @@ fn jobs_are_no_dialogs() {
     });
 }
 
+/// The next one of its number may be made in the same second.
 #[test]
 fn a_job_does_not_count_what_an_older_one_of_its_number_has_started() {
     both(|proxy| {
-        let id = proxy.plain("slow");
-        let number = proxy.registry.job_make(&job(Many::All), proxy.now()).unwrap();
-        assert_eq!(step(proxy), [id]);
-        assert_eq!(step(proxy), []);
-        proxy.wait(2_000);
+        let ids = ["slow", "slower"].map(|call| proxy.plain(call));
         for other in 1..MAX_JOBS {
             proxy.registry.job_make(&of_nobody(other), proxy.now()).unwrap();
         }
-        assert_eq!(proxy.registry.job_make(&of_nobody(MAX_JOBS), proxy.now()).unwrap(), number);
+        let again = || proxy.registry.job_make(&job(Many::All), proxy.now()).unwrap();
+        let number = again();
+        assert_eq!(step(proxy), ids);
+        assert_eq!(again(), number);
+        answer(proxy, ids[0]);
+        // What it starts itself is its own, in whichever millisecond.
+        let id = proxy.plain("quick");
+        let mut started = 0;
+        proxy.registry.job_step(proxy.now(), &mut |_, _, _| unreachable!()).unwrap();
+        while started == 0 {
+            proxy.wait(1);
+            proxy
+                .registry
+                .job_step(proxy.now(), &mut |id, number, reason| {
+                    started += 1;
+                    proxy.start_for(By::Job(number), id, reason).is_ok()
+                })
+                .unwrap();
+        }
         answer(proxy, id);
-        assert_eq!(shown(proxy, number).1, Figures::default());
+        answer(proxy, ids[1]);
+        let figures = shown(proxy, number).1;
+        assert_eq!((figures.started, figures.completed), (1, 1));
     });
 }
 
@@ -512,10 +529,35 @@ fn the_same_job_is_joined_and_looks_once_more() {
     });
 }
 
+/// A script asks with each message, whatever the cause, and however the user is written.
+#[test]
+fn a_script_joins_whatever_is_running_for_the_same_dialogs() {
+    both(|proxy| {
+        let make = |by, dialogs, cause| {
+            let job = Job { by, reason: Reason::sip(cause, b"").unwrap(), ..job(dialogs) };
+            proxy.registry.job_make(&job, proxy.now()).unwrap()
+        };
+        let user = make(By::Script, Many::User(b"sip:alice@home1.net"), 480);
+        let session = make(By::Script, Many::Session(b"s"), 480);
+        for cause in 400..420 {
+            for written in [&b"sip:alice@home1.net"[..], b"sip:%61lice@HOME1.net", b"sip:%61%6cice@home1.net;x=y"] {
+                assert_eq!(make(By::Script, Many::User(written), cause), user);
+            }
+            assert_eq!(make(By::Script, Many::Session(b"\"s\""), cause), session);
+        }
+        // An operator means what he says.
+        assert_ne!(make(By::Rpc, Many::User(b"sip:alice@home1.net"), 481), user);
+        assert_ne!(make(By::Script, Many::Contact(b"sip:alice@home1.net"), 480), user);
+    });
+}
+
 #[test]
 fn scripts_leave_places_for_operators() {
     both(|proxy| {
-        let make = |by, number: u8| proxy.registry.job_make(&Job { by, ..of_nobody(number) }, proxy.now());
+        let make = |by, number: u8| {
+            let user = format!("sip:{number}@x");
+            proxy.registry.job_make(&Job { by, ..job(Many::User(user.as_bytes())) }, proxy.now())
+        };
         for number in 1..=MAX_JOBS_OF_SCRIPTS {
             assert!(make(By::Script, number).unwrap() > MAX_JOBS - MAX_JOBS_OF_SCRIPTS);
         }

@@ -25,7 +25,10 @@ ims_release_status job_make(ims_release_job_request *request, uint32_t *number);
 /* 1 while one runs. */
 int jobs_running(void);
 
-/* Takes the running jobs a step on. `now` is in milliseconds; `*byes` grows by what was sent. 1 while one runs. */
+/*
+ * Takes the running jobs a step on. `now` is the Unix time in milliseconds; `*byes` grows by what was sent. 1 while one
+ * runs.
+ */
 int jobs_step(uint64_t now, unsigned int *byes);
 
 #endif

@@ -94,20 +94,15 @@ static int must_wait(const struct rounds *host)
 	return 1;
 }
 
-/*
- * The jobs have a time of their own, which stands still while they must wait: what they would have started meanwhile is
- * not made up for. 1 while one runs.
- */
-static int start_some(const struct rounds *host, int elapsed)
+/* What the jobs would have started while they must wait is not made up for. 1 while one runs. */
+static int start_some(const struct rounds *host)
 {
-	static uint64_t time = 0;
 	unsigned int byes = 0;
 	int running;
 
 	if(allowed < ONE_BYE || must_wait(host))
 		return host->jobs_running();
-	time += (uint64_t)elapsed;
-	running = host->jobs_step(time, &byes);
+	running = host->jobs_step(now_ms(), &byes);
 	allowed -= (int)byes * ONE_BYE;
 	return running;
 }
@@ -123,7 +118,7 @@ void make_round(const struct rounds *host)
 		idle = 0;
 		active = sweep();
 		send_some(host);
-		active |= start_some(host, elapsed);
+		active |= start_some(host);
 	} else {
 		send_some(host);
 	}

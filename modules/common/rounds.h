@@ -19,7 +19,10 @@ struct rounds {
 	void (*send_due)(uint64_t id, uint32_t leg);
 	/* 1 while one runs. */
 	int (*jobs_running)(void);
-	/* Takes the running jobs a step on. `now` is in milliseconds; `*byes` grows by what was sent. 1 while one runs. */
+	/*
+	 * Takes the running jobs a step on. `now` is the Unix time in milliseconds; `*byes` grows by what was sent. 1 while
+	 * one runs.
+	 */
 	int (*jobs_step)(uint64_t now, unsigned int *byes);
 	/* 1 while jobs have to wait for memory: a BYE that finds none has to be sent later, a job has time. */
 	int (*is_short_of_memory)(void);

@@ -162,8 +162,13 @@ impl Record<'_> {
 
     /// Whether the dialog is of the multimedia session with this ICID.
     pub fn is_of_session(&self, icid: &[u8]) -> bool {
-        !self.icid.is_empty() && unquoted(self.icid) == unquoted(icid)
+        !self.icid.is_empty() && same_icid(self.icid, icid)
     }
+}
+
+/// Whether both mean one ICID, which may be written as a token or as a quoted string.
+pub fn same_icid(one: &[u8], other: &[u8]) -> bool {
+    unquoted(one) == unquoted(other)
 }
 
 /// The icid-value of a P-Charging-Vector, as written; empty without one that can stand in a BYE.

@@ -134,10 +134,11 @@ const IN_FLIGHT: u16 = 500;
 
 /// Makes a job, which the host then takes on with ims_release_registry_job_step(), and gives its number, from 1 on.
 /// Jobs are kept in the store: they go on after a restart. Of eight at a time, the oldest that is over makes room; those
-/// by scripts have five of these places. The number of one that is running is given where all but the text is the same:
-/// it looks at all dialogs once more.
+/// by scripts have five of these places. The number of one that is running is given where all but the text is the same,
+/// and where a script asks (IMS_RELEASE_BY_SCRIPT) already where the dialogs are: it looks at all dialogs once more.
 ///
-/// Consumes nothing. Errors: 1 to 3, 115, 116, 306 for a value that is no URI or icid-value, 309, 320 to 399. From any thread and process. No callback but the log.
+/// Consumes nothing. With an error nothing has changed. Errors: 1 to 3, 115, 116, 306 for a value that is no URI or
+/// icid-value, 309, 311, 320 to 399. From any thread and process. No callback but the log.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ims_release_registry_job_make(
     registry: *const Registry,
@@ -201,7 +202,9 @@ pub unsafe extern "C" fn ims_release_registry_job_cancel(registry: *const Regist
 /// Takes the running jobs a step on: calls `start` for each dialog that is to be released now. `*running` is 1 while
 /// one goes on, else 0.
 ///
-/// In the process that sweeps, after each ims_release_registry_sweep(): what is under way is known from that.
+/// In the process that sweeps, after each ims_release_registry_sweep(): what is under way is known from that. At least
+/// five times a second: what is left of more is not made up for. Nothing is started in the millisecond in which a job was
+/// made: by when a release was started it is known to be of that job.
 ///
 /// Errors: 1, 320 to 399. `start` is called during the call.
 #[unsafe(no_mangle)]

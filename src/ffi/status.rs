@@ -139,6 +139,8 @@ pub const IMS_RELEASE_RELEASED: u32 = 308;
 pub const IMS_RELEASE_TOO_MANY_JOBS: u32 = 309;
 /// The identity of the served user is none.
 pub const IMS_RELEASE_BAD_USER: u32 = 310;
+/// The value and the text of a job have more than 1,052 octets together.
+pub const IMS_RELEASE_JOB_TOO_LARGE: u32 = 311;
 /// Store: full. Raise its size.
 pub const IMS_RELEASE_STORE_FULL: u32 = 320;
 /// Store: the record is larger than a store keeps.
@@ -230,6 +232,7 @@ pub(super) const fn of_registry(error: &RegistryError) -> Status {
         RegistryError::NotReleasing => IMS_RELEASE_NOT_RELEASING,
         RegistryError::Incomplete => IMS_RELEASE_MESSAGE_INCOMPLETE,
         RegistryError::TooManyJobs => IMS_RELEASE_TOO_MANY_JOBS,
+        RegistryError::JobTooLarge => IMS_RELEASE_JOB_TOO_LARGE,
         RegistryError::Store(StoreError::Full) => IMS_RELEASE_STORE_FULL,
         RegistryError::Store(StoreError::TooLarge) => IMS_RELEASE_STORE_TOO_LARGE,
         RegistryError::Store(StoreError::Busy) => IMS_RELEASE_STORE_BUSY,
@@ -326,8 +329,9 @@ fn text(status: Status) -> &'static CStr {
         }
         IMS_RELEASE_BAD_USER => c"Served user: give a SIP or tel URI, or a name-addr with one, in at most 512 bytes",
         IMS_RELEASE_TOO_MANY_JOBS => {
-            c"Job: too many are running, eight or five of scripts; wait for one to finish, or cancel it"
+            c"Job: eight are running, or five where a script asks; wait until one has finished, or cancel one"
         }
+        IMS_RELEASE_JOB_TOO_LARGE => c"Job: its value and the text of its Reason have more than 1052 bytes together",
         IMS_RELEASE_STORE_FULL => c"Store: full; raise its size",
         IMS_RELEASE_STORE_TOO_LARGE => c"Store: the dialog is larger than a store keeps",
         IMS_RELEASE_STORE_BUSY => c"Store: busy, another process held a lock too long; try again",
@@ -356,6 +360,7 @@ mod tests {
             RegistryError::NotReleasing,
             RegistryError::Incomplete,
             RegistryError::TooManyJobs,
+            RegistryError::JobTooLarge,
             RegistryError::Store(StoreError::Full),
             RegistryError::Store(StoreError::TooLarge),
             RegistryError::Store(StoreError::Busy),

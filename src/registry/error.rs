@@ -59,6 +59,8 @@ pub enum RegistryError {
     Incomplete,
     /// So many jobs are running that there is room for no other.
     TooManyJobs,
+    /// The value and the text of a job are longer than a place has room for.
+    JobTooLarge,
     /// The store refused.
     Store(StoreError),
 }
@@ -88,8 +90,9 @@ impl RegistryError {
             Self::NotReleasing => "Dialog: no release of it waits for this BYE",
             Self::Incomplete => "Message: the printed one lacks Via, From or To, or the BYE lacks From or To",
             Self::TooManyJobs => {
-                "Job: too many are running, eight or five of scripts; wait for one to finish, or cancel it"
+                "Job: eight are running, or five where a script asks; wait until one has finished, or cancel one"
             }
+            Self::JobTooLarge => "Job: its value and the text of its Reason have more than 1052 bytes together",
             Self::Store(error) => match error {
                 StoreError::Full => "Store: full; raise its size",
                 StoreError::TooLarge => "Store: the dialog is larger than a store keeps",

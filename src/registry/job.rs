@@ -7,14 +7,14 @@
 
 use core::sync::atomic::Ordering;
 
-use crate::capture::identity::{is_icid, is_uri, same_user};
+use crate::capture::identity::{same_icid, same_user};
 use crate::capture::{Record, Stage};
 use crate::message::{name_addr, uri};
 use crate::pending::{Outcome, Phase, Release};
 use crate::reason::Reason;
-use crate::store::{Id, Insert, Store, StoreError, WORDS};
+use crate::store::{Id, Store, WORDS};
 
-use super::keys::Keys;
+use super::places::AHEAD;
 use super::words::{RELEASE, SEEN, Seen};
 use super::{By, MILLIS, Registry, RegistryError};
 
@@ -121,19 +121,26 @@ pub const PAGE: usize = 16;
 /// Records that are seen in one step, at most.
 const STEP: usize = 4_096;
 
-/// Milliseconds.
+/// What the first step of a process counts for, in milliseconds: as one of a timer.
 const FIRST: u64 = 100;
+/// What a step counts for at most, in milliseconds: one that comes late is no reason for a burst.
+const LONGEST_STEP: u64 = 200;
 
-/// In this word: how far it is, when it was made, and whether it was asked for again meanwhile.
-const STATE: usize = 0;
-const STATES: u64 = 3;
-const RUNNING: u64 = 1;
-const CANCELLED: u64 = 2;
-const FINISHED: u64 = 3;
-const AGAIN: u64 = 1 << 47;
-const CURSOR: usize = 1;
+/// In this word: how far it is, when it was made, in milliseconds, and whether it was asked for again meanwhile. Two
+/// jobs that have had one place after each other were not made in the same millisecond: by that they are told apart.
+pub(super) const STATE: usize = 0;
+pub(super) const STATES: u64 = 3;
+/// Somebody has taken the place for another, and has not written it whole yet.
+pub(super) const BEING_MADE: u64 = 0;
+pub(super) const RUNNING: u64 = 1;
+pub(super) const CANCELLED: u64 = 2;
+pub(super) const FINISHED: u64 = 3;
+pub(super) const AGAIN: u64 = 1 << 47;
+/// Where it goes on, in the lower half; above the last bits of when it was made, so that who was stopped in a step of
+/// the job before does not make this one leave anything out.
+pub(super) const CURSOR: usize = 1;
 /// Words of two numbers each. [`RELEASE`] is not among them: a job is under no release.
-const PAIRS: [usize; 5] = [2, 3, 4, 5, 7];
+pub(super) const PAIRS: [usize; 5] = [2, 3, 4, 5, 7];
 const HALF: u32 = 24;
 
 /// The place of a number: its word, and whether it is the upper half. What matched is the sum of the first four; a dry
@@ -152,12 +159,14 @@ enum Number {
     Visited = 9,
 }
 
-const RECORD: u8 = 0xfe;
-const VERSION: u8 = 2;
+pub(super) const RECORD: u8 = 0xfe;
+const VERSION: u8 = 3;
 const HEAD: usize = 12;
+/// Octets of the value and of the text of a job together, at most: what a place has room for in a full store.
+pub const MAX_JOB: usize = 1_052;
 
 impl Job<'_> {
-    fn encode(&self) -> Result<Vec<u8>, RegistryError> {
+    pub(super) fn encode(&self) -> Result<Vec<u8>, RegistryError> {
         let (kind, value) = match self.dialogs {
             Many::All => (0, &b""[..]),
             Many::User(value) => (1, value),
@@ -165,7 +174,10 @@ impl Job<'_> {
             Many::Session(value) => (3, value),
         };
         let text = self.reason.text();
-        let length = u16::try_from(text.len()).map_err(|_| StoreError::TooLarge)?;
+        let length = u16::try_from(text.len()).map_err(|_| RegistryError::JobTooLarge)?;
+        if text.len() + value.len() > MAX_JOB {
+            return Err(RegistryError::JobTooLarge);
+        }
         let mut bytes = vec![RECORD, VERSION, kind, u8::from(self.dry) | self.by.to_bits().0 << 1];
         for number in [self.reason.cause(), self.rate.max(1), self.in_flight.max(1), length] {
             bytes.extend_from_slice(&number.to_le_bytes());
@@ -177,7 +189,7 @@ impl Job<'_> {
 }
 
 /// What [`Job::encode`] wrote.
-fn decode(bytes: &[u8]) -> Option<Job<'_>> {
+pub(super) fn decode(bytes: &[u8]) -> Option<Job<'_>> {
     let (head, texts) = bytes.split_at_checked(HEAD)?;
     let number = |at: usize| u16::from_le_bytes([head[at], head[at + 1]]);
     let (text, value) = texts.split_at_checked(number(10).into())?;
@@ -193,30 +205,43 @@ fn decode(bytes: &[u8]) -> Option<Job<'_>> {
     Some(Job { dialogs, reason, rate: number(6), in_flight: number(8), dry, by })
 }
 
-/// Keeps the places of the jobs in a store that has none of them yet, as jobs that are over: calls are to be released
-/// from a full store too. A store of few records needs all its room for dialogs.
-pub(super) fn reserve<S: Store>(store: &S, keys: &Keys) -> Result<(), StoreError> {
-    const LEAST: u64 = 64 * MAX_JOBS as u64;
-    if store.usage().capacity < LEAST {
-        return Ok(());
-    }
-    let mut words = [0; WORDS];
-    words[STATE] = FINISHED;
-    for number in 1..=MAX_JOBS {
-        match store.insert(keys.job(number), &[RECORD], &words) {
-            Ok(_) | Err(StoreError::Full) => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
-}
-
-fn made(state: u64) -> u64 {
+/// When a job of this state was made, in milliseconds.
+pub(super) fn made(state: u64) -> u64 {
     (state & !AGAIN) >> 2
 }
 
+/// Whether it is the job that was made then, and runs.
+pub(super) fn runs(state: u64, since: u64) -> bool {
+    state & STATES == RUNNING && made(state) == since
+}
+
+fn cursor_word(made: u64, cursor: u64) -> u64 {
+    (made & CURSOR_TAG) << CURSOR_BITS | cursor & CURSOR_MOST
+}
+
+/// 0 for what a job before has written.
+fn cursor_of(word: u64, made: u64) -> u64 {
+    if word >> CURSOR_BITS == made & CURSOR_TAG { word & CURSOR_MOST } else { 0 }
+}
+
+/// A cursor is the index of a cell, see [`Id`].
+const CURSOR_BITS: u32 = 32;
+const CURSOR_MOST: u64 = u32::MAX as u64;
+const CURSOR_TAG: u64 = u16::MAX as u64;
+
 impl Many<'_> {
-    fn means(self, record: &Record<'_>) -> bool {
+    /// Whether both mean the same dialogs, however they are written.
+    pub(super) fn same(self, other: Many<'_>) -> bool {
+        match (self, other) {
+            (Self::All, Many::All) => true,
+            (Self::User(one), Many::User(other)) => same_user(one, other),
+            (Self::Contact(one), Many::Contact(other)) => same_address(one, other),
+            (Self::Session(one), Many::Session(other)) => same_icid(one, other),
+            _ => false,
+        }
+    }
+
+    pub(super) fn means(self, record: &Record<'_>) -> bool {
         match self {
             Self::All => true,
             Self::User(wanted) => record.is_of_user(wanted),
@@ -228,109 +253,24 @@ impl Many<'_> {
 
 /// Whether a Contact has this URI.
 fn is_at(contact: &[u8], wanted: &[u8]) -> bool {
-    let Some(value) = name_addr::parse(contact) else { return false };
+    name_addr::parse(contact).is_some_and(|value| same_address(value.uri, wanted))
+}
+
+fn same_address(one: &[u8], other: &[u8]) -> bool {
     let port = |uri| uri::cut(uri).and_then(|uri| uri.port);
-    same_user(value.uri, wanted) && port(value.uri) == port(wanted)
+    same_user(one, other) && port(one) == port(other)
 }
 
 impl<S: Store> Registry<S> {
-    /// Makes a job and gives its number. Nothing is released before [`Registry::job_step`]. `now` is in milliseconds.
-    ///
-    /// One that is running and the same but for the text and who has asked is joined: it looks at all dialogs once more,
-    /// so that none is left out that came behind it.
-    ///
-    /// Errors: [`RegistryError::Selector`] for what is no URI, or no icid-value; [`RegistryError::TooManyJobs`] while so
-    /// many are running; those of the store.
-    pub fn job_make(&self, job: &Job<'_>, now: u64) -> Result<u8, RegistryError> {
-        self.counted(self.make_job(job, now))
-    }
-
-    fn make_job(&self, job: &Job<'_>, now: u64) -> Result<u8, RegistryError> {
-        let sound = match job.dialogs {
-            Many::All => true,
-            Many::User(uri) | Many::Contact(uri) => is_uri(uri),
-            Many::Session(icid) => is_icid(icid),
-        };
-        if !sound {
-            return Err(RegistryError::Selector);
-        }
-        if let Some(number) = self.join_job(job)? {
-            return Ok(number);
-        }
-        let bytes = job.encode()?;
-        let mut words = [0; WORDS];
-        words[STATE] = RUNNING | (now / MILLIS) << 2;
-        let first = if job.by == By::Script { MAX_JOBS - MAX_JOBS_OF_SCRIPTS + 1 } else { 1 };
-        let mut places = Vec::new();
-        for number in first..=MAX_JOBS {
-            let id = self.job_id(number)?;
-            let state = id.map(|id| self.store.word(id, STATE)).transpose()?.flatten().unwrap_or(FINISHED);
-            if state & STATES != RUNNING {
-                places.push((made(state), number, id));
-            }
-        }
-        // The place of one that was never made, else of the oldest that is over.
-        places.sort_unstable_by_key(|(made, number, _)| (*made, *number));
-        let mut refusal = RegistryError::TooManyJobs;
-        for (_, number, id) in places {
-            if let Some(id) = id {
-                self.store.remove(id)?;
-            }
-            match self.store.insert(self.keys.job(number), &bytes, &words) {
-                Ok(Insert::New(_)) => return Ok(number),
-                Ok(Insert::Exists(_)) => {}
-                // A call has taken the room that was just given up.
-                Err(StoreError::Full) => refusal = StoreError::Full.into(),
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Err(refusal)
-    }
-
-    fn join_job(&self, job: &Job<'_>) -> Result<Option<u8>, RegistryError> {
-        let mut bytes = Vec::new();
-        for number in 1..=MAX_JOBS {
-            let Some(id) = self.job_id(number)? else { continue };
-            let Some(stored) = self.store.read(id, &mut bytes)? else { continue };
-            let same = decode(&bytes).is_some_and(|known| {
-                let asked = |job: &Job<'_>| (job.rate.max(1), job.in_flight.max(1), job.dry, job.reason.cause());
-                known.dialogs == job.dialogs && asked(&known) == asked(job)
-            });
-            let running = |state: u64| state & STATES == RUNNING;
-            if same && running(stored.words[STATE]) {
-                self.change(id, STATE, |state| running(state).then_some(state | AGAIN))?;
-                if running(self.word(id, STATE)?) {
-                    return Ok(Some(number));
-                }
-            }
-        }
-        Ok(None)
-    }
-
-    /// Cancels a job: it starts nothing more. What it has started ends as ever. `false`: it was over.
-    ///
-    /// Errors: [`RegistryError::NotFound`]; those of the store.
-    pub fn job_cancel(&self, number: u8) -> Result<bool, RegistryError> {
-        let id = self.counted(self.job_id(number))?.ok_or(RegistryError::NotFound)?;
-        let mut bytes = Vec::new();
-        let known = self.counted(self.store.read(id, &mut bytes).map_err(RegistryError::from))?;
-        known.and_then(|_| decode(&bytes)).ok_or(RegistryError::NotFound)?;
-        let cancel = |state: u64| (state & STATES == RUNNING).then_some(state & !STATES | CANCELLED);
-        self.counted(self.change(id, STATE, cancel))
-    }
-
     /// Calls `visit` with each job.
     pub fn jobs(&self, visit: &mut dyn FnMut(&JobShown<'_>)) -> Result<(), RegistryError> {
         let mut bytes = Vec::new();
         for number in 1..=MAX_JOBS {
             let Some(id) = self.counted(self.job_id(number))? else { continue };
-            let Some(stored) = self.counted(self.store.read(id, &mut bytes).map_err(RegistryError::from))? else {
-                continue;
-            };
-            let Some(job) = decode(&bytes) else { continue };
+            let Some((job, words)) = self.counted(self.read_job(id, &mut bytes))? else { continue };
             visit(&JobShown {
                 number,
-                state: match stored.words[STATE] & STATES {
+                state: match words[STATE] & STATES {
                     RUNNING => JobState::Running,
                     CANCELLED => JobState::Cancelled,
                     _ => JobState::Finished,
@@ -340,8 +280,8 @@ impl<S: Store> Registry<S> {
                 by: job.by,
                 cause: job.reason.cause(),
                 text: job.reason.text(),
-                made: made(stored.words[STATE]),
-                figures: figures(&stored.words, job.dry),
+                made: made(words[STATE]) / MILLIS,
+                figures: figures(&words, job.dry),
             });
         }
         Ok(())
@@ -350,17 +290,18 @@ impl<S: Store> Registry<S> {
     /// Takes the running jobs a step on: calls `start` for each dialog that is to be released now, which releases it
     /// with this Reason and [tells](super::Start::by) for which job, and says whether it did. No lock is held.
     ///
-    /// From the process that [sweeps](Registry::sweep), after each sweep: what is under way is known from that. Returns
-    /// whether a job is running. `now` is in milliseconds.
+    /// From the process that [sweeps](Registry::sweep), after each sweep: what is under way is known from that. At least
+    /// five times a second: what is left of more is not made up for. Returns whether a job is running. `now` is the Unix
+    /// time in milliseconds, by which an outcome is known to be of a job or of one before it: nothing is started in the
+    /// millisecond in which the job was made.
     pub fn job_step(
         &self,
         now: u64,
         start: &mut dyn FnMut(Id, u8, &Reason<'_>) -> bool,
     ) -> Result<bool, RegistryError> {
         let since = match self.stepped.swap(now, Ordering::Relaxed) {
-            // The first step of this process: as after one of a timer.
             0 => now.saturating_sub(FIRST),
-            last => last.clamp(now.saturating_sub(MILLIS), now),
+            last => last.clamp(now.saturating_sub(LONGEST_STEP), now),
         };
         let mut running = false;
         for number in 1..=MAX_JOBS {
@@ -386,21 +327,25 @@ impl<S: Store> Registry<S> {
         start: &mut dyn FnMut(Id, u8, &Reason<'_>) -> bool,
     ) -> Result<bool, RegistryError> {
         let (mut bytes, mut record_bytes) = (Vec::new(), Vec::new());
-        let stored = self.store.read(id, &mut bytes)?.ok_or(RegistryError::NotFound)?;
-        let Some(job) = decode(&bytes) else { return Ok(false) };
-        if stored.words[STATE] & STATES != RUNNING {
+        let Some((job, words)) = self.read_job(id, &mut bytes)? else { return Ok(false) };
+        if words[STATE] & STATES != RUNNING {
             return Ok(false);
+        }
+        let made = made(words[STATE]);
+        // What it starts is to be younger than the job itself.
+        if !job.dry && made.checked_sub(now).is_some_and(|ahead| ahead < AHEAD) {
+            return Ok(true);
         }
         // A step may come at any pace, and what is left of one is not saved up; rounded so that many steps start no more
         // than the rate.
         let until = |time: u64| u128::from(time) * u128::from(job.rate) / u128::from(MILLIS);
         let mut tokens = u64::try_from(until(now) - until(since)).unwrap_or(u64::MAX);
-        let mut cursor = stored.words[CURSOR];
+        let mut cursor = cursor_of(words[CURSOR], made);
         let mut seen = 0;
         while job.dry || tokens > 0 {
             let free = u64::from(job.in_flight).saturating_sub(self.under_way.load(Ordering::Relaxed));
             let page = if job.dry { PAGE } else { PAGE.min(tokens.min(free) as usize) };
-            if page == 0 || seen >= STEP || self.word(id, STATE)? & STATES != RUNNING {
+            if page == 0 || seen >= STEP || !runs(self.word(id, STATE)?, made) {
                 break;
             }
             let mut ids = Vec::with_capacity(page);
@@ -415,7 +360,7 @@ impl<S: Store> Registry<S> {
                 let outcome = match outcome {
                     Number::Started if !job.dry => {
                         // Cancelled meanwhile: what is not started yet is not.
-                        if self.word(id, STATE)? & STATES != RUNNING {
+                        if !runs(self.word(id, STATE)?, made) {
                             break;
                         }
                         tokens -= 1;
@@ -427,25 +372,28 @@ impl<S: Store> Registry<S> {
                 };
                 page_figures[outcome as usize] += 1;
             }
-            self.add_figures(id, &page_figures)?;
+            self.add_figures(id, made, &page_figures)?;
             // Behind what it stands for.
-            self.change(id, CURSOR, |_| Some(cursor))?;
+            self.change(id, CURSOR, |_| Some(cursor_word(made, cursor)))?;
             if cursor == 0 {
-                let all = |bits: u64| move |state: u64| state & (STATES | AGAIN) == bits;
-                let again = all(RUNNING | AGAIN);
+                let again = |state: u64| runs(state, made) && state & AGAIN != 0;
                 if self.change(id, STATE, |state| again(state).then_some(state & !AGAIN))? {
                     continue;
                 }
-                let over = all(RUNNING);
+                let over = |state: u64| runs(state, made) && state & AGAIN == 0;
                 self.change(id, STATE, |state| over(state).then_some(state & !STATES | FINISHED))?;
                 // Asked for again at this moment.
-                return Ok(self.word(id, STATE)? & STATES == RUNNING);
+                return Ok(runs(self.word(id, STATE)?, made));
             }
         }
         Ok(true)
     }
 
-    fn add_figures(&self, id: Id, figures: &[u64; 10]) -> Result<(), RegistryError> {
+    /// Adds to the figures of the job that was made then.
+    fn add_figures(&self, id: Id, since: u64, figures: &[u64; 10]) -> Result<(), RegistryError> {
+        if made(self.word(id, STATE)?) != since {
+            return Ok(());
+        }
         let most = (1 << HALF) - 1;
         for (word, pair) in PAIRS.into_iter().zip(figures.chunks_exact(2)) {
             if pair != [0, 0] {
@@ -458,11 +406,12 @@ impl<S: Store> Registry<S> {
         Ok(())
     }
 
-    /// Counts the outcome of a release that a job has started. One that is over and forgotten needs it no more, and
-    /// another that has its number now is younger than the release.
+    /// Counts the outcome of a release that a job has started, at `started` in milliseconds. One that is over and
+    /// forgotten needs it no more, and another that has its number now was made no earlier than that.
     pub(super) fn job_outcome(&self, number: u8, started: u64, outcome: Outcome) -> Result<(), RegistryError> {
         let Some(id) = self.job_id(number)? else { return Ok(()) };
-        if made(self.word(id, STATE)?) > started {
+        let made = made(self.word(id, STATE)?);
+        if made >= started {
             return Ok(());
         }
         let number = match outcome {
@@ -474,20 +423,7 @@ impl<S: Store> Registry<S> {
         };
         let mut figures = [0; 10];
         figures[number as usize] = 1;
-        self.add_figures(id, &figures)
-    }
-
-    /// How many records the jobs take, with the places that are kept for them.
-    pub(super) fn job_records(&self) -> Result<u64, RegistryError> {
-        let mut count = 0;
-        for number in 1..=MAX_JOBS {
-            count += u64::from(self.job_id(number)?.is_some());
-        }
-        Ok(count)
-    }
-
-    fn job_id(&self, number: u8) -> Result<Option<Id>, RegistryError> {
-        Ok(self.store.find(self.keys.job(number))?)
+        self.add_figures(id, made, &figures)
     }
 }
 

@@ -23,6 +23,7 @@ mod mend;
 mod next;
 mod observe;
 mod pass;
+mod places;
 mod plan;
 mod release;
 mod resume;
@@ -45,7 +46,7 @@ pub use challenge::{Challenge, MAX_CREDENTIALS, OnChallenge};
 pub use counters::Counts;
 pub use error::RegistryError;
 pub use find::{Selector, parse_id};
-pub use job::{Figures, Job, JobShown, JobState, MAX_JOBS, MAX_JOBS_OF_SCRIPTS, Many};
+pub use job::{Figures, Job, JobShown, JobState, MAX_JOB, MAX_JOBS, MAX_JOBS_OF_SCRIPTS, Many};
 pub use list::{Entry, State, Stats};
 pub use observe::{Seen, What};
 pub use pass::Pass;
@@ -228,7 +229,7 @@ impl<S: Store> Registry<S> {
     pub fn new(store: S, settings: &Settings<'_>, ended: OnEnded) -> Result<Self, StoreError> {
         let keys = Keys::new(store.secret());
         let counters = Counters::open(&store, &keys)?;
-        job::reserve(&store, &keys)?;
+        places::reserve(&store, &keys)?;
         Ok(Self {
             keys,
             counters,

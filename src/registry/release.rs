@@ -341,7 +341,7 @@ impl<S: Store> Registry<S> {
         let detail = Detail::from_word(self.word(id, DETAIL)?);
         let millis = u64::from(detail.millis);
         if let By::Job(number) = detail.by {
-            let _ = self.counted(self.job_outcome(number, release.started, outcome));
+            let _ = self.counted(self.job_outcome(number, release.started * MILLIS + millis, outcome));
         }
         let duration = now.saturating_sub(release.started * MILLIS + millis);
         // No longer than the whole: a time is rounded up, or is not written yet by the process that noted that reply.
