@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use ims_release::store::shared::SharedConfig;
 use ims_release::store::{Id, Insert, Key, SharedStore, Store, StoreError, WORDS};
 
-use process::{Child, alone};
+use process::{Child, End, alone};
 
 const PATIENCE: Duration = Duration::from_millis(100);
 
@@ -210,13 +210,15 @@ fn a_killed_process_loses_nothing_and_leaves_no_lock() {
 #[test]
 fn a_stopped_process_delays_others_by_no_more_than_the_time_out() {
     const TIME_OUT: Duration = Duration::from_millis(300);
+    /// Until the machine lets us run again.
+    const SLACK: Duration = Duration::from_millis(60);
     let _turn = alone();
     let directory = tempfile::tempdir().unwrap();
     let directory = directory.path();
     let config = SharedConfig { directory, size: 1, lock_timeout: TIME_OUT, owner: None, log: &|_, _| () };
     let store = SharedStore::open(&config).unwrap();
     let bystander = new(&store, 50_000, 0);
-    let mut busy = 0;
+    let (mut busy, mut longest) = (0, Duration::ZERO);
     for stop in 0..60u32 {
         let (ours, theirs) = UnixStream::pair().unwrap();
         let drain = std::thread::spawn(move || read_told(ours, &mut Acknowledged::default()));
@@ -230,18 +232,19 @@ fn a_stopped_process_delays_others_by_no_more_than_the_time_out() {
             Err(StoreError::Busy) => busy += 1,
             Err(other) => panic!("{other}"),
         }
-        // Two of them would be one too many; the rest is the machine's.
-        assert!(begin.elapsed() < TIME_OUT * 2, "{:?}", begin.elapsed());
+        let delay = begin.elapsed();
+        assert!(delay < TIME_OUT + SLACK, "{delay:?}");
+        longest = longest.max(delay);
         // A word needs no lock.
         let begin = Instant::now();
         let value = store.word(bystander, 2).unwrap().unwrap();
         assert!(store.compare_exchange(bystander, 2, value, value + 1).unwrap());
-        assert!(begin.elapsed() < TIME_OUT / 2);
+        assert!(begin.elapsed() < SLACK);
         drop(worker);
         drain.join().unwrap();
         store.find(key(1)).expect("the lock is free again after the death of its owner");
     }
-    println!("60 stops, {busy} of them while a lock was held");
+    println!("60 stops, {busy} of them while a lock was held, {longest:?} at most for a time-out of {TIME_OUT:?}");
     assert_eq!(store.usage().lock_timeouts, busy);
 }
 
@@ -354,6 +357,41 @@ fn a_foreign_file_is_put_aside() {
     new(&store, 1, 1);
 }
 
+/// Flips 300 bits of a store of 200 records, at rest or under a running proxy; gives how many records are left, and the
+/// damages that were counted.
+fn survive_flips(directory: &Path, running: bool, mut next: impl FnMut(u64) -> u64) -> (usize, u64) {
+    let path = directory.join("ims_release.store");
+    let store = open(directory).unwrap();
+    for number in 0..200 {
+        new(&store, number, 5);
+    }
+    let running = running.then_some(store);
+    let file = fs::OpenOptions::new().read(true).write(true).open(&path).unwrap();
+    // Where the headers, cells and records are.
+    for _ in 0..300 {
+        let at = next(500_000);
+        let mut byte = [0];
+        file.read_exact_at(&mut byte, at).unwrap();
+        file.write_all_at(&[byte[0] ^ 1 << next(8)], at).unwrap();
+    }
+    if let Some(store) = &running {
+        // Reads and writes go on.
+        whole(store);
+        for number in 300..350 {
+            if let Ok(Insert::New(id)) = store.insert(key(number), &record(number, 1), &[0; WORDS]) {
+                store.read(id, &mut Vec::new()).unwrap();
+            }
+        }
+    }
+    // Each run of a proxy counts for itself.
+    let counted = running.map_or(0, |store| store.usage().damaged);
+    let store = open(directory).unwrap();
+    let kept = whole(&store);
+    let counted = counted + store.usage().damaged;
+    new(&store, 1_000, 1);
+    (kept, counted)
+}
+
 #[test]
 fn flipped_bytes_cost_the_damaged_records_only() {
     let _turn = alone();
@@ -362,50 +400,35 @@ fn flipped_bytes_cost_the_damaged_records_only() {
         random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (random >> 33) % below
     };
-    let (mut lost, mut damaged) = (0, 0);
+    let (mut crashes, mut lost, mut damaged) = (0, 0, 0);
     let rounds = if std::env::var_os("IMS_RELEASE_SOAK").is_some() { 1_000 } else { 20 };
     for round in 0..rounds {
         let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("ims_release.store");
-        let mut running = None;
-        if round % 2 == 0 {
-            filled(directory.path());
-        } else {
-            let store = open(directory.path()).unwrap();
-            for number in 0..200 {
-                new(&store, number, 5);
-            }
-            running = Some(store);
+        let (mut ours, mut theirs) = UnixStream::pair().unwrap();
+        let mut flips = Vec::new();
+        flips.resize_with(600, || next(4_000_000));
+        let child = Child::start(|| {
+            // SAFETY: ends this child alone, should it hang.
+            unsafe { libc::alarm(60) };
+            let mut flips = flips.into_iter();
+            let (kept, counted) =
+                survive_flips(directory.path(), round % 2 == 1, |below| flips.next().unwrap() % below);
+            let told = [kept as u64, counted].map(u64::to_le_bytes).concat();
+            theirs.write_all(&told).unwrap();
+        });
+        drop(theirs);
+        let mut told = [0; 16];
+        if ours.read_exact(&mut told).is_err() | (child.end() != End::Done) {
+            crashes += 1;
+            continue;
         }
-        let file = fs::OpenOptions::new().read(true).write(true).open(&path).unwrap();
-        // Where the headers, cells and records are.
-        for _ in 0..300 {
-            let at = next(500_000);
-            let mut byte = [0];
-            file.read_exact_at(&mut byte, at).unwrap();
-            file.write_all_at(&[byte[0] ^ 1 << next(8)], at).unwrap();
-        }
-        if let Some(store) = &running {
-            // Under a running proxy: reads and writes go on.
-            whole(store);
-            for number in 300..350 {
-                if let Ok(Insert::New(id)) = store.insert(key(number), &record(number, 1), &[0; WORDS]) {
-                    store.read(id, &mut Vec::new()).unwrap();
-                }
-            }
-        }
-        // Each run of a proxy counts for itself.
-        let counted = running.map_or(0, |store| store.usage().damaged);
-        let store = open(directory.path()).unwrap();
-        let kept = whole(&store);
-        lost += 200 - kept;
-        let counted = counted + store.usage().damaged;
+        let [kept, counted] = [0, 8].map(|at| u64::from_le_bytes(told[at..at + 8].try_into().unwrap()));
         assert!(kept == 200 || counted > 0, "round {round}: {} records are lost without a word", 200 - kept);
+        lost += 200 - kept;
         damaged += counted;
-        new(&store, 1_000, 1);
     }
-    // A crash would have ended the test.
-    println!("flipped bytes, 300 at a time: {rounds} runs, 0 crashes, {lost} of {} records lost", rounds * 200);
+    println!("flipped bytes, 300 at a time: {rounds} runs, {crashes} crashes, {lost} of {} records lost", rounds * 200);
+    assert_eq!(crashes, 0);
     assert!(damaged >= rounds);
 }
 

@@ -18,8 +18,11 @@ use live::verdict::{self, Judge, Seen, reason};
 use serde_json::Value;
 
 const PER_SECOND: u32 = 100;
-/// An operator waits no longer than 100 ms for the number; the machine of a test has other things to do.
-const ANSWERED: Duration = Duration::from_millis(250);
+/// An operator waits no longer than this for the number.
+const ANSWERED: Duration = Duration::from_millis(100);
+/// Of so many jobs over all calls the answer in the middle is what counts: one may meet a moment in which the machine runs
+/// something else.
+const ASKED: usize = 5;
 
 fn soak() -> bool {
     std::env::var_os("IMS_RELEASE_SOAK").is_some_and(|value| value == "1")
@@ -125,19 +128,26 @@ fn all_calls_are_released() -> Trial {
     let (call, ids) = calls_up(&host, "all", Script::new(&host, Serves::Calling)?, calls)?;
     let calls = u64::from(calls);
 
-    let dry = job(&host, "all", "*", "dry")?;
-    let counted = over(&host, dry, PROMPT)?;
-    check(counted["state"] == "finished" && number(&counted, "dry") == 1, || counted.to_string())?;
-    figures(&counted, &[("matched", calls), ("started", 0), ("early", 0), ("refused", 0)])?;
+    let mut answers = Vec::new();
+    for _ in 1..ASKED {
+        let start = Instant::now();
+        let dry = job(&host, "all", "*", "dry")?;
+        answers.push(start.elapsed());
+        let counted = over(&host, dry, PROMPT)?;
+        check(counted["state"] == "finished" && number(&counted, "dry") == 1, || counted.to_string())?;
+        figures(&counted, &[("matched", calls), ("started", 0), ("early", 0), ("refused", 0)])?;
+    }
     check(reached(&call).is_empty(), || "a dry run sends BYEs".to_owned())?;
 
     let start = Instant::now();
     let number_of = job(&host, "all", "*", &format!("rate={rate},inflight=500"))?;
-    let answered = start.elapsed();
+    answers.push(start.elapsed());
     let (mut pair, set_up) = fresh_call(&host)?;
     let busy = shown(&host, number_of)?;
-    println!("mass: the number came after {answered:?}, a fresh call after {set_up:?}");
-    check(answered < ANSWERED, || format!("the number came after {answered:?}"))?;
+    answers.sort();
+    let answered = answers[ASKED / 2];
+    println!("mass, the number of the job: {} us, a fresh call {set_up:?}", answered.as_micros());
+    check(answered < ANSWERED, || format!("the numbers came after {answers:?}"))?;
     check(set_up < PROMPT / 4, || format!("a fresh call took {set_up:?}"))?;
     check(busy["state"] == "running" && busy["selector"] == "all", || format!("too soon: {busy}"))?;
 

@@ -194,9 +194,20 @@ fn what_was_answered_is_not_asked_again() -> Trial {
     Ok(all_good(&host, &call, &call_id, &judge.verdicts)?)
 }
 
+/// What a start has found and done.
+struct Restart {
+    /// Releases that the killed run has left.
+    pending: usize,
+    /// Calls whose release has ended as it must, at both ends.
+    finished: usize,
+    /// What is wrong with the others.
+    wrong: Vec<String>,
+    /// From the start to the last end.
+    took: Duration,
+}
+
 /// Calls under way at the moment of a SIGKILL: each is finished after the start, none is lost, none is told twice.
-/// Gives how long that took from the start on.
-fn under_way(calls: u32, defines: &[&str]) -> Result<Duration> {
+fn under_way(calls: u32, defines: &[&str]) -> Result<Restart> {
     let mut host = proxy(defines)?;
     let count = calls as usize;
     let mut script = Script::new(&host, Serves::Calling)?;
@@ -217,15 +228,23 @@ fn under_way(calls: u32, defines: &[&str]) -> Result<Duration> {
     host.kill();
     let started = Instant::now();
     host.start()?;
+    let said = "an earlier run has left ";
+    let log = host.log();
+    let pending = log.split_once(said).and_then(|(_, rest)| rest.split_once(' ')?.0.parse().ok());
+    let pending = pending.ok_or_else(|| format!("nothing says \"{said}\"\n{log}"))?;
     let done = || host.lines().iter().filter(|line| line.kind == "done").count();
-    check(wait_until(PROMPT, || done() >= count), || format!("{} of {count} have ended", done()))?;
+    wait_until(PROMPT, || done() >= count);
     let took = started.elapsed();
     std::thread::sleep(Duration::from_millis(1500));
     let mut seen = Seen::of(&host, &call);
+    let mut wrong = Vec::new();
     for call_id in &ids {
         let mut judge = seen.judge(&host, call_id);
         finished(&mut judge, Serves::Calling, ["200", "481"]);
-        all_good(&host, &call, call_id, &judge.verdicts)?;
+        wrong.extend(all_good(&host, &call, call_id, &judge.verdicts).err());
+    }
+    if !wrong.is_empty() {
+        return Ok(Restart { pending, finished: ids.len() - wrong.len(), wrong, took });
     }
     check(host.list()?.is_empty(), || "calls are left in the list".to_owned())?;
     let stats = host.stats()?;
@@ -233,22 +252,24 @@ fn under_way(calls: u32, defines: &[&str]) -> Result<Duration> {
         let figure = stats[name].to_string();
         check(figure.trim_matches('"') == value.to_string(), || format!("{name} is not {value}: {stats}"))?;
     }
-    Ok(took)
+    Ok(Restart { pending, finished: ids.len(), wrong, took })
 }
 
 /// 500 with IMS_RELEASE_SOAK=1.
 #[test]
 fn fifty_under_way_are_finished() -> Trial {
     let calls = if std::env::var_os("IMS_RELEASE_SOAK").is_some() { 500 } else { 50 };
-    let took = under_way(calls, &[])?;
-    println!("restart: {calls} pending, {calls} finished {took:?} after the start");
-    Ok(())
+    let Restart { pending, finished, wrong, took } = under_way(calls, &[])?;
+    println!("restart: {pending} pending, {finished} finished {took:?} after the start");
+    check(wrong.is_empty(), || format!("{} releases are not finished:\n{}", wrong.len(), wrong[0]))?;
+    Ok(check((pending, finished) == (calls as usize, calls as usize), || "not all were under way".to_owned())?)
 }
 
 /// Twenty BYEs, ten a second.
 #[test]
 fn the_timer_keeps_to_its_rate() -> Trial {
-    let took = under_way(10, &["PARAMETER=\"send_rate\"", "VALUE=10"])?;
+    let Restart { wrong, took, .. } = under_way(10, &["PARAMETER=\"send_rate\"", "VALUE=10"])?;
+    check(wrong.is_empty(), || wrong.join("\n"))?;
     Ok(check(took > Duration::from_millis(1800), || format!("after {took:?}"))?)
 }
 
