@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use crate::call::Serves;
 use crate::evidence::{entries, tag};
 use crate::host::Result;
-use crate::kamailio::own_loopback_address;
+use crate::loopback::own_loopback_address;
 use crate::message::{Message, uri_of};
 use crate::peer::reply;
 use crate::relay::{Path, Relay};

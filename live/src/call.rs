@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::host::{Host, Result};
-use crate::kamailio::{free_port, own_loopback_address};
+use crate::loopback::{free_port, own_loopback_address};
 use crate::message::Message;
 use crate::process::wait_until;
 use crate::scenario::{Answer, Script, Step, User};

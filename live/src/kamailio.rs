@@ -2,7 +2,7 @@
 //! Kamailio as a host: the distribution's binary, our module from target/kamailio, never in the background.
 
 use std::fs;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 
 use crate::dump::{self, Packet};
 use crate::host::{Fault, Host, Result};
+use crate::loopback::{free_port, own_loopback_address};
 use crate::process::{Directory, Process, processes_of, wait_until};
 use crate::verdict::unread_byes;
 
@@ -36,6 +37,8 @@ pub struct Kamailio {
     wildcard: bool,
     /// Shared memory in megabytes.
     memory: u32,
+    /// The program that starts it, and its first arguments, where something else does.
+    launcher: Vec<String>,
     process: Option<Process>,
     /// The process that writes down what was on the wire.
     writer: Option<i32>,
@@ -52,28 +55,25 @@ pub fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(Path::to_path_buf).unwrap_or_default()
 }
 
-/// A loopback address that no other test or run is likely to use: 127.x.y.z out of pid and a counter.
-pub fn own_loopback_address() -> IpAddr {
-    static NEXT: AtomicU32 = AtomicU32::new(1);
-    let counter = NEXT.fetch_add(1, Ordering::Relaxed);
-    let pid = std::process::id();
-    let [.., high, low] = pid.to_be_bytes();
-    let number = u8::try_from(counter % 250 + 2).unwrap_or(2);
-    IpAddr::V4(Ipv4Addr::new(127, high.clamp(1, 254), low, number))
-}
-
-/// A free UDP port of `address`, found by binding.
-pub fn free_port(address: IpAddr) -> Result<SocketAddr> {
-    UdpSocket::bind((address, 0))
-        .and_then(|socket| socket.local_addr())
-        .map_err(|error| format!("no free port: {error}"))
+/// The C file of the module that was changed after the module was built.
+fn changed_since(module: &Path) -> Option<PathBuf> {
+    let changed = |path: &Path| fs::metadata(path).and_then(|data| data.modified()).ok();
+    let built = changed(module)?;
+    let folders = ["modules/kamailio/ims_release", "modules/common"].map(|folder| repository().join(folder));
+    let files = folders.iter().filter_map(|folder| fs::read_dir(folder).ok()).flatten().flatten();
+    let is_c = |path: &PathBuf| path.extension().is_some_and(|one| one == "c" || one == "h");
+    files.map(|file| file.path()).filter(is_c).find(|path| changed(path).is_some_and(|time| time > built))
 }
 
 fn modules() -> Result<String> {
-    let ours = std::env::var_os("IMS_RELEASE_KAMAILIO_MODULES")
-        .map_or_else(|| repository().join("target/kamailio"), PathBuf::from);
-    if !ours.join("ims_release.so").exists() {
-        return Err(format!("{}/ims_release.so is missing: run `make kamailio`", ours.display()));
+    let given = std::env::var_os("IMS_RELEASE_KAMAILIO_MODULES").map(PathBuf::from);
+    let ours = given.clone().unwrap_or_else(|| repository().join("target/kamailio"));
+    let module = ours.join("ims_release.so");
+    if !module.exists() {
+        return Err(format!("{} is missing: run `make kamailio`", module.display()));
+    }
+    if let Some(file) = changed_since(&module).filter(|_| given.is_none()) {
+        return Err(format!("{} is older than {}: run `make kamailio`", module.display(), file.display()));
     }
     let machine = std::env::consts::ARCH;
     let stock = [format!("/usr/lib/{machine}-linux-gnu/kamailio/modules"), "/usr/lib/kamailio/modules".to_owned()]
@@ -111,6 +111,7 @@ impl Kamailio {
             two,
             wildcard,
             memory: 32,
+            launcher: Vec::new(),
             process: None,
             writer: None,
             starts: 0,
@@ -197,6 +198,11 @@ impl Kamailio {
     pub fn with_memory(mut self, memory: u32) -> Self {
         self.memory = memory;
         self
+    }
+
+    /// From the next start on another program starts it, which is to replace itself by what its last arguments say.
+    pub fn start_by(&mut self, launcher: Vec<String>) {
+        self.launcher = launcher;
     }
 
     /// The pid of one of its processes, by what it calls itself.
@@ -331,8 +337,11 @@ impl Kamailio {
     }
 
     fn spawn(&self) -> Result<Process> {
-        Process::start(Path::new(PROGRAM), &self.arguments()?, self.directory.path(), &self.log_file())
-            .map_err(|error| format!("{PROGRAM}: {error}"))
+        let mut words = self.launcher.clone();
+        words.push(PROGRAM.to_owned());
+        words.extend(self.arguments()?);
+        Process::start(Path::new(&words[0]), &words[1..], self.directory.path(), &self.log_file())
+            .map_err(|error| format!("{}: {error}", words[0]))
     }
 }
 

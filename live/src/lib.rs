@@ -15,6 +15,7 @@ pub mod evidence;
 pub mod host;
 pub mod kamailio;
 pub mod ladder;
+pub mod loopback;
 pub mod message;
 pub mod opensips;
 pub mod pair;

@@ -17,7 +17,8 @@ use serde_json::{Map, Value, json};
 
 use crate::dump::{self, Packet};
 use crate::host::{Fault, Host, Result};
-use crate::kamailio::{free_port, own_loopback_address, repository};
+use crate::kamailio::repository;
+use crate::loopback::{free_port, own_loopback_address};
 use crate::process::{Directory, Process, processes_of, wait_until};
 use crate::verdict::unread_byes;
 

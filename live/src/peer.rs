@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
 use crate::host::Result;
-use crate::kamailio::own_loopback_address;
+use crate::loopback::own_loopback_address;
 use crate::message::Message;
 
 /// One user agent.

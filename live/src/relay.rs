@@ -11,7 +11,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crate::host::Result;
-use crate::kamailio::own_loopback_address;
+use crate::loopback::own_loopback_address;
 
 /// Looked at this often: whether the path is to end.
 const TICK: Duration = Duration::from_millis(20);

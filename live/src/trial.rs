@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::call::{Call, Serves};
 use crate::host::{Host, Line, Result};
-use crate::kamailio::Kamailio;
+use crate::kamailio::{AROUND, Kamailio};
 use crate::proxy::{Kind, Proxy};
 use crate::scenario::Script;
 use crate::verdict::{self, Verdict};
@@ -46,6 +46,14 @@ pub const PROMPT: Duration = Duration::from_secs(20);
 /// A Kamailio that runs.
 pub fn kamailio(defines: &[&str]) -> Result<Kamailio> {
     let mut host = Kamailio::for_tests(defines)?;
+    host.start()?;
+    Ok(host)
+}
+
+/// A Kamailio that runs a configuration of the test's own, which may name its address and the like.
+pub fn kamailio_of(text: impl FnOnce(&Kamailio) -> String) -> Result<Kamailio> {
+    let mut host = Kamailio::with_text("")?;
+    host.rewrite(&format!("{AROUND}{}", text(&host)))?;
     host.start()?;
     Ok(host)
 }

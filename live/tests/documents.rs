@@ -6,10 +6,10 @@ use std::fs;
 
 use live::call::{Call, Serves};
 use live::host::{Host, Result};
-use live::kamailio::{AROUND, Kamailio, repository};
+use live::kamailio::{Kamailio, repository};
 use live::pair::Pair;
 use live::scenario::Script;
-use live::trial::{PROMPT, Trial, check};
+use live::trial::{PROMPT, Trial, check, kamailio_of};
 
 const README: &str = "modules/kamailio/ims_release/README.md";
 
@@ -26,9 +26,7 @@ fn blocks(language: &str) -> Result<Vec<String>> {
 #[test]
 fn the_overview_and_all_commands() -> Trial {
     let script = blocks("kamailio")?.into_iter().next().ok_or("the README shows no configuration")?;
-    let store = "modparam(\"ims_release\", \"store\", STORE)\n";
-    let mut host = Kamailio::with_text(&format!("{AROUND}{store}{script}"))?;
-    host.start()?;
+    let host = kamailio_of(|_| format!("modparam(\"ims_release\", \"store\", STORE)\n{script}"))?;
     let mut commands = 0;
     for line in blocks("sh")?.iter().flat_map(|block| block.lines()).filter_map(|line| line.strip_prefix("kamcmd ")) {
         let mut played = Script::new(&host, Serves::Calling)?;
@@ -86,19 +84,17 @@ fn words(line: &str) -> Vec<String> {
 /// All other examples fit together into one configuration.
 #[test]
 fn all_parameters_functions_and_routes() -> Trial {
-    let mut host = Kamailio::with_text("")?;
-    let address = host.address().to_string();
-    let store = host.store().display().to_string();
-    let examples: String = blocks("kamailio")?.split_off(1).concat();
-    let examples = examples
-        .replace("/var/lib/kamailio/ims_release", &store)
-        .replace("127.0.0.1:5060", &address)
-        .replace("134217728", "4194304");
-    check(examples.contains(&store) && examples.contains(&address), || examples.clone())?;
-    host.rewrite(&format!(
-        "{AROUND}{examples}\nrequest_route {{ route(ORIGINATING); route(TERMINATING); route(EMERGENCY); route(CREDIT); route(WITHIN_DIALOG); }}"
-    ))?;
-    host.start()?;
+    let all: String = blocks("kamailio")?.split_off(1).concat();
+    let host = kamailio_of(|host| {
+        let examples = all
+            .replace("/var/lib/kamailio/ims_release", &host.store().display().to_string())
+            .replace("127.0.0.1:5060", &host.address().to_string())
+            .replace("134217728", "4194304");
+        format!(
+            "{examples}\nrequest_route {{ route(ORIGINATING); route(TERMINATING); route(EMERGENCY); route(CREDIT); route(WITHIN_DIALOG); }}"
+        )
+    })?;
+    check(host.store().exists(), || format!("the store is elsewhere\n{all}"))?;
     let log = host.log();
     Ok(check(!log.contains("ERROR") && !log.contains("WARNING: ims_release"), || log.clone())?)
 }

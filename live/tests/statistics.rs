@@ -7,11 +7,14 @@ use std::time::Duration;
 
 use live::call::Serves;
 use live::host::Host;
-use live::kamailio::{AROUND, Kamailio};
 use live::pair::Pair;
-use live::trial::{CAUSE, PROMPT, TEXT, Trial, check};
+use live::trial::{CAUSE, PROMPT, TEXT, Trial, check, kamailio_of};
 
 const SCRAPED: &str = "
+disable_tcp=no
+tcp_children=1
+tcp_accept_no_cl=yes
+listen=tcp:ADDRESS
 loadmodule \"xhttp.so\"
 loadmodule \"xhttp_prom.so\"
 modparam(\"xhttp_prom\", \"xhttp_prom_stats\", \"ims_release:\")
@@ -32,10 +35,7 @@ request_route {
 
 #[test]
 fn a_scraper_sees_them() -> Trial {
-    let mut host = Kamailio::with_text("")?;
-    let tcp = format!("tcp_children=1\ntcp_accept_no_cl=yes\nlisten=tcp:{}", host.address());
-    host.rewrite(&format!("{}{SCRAPED}", AROUND.replace("disable_tcp=yes", &tcp)))?;
-    host.start()?;
+    let mut host = kamailio_of(|host| SCRAPED.replace("ADDRESS", &host.address().to_string()))?;
     let mut pairs = [Pair::new(&host, Serves::Calling, "")?, Pair::new(&host, Serves::Calling, "")?];
     host.release("call", &pairs[0].call_id, CAUSE, TEXT)?.map_err(|fault| fault.text)?;
     pairs[0].answer_byes(PROMPT)?;
