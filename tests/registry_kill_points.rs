@@ -5,13 +5,14 @@
 
 mod support;
 
+#[path = "support/directory.rs"]
+mod directory;
 #[path = "support/ledger.rs"]
 mod ledger;
 #[path = "support/process.rs"]
 mod process;
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::Path;
 
 use ims_release::dialog::{Serves, User};
@@ -103,10 +104,15 @@ fn bye_is_due(host: &Host, serves: Serves, code: u16) {
     wait(100);
 }
 
+/// A call whose calling user hangs up.
+fn hung_up(host: &Host, serves: Serves) {
+    acknowledged(host, SUBJECT, serves);
+    host.see(SUBJECT, "> BYE 129");
+}
+
 /// A release that a user's BYE was there before.
 fn crossed(host: &Host) {
-    acknowledged(host, SUBJECT, Serves::Calling);
-    host.see(SUBJECT, "> BYE 129");
+    hung_up(host, Serves::Calling);
     host.start(host.id(SUBJECT)).unwrap();
     wait(100);
 }
@@ -116,10 +122,22 @@ fn is_settled(host: &Host) -> bool {
     [User::Called, User::Calling].into_iter().all(|user| host.leg(id, user).state == LegState::Done)
 }
 
-fn ended(host: &Host) {
+/// The called user has answered, the calling one not yet.
+fn half_answered(host: &Host) {
     started(host, Serves::Calling);
     reply(host, User::Called, 200, None);
+}
+
+fn ended(host: &Host) {
+    half_answered(host);
     reply(host, User::Calling, 200, None);
+}
+
+/// One whose end somebody is about to tell.
+fn being_told(host: &Host) {
+    half_answered(host);
+    host.make_telling(host.id(SUBJECT));
+    host.mark(false);
 }
 
 fn fetch(host: &Host) {
@@ -201,20 +219,14 @@ const OPERATIONS: [Operation; 35] = [
     },
     Operation {
         name: "last reply",
-        before: |host| {
-            started(host, Serves::Calling);
-            reply(host, User::Called, 200, None);
-        },
+        before: half_answered,
         act: |host| reply(host, User::Calling, 481, None),
         done: is_told,
         ..PLAIN
     },
     Operation {
         name: "last reply, and nothing lingers",
-        before: |host| {
-            started(host, Serves::Calling);
-            reply(host, User::Called, 200, None);
-        },
+        before: half_answered,
         act: |host| {
             if !is_gone(host) {
                 reply(host, User::Calling, 481, None);
@@ -354,10 +366,7 @@ const OPERATIONS: [Operation; 35] = [
     Operation {
         name: "sweep that gives up what was being told",
         before: |host| {
-            started(host, Serves::Calling);
-            reply(host, User::Called, 200, None);
-            host.make_telling(host.id(SUBJECT));
-            host.mark(false);
+            being_told(host);
             // Who tells it may take as long as a late message.
             wait(DEADLINE + 32_000);
         },
@@ -385,34 +394,17 @@ const OPERATIONS: [Operation; 35] = [
         act: Host::resume,
         ..PLAIN
     },
-    Operation {
-        name: "resume of what was being told",
-        before: |host| {
-            started(host, Serves::Calling);
-            reply(host, User::Called, 200, None);
-            host.make_telling(host.id(SUBJECT));
-            host.mark(false);
-        },
-        act: Host::resume,
-        ends: &[],
-        ..PLAIN
-    },
+    Operation { name: "resume of what was being told", before: being_told, act: Host::resume, ends: &[], ..PLAIN },
     Operation {
         name: "reply to a user's BYE",
-        before: |host| {
-            acknowledged(host, SUBJECT, Serves::Calling);
-            host.see(SUBJECT, "> BYE 129");
-        },
+        before: |host| hung_up(host, Serves::Calling),
         act: |host| _ = host.see(SUBJECT, "< 200 BYE 129"),
         done: is_gone,
         ..PLAIN
     },
     Operation {
         name: "start while a user's BYE is under way",
-        before: |host| {
-            acknowledged(host, SUBJECT, Serves::Calling);
-            host.see(SUBJECT, "> BYE 129");
-        },
+        before: |host| hung_up(host, Serves::Calling),
         act: |host| _ = host.start(host.id(SUBJECT)),
         done: |host| host.dialog(SUBJECT).is_some_and(|(_, state)| state == State::Releasing),
         ..PLAIN
@@ -429,8 +421,7 @@ const OPERATIONS: [Operation; 35] = [
     Operation {
         name: "reply to a user's BYE that settles a release, when both have sent one",
         before: |host| {
-            acknowledged(host, SUBJECT, Serves::Neither);
-            host.see(SUBJECT, "> BYE 129");
+            hung_up(host, Serves::Neither);
             host.see(SUBJECT, "< BYE 7");
             host.start(host.id(SUBJECT)).unwrap();
         },
@@ -485,27 +476,12 @@ const KEPT: &str = "kept";
 
 /// A store in which an operation can begin, and its moment.
 fn prepare(operation: &Operation) -> (tempfile::TempDir, u64) {
-    let directory = fresh_directory();
+    let directory = directory::fresh();
     set_now(T0);
     let host = open(directory.path(), operation);
     acknowledged(&host, KEPT, Serves::Called);
     (operation.before)(&host);
     (directory, now())
-}
-
-/// In memory where there is room for it: thousands of stores are opened, and a disk would be what is measured.
-fn fresh_directory() -> tempfile::TempDir {
-    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
-}
-
-/// A directory with a copy of all that is in another. A mapping shows in it what was written up to now.
-fn copy(of: &Path) -> tempfile::TempDir {
-    let directory = fresh_directory();
-    for file in fs::read_dir(of).unwrap() {
-        let file = file.unwrap();
-        fs::copy(file.path(), directory.path().join(file.file_name())).unwrap();
-    }
-    directory
 }
 
 /// What the kills came to.
@@ -642,7 +618,7 @@ fn each_store(operation: &Operation, figures: &mut Figures) {
         let mut any = false;
         for heir in [Heir::Again, Heir::Silent] {
             let place = format!("{} killed at {stop}, {heir:?}", operation.name);
-            let directory = copy(template.path());
+            let directory = directory::copy(template.path());
             let host = open(directory.path(), operation);
             set_now(moment);
             let child = Child::start(|| {
@@ -654,7 +630,7 @@ fn each_store(operation: &Operation, figures: &mut Figures) {
             any |= end == End::Killed;
             figures.kills += u32::from(end == End::Killed);
             if heir == Heir::Again {
-                let left = copy(directory.path());
+                let left = directory::copy(directory.path());
                 let host = open(left.path(), operation);
                 play(
                     &format!("{} killed at {stop}, restarted", operation.name),

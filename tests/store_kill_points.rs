@@ -5,11 +5,12 @@
 //!
 //! A repair has some 14,000 stores, most of them alike: every 97th here, each with IMS_RELEASE_SOAK=1.
 
+#[path = "support/directory.rs"]
+mod directory;
 #[path = "support/process.rs"]
 mod process;
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -24,7 +25,6 @@ use process::{Child, End, alone};
 
 /// Long: a call that gives up on a lock found one that nobody holds, and fails the test.
 const PATIENCE: Duration = Duration::from_secs(5);
-const FILE: &str = "ims_release.store";
 
 fn soak() -> bool {
     std::env::var_os("IMS_RELEASE_SOAK").is_some()
@@ -173,7 +173,7 @@ fn with(mut allowed: Allowed, number: u32, states: Vec<Option<Kept>>) -> Allowed
 
 /// The small store. Its free slots and cells are not all fresh: what an earlier record left lies under a new one.
 fn prepare() -> tempfile::TempDir {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = directory::fresh();
     let store = open(directory.path());
     for number in (0..NEW + 5).rev() {
         insert(&store, number);
@@ -184,13 +184,6 @@ fn prepare() -> tempfile::TempDir {
     for number in NEW..NEW + 5 {
         remove(&store, number);
     }
-    directory
-}
-
-/// A directory with a copy of the store of another. A mapping shows in it what was written up to now.
-fn copy(of: &Path) -> tempfile::TempDir {
-    let directory = tempfile::tempdir().unwrap();
-    fs::copy(of.join(FILE), directory.path().join(FILE)).unwrap();
     directory
 }
 
@@ -262,7 +255,7 @@ impl Figures {
         allowed: &Allowed,
         operation: &Operation,
     ) -> Records {
-        let left = copy(directory);
+        let left = directory::copy(directory);
         let found = self.judge(place, &store, allowed);
         let from_file = open(left.path());
         // Whatever the one says of an operation under way, the other must say too.
@@ -304,7 +297,7 @@ fn killed(store: &SharedStore, stop: u64, act: impl FnOnce(&SharedStore)) -> boo
 fn each_store(operation: &Operation, template: &Path, figures: &mut Figures) -> [u64; 2] {
     let mut turn = [0, 0];
     for stop in 1.. {
-        let directory = copy(template);
+        let directory = directory::copy(template);
         let store = open(directory.path());
         let killed = killed(&store, stop, operation.act);
         figures.kills += u32::from(killed);
@@ -336,7 +329,7 @@ struct Left {
 
 impl Left {
     fn new(operation: &'static Operation, stop: u64, decided: Option<Kept>, template: &Path) -> Self {
-        let directory = copy(template);
+        let directory = directory::copy(template);
         assert!(killed(&open(directory.path()), stop, operation.act));
         Self { directory, operation, stop, decided }
     }
@@ -362,10 +355,10 @@ fn in_turn(left: &[Left], turn: usize) -> &Left {
 /// Kills an opener in front of stores of its repair.
 fn opener_killed(left: &[Left], figures: &mut Figures) {
     kill_points::arm(0, Victim::Process);
-    drop(open(copy(left[0].directory.path()).path()));
+    drop(open(directory::copy(left[0].directory.path()).path()));
     for (turn, stop) in stores_of_a_repair(kill_points::steps()).enumerate() {
         let left = in_turn(left, turn);
-        let directory = copy(left.directory.path());
+        let directory = directory::copy(left.directory.path());
         let child = Child::start(|| {
             kill_points::arm(stop, Victim::Process);
             drop(open(directory.path()));
@@ -383,7 +376,7 @@ fn opener_killed(left: &[Left], figures: &mut Figures) {
 fn heir_killed(left: &[Left], template: &Path, figures: &mut Figures) {
     const OTHER: u32 = 3;
     let prepare = |left: &Left| {
-        let directory = copy(template);
+        let directory = directory::copy(template);
         let store = open(directory.path());
         let other = id(&store, OTHER);
         assert!(killed(&store, left.stop, left.operation.act));
@@ -473,7 +466,7 @@ fn keep_busy(store: &SharedStore, mut told: UnixStream) {
 /// Kills one process of two, or both, that use the same stripe. Whether anybody was killed at this store.
 fn one_of_two(operation: &Operation, stop: u64, victim: Victim, template: &Path, figures: &mut Figures) -> bool {
     let place = format!("{}, {victim:?} killed at {stop}", operation.name);
-    let directory = copy(template);
+    let directory = directory::copy(template);
     let store = open(directory.path());
     let busy_id = id(&store, BUSY);
     let (mut ours, theirs) = UnixStream::pair().unwrap();
