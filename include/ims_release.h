@@ -946,7 +946,7 @@ typedef struct ims_release_stats {
     uint64_t records;
     // Records of the usual size that fit.
     uint64_t capacity;
-    // Damaged records that were dropped.
+    // Damages found: records dropped, words mended, a file that was cut or put aside.
     uint64_t damaged;
     // Repairs after the death of a process, or at start.
     uint64_t repairs;

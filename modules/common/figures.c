@@ -47,7 +47,7 @@ struct figure figures[] = {
 			"operations that the store refused"},
 	{"records", "store_records", offsetof(ims_release_stats, records), "records in the store"},
 	{"capacity", "store_capacity", offsetof(ims_release_stats, capacity), "records of the usual size that fit"},
-	{"damaged", "store_damaged", offsetof(ims_release_stats, damaged), "damaged records that were dropped"},
+	{"damaged", "store_damaged", offsetof(ims_release_stats, damaged), "damages found: records dropped, words mended"},
 	{"repairs", "store_repairs", offsetof(ims_release_stats, repairs),
 			"repairs after the death of a process, or at start"},
 	{"lock_timeouts", "store_lock_timeouts", offsetof(ims_release_stats, lock_timeouts),

@@ -155,7 +155,7 @@ pub struct Stats {
     pub records: u64,
     /// Records of the usual size that fit.
     pub capacity: u64,
-    /// Damaged records that were dropped.
+    /// Damages found: records dropped, words mended, a file that was cut or put aside.
     pub damaged: u64,
     /// Repairs after the death of a process, or at start.
     pub repairs: u64,

@@ -65,7 +65,7 @@ pub struct Usage {
     pub records: u64,
     /// Records that fit, when they are of the usual size.
     pub capacity: u64,
-    /// Damaged records that were dropped.
+    /// Damages found: records dropped, words mended, a file that was cut or put aside.
     pub damaged: u64,
     /// Repairs after the death of a process, or at start.
     pub repairs: u64,

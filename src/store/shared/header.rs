@@ -5,7 +5,8 @@
 use super::layout::{self, CELL, CHAINS, CLASSES, HEADER, SLOT_HEAD};
 
 const MAGIC: [u8; 8] = *b"IMSRELSE";
-const FORMAT: u32 = 1;
+/// One more with each change of what the file holds: a file of another format is put aside.
+const FORMAT: u32 = 2;
 
 /// What the head says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

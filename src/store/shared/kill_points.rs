@@ -8,6 +8,7 @@ use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use super::super::StoreError;
 use super::cell::Use;
+use super::head::Slot;
 use super::layout::{self, CHAINS, CLASSES, Number, SLOTS};
 use super::stripe::{Locked, cell_in_stripe, generation_of};
 use super::{SharedStore, map};
@@ -131,7 +132,7 @@ fn census_of_slots(store: &SharedStore, locked: &Locked<'_>, stripe: usize, wron
         }
         for slot in free {
             places[slot] += 1;
-            if layout::class_of(slot) != class || maps.head(stripe, slot).is_none_or(|head| head.seal != 0) {
+            if layout::class_of(slot) != class || maps.slot(stripe, slot) != Slot::Free {
                 wrong.push(format!("slot {slot} is free, but not so"));
             }
         }
@@ -141,12 +142,11 @@ fn census_of_slots(store: &SharedStore, locked: &Locked<'_>, stripe: usize, wron
         for slot in walk(store, stripe, Number::Chain(chain), Number::Next) {
             places[slot] += 1;
             records += 1;
-            let sound = maps.head(stripe, slot).is_some_and(|head| {
+            let sound = matches!(maps.slot(stripe, slot), Slot::Record(head) if {
                 let cell = cell_in_stripe(head.id);
                 let live = Use { generation: generation_of(head.id), live: true };
                 let cell_use = maps.cell_use(stripe, cell).map(|stored| stored.load(Ordering::Acquire));
-                head.seal != 0
-                    && locked.slot_of(cell) == Some(slot)
+                locked.slot_of(cell) == Some(slot)
                     && cell_use.and_then(|stored| Use::decode(stored, head.id.0 as u32)) == Some(live)
             });
             if !sound {

@@ -93,6 +93,12 @@ impl Mapping {
         self.at::<Half>(offset, 1).map(|half| unsafe { &*half })
     }
 
+    /// A copy of `N` bytes.
+    pub(super) fn copy<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
+        // SAFETY: within the mapping; a byte array may lie anywhere. As to other writers see `copy_out`.
+        self.at::<[u8; N]>(offset, 1).map(|bytes| unsafe { bytes.read() })
+    }
+
     /// Appends `length` bytes to `bytes`; `false` when they are not all there.
     pub(super) fn copy_out(&self, offset: usize, length: usize, bytes: &mut Vec<u8>) -> bool {
         let Some(start) = self.at::<u8>(offset, length) else {

@@ -10,6 +10,7 @@
 
 mod cell;
 mod file;
+mod head;
 mod header;
 #[cfg(feature = "kill-points")]
 pub mod kill_points;
@@ -27,7 +28,7 @@ use std::path::Path;
 use self::cell::Use;
 use self::layout::{CLASSES, Number, SLOTS};
 use self::map::{Mapping, Taken};
-use self::stripe::{Counter, Locked, Maps, cell_in_stripe, generation_of, stripe_of};
+use self::stripe::{Counter, Damaged, Locked, Maps, cell_in_stripe, generation_of, stripe_of};
 use super::{Entry, Id, Insert, Key, MAX_RECORD, Store, StoreError, Usage, WORDS};
 
 /// How serious a line for the log is.
@@ -88,16 +89,22 @@ impl SharedStore {
         if let Some(counter) = maps.counter(Counter::Damaged) {
             counter.store(opened.damaged, Ordering::Relaxed);
         }
+        let mut dropped = 0;
         for stripe in 0..stripes as usize {
             maps.index.make_lock(layout::lock(stripe)).map_err(cannot_map)?;
-            repair::repair(&maps, stripe, stripes);
+            dropped += repair::repair(&maps, stripe, stripes);
         }
         let store =
             Self { maps, stripes, secret: opened.header.secret, lock_timeout: config.lock_timeout, _lock: opened.lock };
-        let Usage { damaged, .. } = store.usage();
-        if damaged > 0 {
-            let text = format!("store {}: {damaged} damaged records dropped", config.directory.display());
-            (config.log)(Level::Error, &text);
+        let mended = store.usage().damaged - opened.damaged - dropped;
+        for (count, one, more) in [
+            (dropped, "damaged record was dropped", "damaged records were dropped"),
+            (mended, "damaged word was mended", "damaged words were mended"),
+        ] {
+            if count > 0 {
+                let what = if count == 1 { one } else { more };
+                (config.log)(Level::Error, &format!("store {}: {count} {what}", config.directory.display()));
+            }
         }
         Ok(store)
     }
@@ -125,6 +132,35 @@ impl SharedStore {
         }
     }
 
+    /// Looks into a stripe, repairing it first where it turns out to be damaged.
+    fn look<T>(
+        &self,
+        locked: &Locked<'_>,
+        stripe: usize,
+        mut at: impl FnMut(&Locked<'_>) -> Result<T, Damaged>,
+    ) -> Result<T, StoreError> {
+        at(locked).or_else(|Damaged| {
+            repair::repair(&self.maps, stripe, self.stripes);
+            at(locked).map_err(|Damaged| StoreError::Io("store: its file is being damaged all the time".to_owned()))
+        })
+    }
+
+    /// Removes a record, of any version or of one. Whether it was there.
+    fn remove_any(&self, id: Id, version: Option<u64>) -> Result<bool, StoreError> {
+        if !self.is_live(id) {
+            return Ok(false);
+        }
+        let stripe = stripe_of(id);
+        let locked = self.lock(stripe)?;
+        match self.look(&locked, stripe, |locked| locked.holder(id))? {
+            Some((slot, head)) if version.is_none_or(|version| version == u64::from(head.version)) => {
+                locked.remove(slot, head);
+                Ok(true)
+            }
+            _ => Ok(false),
+        }
+    }
+
     fn fits(&self, record: &[u8]) -> Result<(), StoreError> {
         if record.len() > MAX_RECORD {
             self.maps.count(Counter::RefusedLarge);
@@ -146,15 +182,17 @@ impl SharedStore {
         stripe_of(id) < self.stripes as usize && self.cell_use(id.0 as u32) == Some(live)
     }
 
-    /// What a cell is used for. A use that is damaged would hide a whole record until the next start: it is mended
-    /// first.
+    /// What a cell is used for. A use that is damaged would hide a whole record: it is mended first.
     fn cell_use(&self, index: u32) -> Option<Use> {
         let (stripe, cell) = (index as usize / SLOTS, index as usize % SLOTS);
         let stored = self.maps.cell_use(stripe, cell)?;
         let decoded = || Use::decode(stored.load(Ordering::Acquire), index);
         decoded().or_else(|| {
-            repair::mend_use(&self.lock(stripe).ok()?, &self.maps, stripe, cell);
-            decoded()
+            let _locked = self.lock(stripe).ok()?;
+            decoded().or_else(|| {
+                repair::repair(&self.maps, stripe, self.stripes);
+                decoded()
+            })
         })
     }
 
@@ -163,14 +201,15 @@ impl SharedStore {
         let (index, generation) = (id.0 as u32, generation_of(id));
         let stored = self.maps.cell_word(stripe_of(id), cell_in_stripe(id), word)?;
         for _ in 0..2 {
-            if let Some(value) = cell::decode(stored.load(Ordering::SeqCst), index, generation, word) {
+            let found = stored.load(Ordering::SeqCst);
+            if let Some(value) = cell::decode(found, index, generation, word) {
                 return Some(value);
             }
             // Killed by a removal, or damaged: only the use of the cell can tell.
             if !self.is_live(id) {
                 return None;
             }
-            repair::mend_word(&self.maps, stored, index, generation, word);
+            repair::mend_word(&self.maps, stored, found, cell::encode(0, index, generation, word));
         }
         None
     }
@@ -183,47 +222,57 @@ impl Store for SharedStore {
 
     fn insert(&self, key: Key, record: &[u8], words: &[u64; WORDS]) -> Result<Insert, StoreError> {
         self.fits(record)?;
-        let locked = self.lock(self.stripe_of_group(key.group))?;
-        if let Some(id) = locked.find(key) {
+        let stripe = self.stripe_of_group(key.group);
+        let locked = self.lock(stripe)?;
+        if let Some(id) = self.look(&locked, stripe, |locked| locked.find(key))? {
             return Ok(Insert::Exists(id));
         }
         self.count_full(locked.insert(key, record, words)).map(Insert::New)
     }
 
     fn find(&self, key: Key) -> Result<Option<Id>, StoreError> {
-        Ok(self.lock(self.stripe_of_group(key.group))?.find(key))
+        let stripe = self.stripe_of_group(key.group);
+        self.look(&self.lock(stripe)?, stripe, |locked| locked.find(key))
     }
 
     fn group(&self, group: u128, ids: &mut Vec<Id>) -> Result<(), StoreError> {
-        self.lock(self.stripe_of_group(group))?.group(group, ids);
-        Ok(())
+        let stripe = self.stripe_of_group(group);
+        let before = ids.len();
+        self.look(&self.lock(stripe)?, stripe, |locked| {
+            ids.truncate(before);
+            locked.group(group, ids)
+        })
     }
 
     fn read(&self, id: Id, record: &mut Vec<u8>) -> Result<Option<Entry>, StoreError> {
-        record.clear();
-        if !self.is_live(id) {
-            return Ok(None);
-        }
-        let head = self.lock(stripe_of(id))?.read(id, record);
-        let Some(head) = head else {
-            return Ok(None);
-        };
-        if !head.fits(record) {
-            // Damaged behind our back. It is gone for everybody, and counted once, by whoever drops it.
+        let stripe = stripe_of(id);
+        for _ in 0..2 {
             record.clear();
-            if self.remove(id)? {
-                self.maps.count(Counter::Damaged);
+            if !self.is_live(id) {
+                return Ok(None);
             }
-            return Ok(None);
-        }
-        let mut words = [0; WORDS];
-        for (word, value) in words.iter_mut().enumerate() {
-            match self.load(id, word) {
-                Some(found) => *value = found,
-                None => return Ok(None),
+            let locked = self.lock(stripe)?;
+            let Some((slot, head)) = self.look(&locked, stripe, |locked| locked.holder(id))? else {
+                return Ok(None);
+            };
+            self.maps.copy_record(stripe, slot, &head, record);
+            drop(locked);
+            if !head.fits(record) {
+                // It is gone for everybody, and counted once. Who replaced it meanwhile has made it whole.
+                let _locked = self.lock(stripe)?;
+                repair::repair(&self.maps, stripe, self.stripes);
+                continue;
             }
+            let mut words = [0; WORDS];
+            for (word, value) in words.iter_mut().enumerate() {
+                match self.load(id, word) {
+                    Some(found) => *value = found,
+                    None => return Ok(None),
+                }
+            }
+            return Ok(Some(Entry { key: head.key, version: u64::from(head.version), words }));
         }
-        Ok(Some(stripe::entry(&head, words)))
+        Ok(None)
     }
 
     fn replace(&self, id: Id, version: u64, record: &[u8]) -> Result<bool, StoreError> {
@@ -231,22 +280,23 @@ impl Store for SharedStore {
         if !self.is_live(id) {
             return Err(StoreError::NotFound);
         }
-        let replaced = self.lock(stripe_of(id))?.replace(id, version, record);
-        self.count_full(replaced)?.ok_or(StoreError::NotFound)
+        let stripe = stripe_of(id);
+        let locked = self.lock(stripe)?;
+        let Some((slot, head)) = self.look(&locked, stripe, |locked| locked.holder(id))? else {
+            return Err(StoreError::NotFound);
+        };
+        if u64::from(head.version) != version {
+            return Ok(false);
+        }
+        self.count_full(locked.replace(slot, head, record)).map(|()| true)
     }
 
     fn remove(&self, id: Id) -> Result<bool, StoreError> {
-        if !self.is_live(id) {
-            return Ok(false);
-        }
-        Ok(self.lock(stripe_of(id))?.remove(id, None))
+        self.remove_any(id, None)
     }
 
     fn remove_version(&self, id: Id, version: u64) -> Result<bool, StoreError> {
-        if !self.is_live(id) {
-            return Ok(false);
-        }
-        Ok(self.lock(stripe_of(id))?.remove(id, Some(version)))
+        self.remove_any(id, Some(version))
     }
 
     fn word(&self, id: Id, word: usize) -> Result<Option<u64>, StoreError> {

@@ -1,33 +1,40 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The one repair: at every start for every stripe, and whenever the owner of a stripe's lock died. It looks at each
-//! slot, drops what is not a whole record, and makes chains and free lists anew. It is used all the time, so it is
-//! tested all the time.
+//! The one repair: at every start for every stripe, whenever the owner of a stripe's lock died, and where a slot or the
+//! use of a cell turns out to be damaged. It looks at each slot, drops what is not a whole record, mends the cells of
+//! the others, and makes chains and free lists anew. It is used all the time, so it is tested all the time.
 
 use core::sync::atomic::Ordering;
 
 use super::super::{Id, WORDS};
 use super::cell::{self, Use};
+use super::head::{Slot, SlotHead};
 use super::layout::{CHAINS, CLASSES, Number, SLOTS};
 use super::map::Word;
-use super::stripe::{Counter, Locked, Maps, SlotHead, cell_in_stripe, generation_of, stripe_of};
+use super::stripe::{Counter, Locked, Maps, cell_in_stripe, generation_of, stripe_of};
 
 /// Repairs a stripe whose lock the caller holds. A process that dies in here leaves work for the next: nothing is
-/// marked sound before the end, and each step leaves the slots as true as they were.
-pub(super) fn repair(maps: &Maps, stripe: usize, stripes: u32) {
+/// marked sound before the end, and each step leaves the slots as true as they were. Gives how many slots it dropped
+/// because they were damaged.
+pub(super) fn repair(maps: &Maps, stripe: usize, stripes: u32) -> u64 {
     let locked = Locked::holding(maps, stripe);
     let mut holders: Vec<Option<(usize, SlotHead)>> = vec![None; SLOTS];
     let mut record = Vec::new();
+    let mut dropped = 0;
     for slot in 0..SLOTS {
-        let Some(head) = sound_head(maps, stripe, stripes, slot, &mut record) else {
-            continue;
+        let head = match sound(maps, stripe, stripes, slot, &mut record) {
+            Slot::Record(head) => head,
+            Slot::Free => continue,
+            Slot::Damaged => {
+                maps.count(Counter::Damaged);
+                dropped += 1;
+                drop_slot(maps, stripe, slot);
+                continue;
+            }
         };
         let holder = &mut holders[cell_in_stripe(head.id)];
         // Of two versions the higher wins; the loser goes first out of the file, then out of sight.
         let loser = match *holder {
-            Some((other, before)) if before.seal >= head.seal => {
-                debug_assert_ne!(other, slot);
-                slot
-            }
+            Some((_, before)) if before.version >= head.version => slot,
             Some((other, _)) => {
                 *holder = Some((slot, head));
                 other
@@ -72,25 +79,21 @@ pub(super) fn repair(maps: &Maps, stripe: usize, stripes: u32) {
     maps.set(stripe, Number::Records, records);
     // The caller goes on holding the lock.
     core::mem::forget(locked);
+    dropped
 }
 
-/// The head of a slot that holds a whole record of this stripe; drops anything else.
-fn sound_head(maps: &Maps, stripe: usize, stripes: u32, slot: usize, record: &mut Vec<u8>) -> Option<SlotHead> {
-    let head = maps.head(stripe, slot)?;
-    if head.seal == 0 {
-        return None;
-    }
+/// What a slot holds, its record included, and whether that belongs here.
+fn sound(maps: &Maps, stripe: usize, stripes: u32, slot: usize, record: &mut Vec<u8>) -> Slot {
+    let found = maps.slot(stripe, slot);
+    let Slot::Record(head) = found else {
+        return found;
+    };
     record.clear();
     maps.copy_record(stripe, slot, &head, record);
     let at_home = stripe_of(head.id) == stripe
         && generation_of(head.id) != 0
         && (head.key.group % u128::from(stripes)) as usize == stripe;
-    if at_home && head.fits(record) {
-        return Some(head);
-    }
-    maps.count(Counter::Damaged);
-    drop_slot(maps, stripe, slot);
-    None
+    if at_home && head.fits(record) { found } else { Slot::Damaged }
 }
 
 fn drop_slot(maps: &Maps, stripe: usize, slot: usize) {
@@ -112,36 +115,17 @@ fn mend_cell(maps: &Maps, stripe: usize, cell: usize, id: Id) {
     }
     for word in 0..WORDS {
         if let Some(stored) = maps.cell_word(stripe, cell, word) {
-            mend_word(maps, stored, index, generation, word);
+            let found = stored.load(Ordering::Acquire);
+            if cell::decode(found, index, generation, word).is_none() {
+                mend_word(maps, stored, found, cell::encode(0, index, generation, word));
+            }
         }
     }
 }
 
-/// Makes the use of one cell true again, under the lock of its stripe: the slot that the index gives for it tells.
-pub(super) fn mend_use(locked: &Locked<'_>, maps: &Maps, stripe: usize, cell: usize) {
-    let index = (stripe * SLOTS + cell) as u32;
-    let damaged = |stored: &Word| Use::decode(stored.load(Ordering::Acquire), index).is_none();
-    if !maps.cell_use(stripe, cell).is_some_and(damaged) {
-        // Who had the lock before has mended it.
-        return;
-    }
-    let head = locked.slot_of(cell).and_then(|slot| maps.head(stripe, slot));
-    match head.filter(|head| head.seal != 0 && stripe_of(head.id) == stripe && cell_in_stripe(head.id) == cell) {
-        Some(head) => mend_cell(maps, stripe, cell, head.id),
-        None => {
-            maps.count(Counter::Damaged);
-            locked.kill_cell(cell);
-        }
-    }
-}
-
-/// Sets a damaged word to 0 and counts it. Whoever changed it meanwhile has mended it.
-pub(super) fn mend_word(maps: &Maps, stored: &Word, cell: u32, generation: u32, word: usize) {
-    let found = stored.load(Ordering::Acquire);
-    if cell::decode(found, cell, generation, word).is_none() {
-        let mended = cell::encode(0, cell, generation, word);
-        if stored.compare_exchange(found, mended, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
-            maps.count(Counter::Damaged);
-        }
+/// Sets a word that was `found` damaged to 0 and counts it. Whoever changed it meanwhile has mended it.
+pub(super) fn mend_word(maps: &Maps, stored: &Word, found: u64, mended: u64) {
+    if stored.compare_exchange(found, mended, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
+        maps.count(Counter::Damaged);
     }
 }

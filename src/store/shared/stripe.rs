@@ -3,12 +3,15 @@
 //!
 //! A record is never changed in place. A new version is written into a free slot whose seal is 0 and becomes valid by
 //! one store of its seal; only then the old one's seal goes to 0. Whoever dies in between leaves two valid versions, of
-//! which the higher seal wins, or one.
+//! which the higher wins, or one.
+//!
+//! The index is not in the file: where it leads to a record and the slot holds another thing, the slot is damaged.
 
 use core::sync::atomic::Ordering;
 
-use super::super::{Entry, Id, Key, StoreError, WORDS};
+use super::super::{Id, Key, StoreError, WORDS};
 use super::cell::{self, Use};
+use super::head::{Slot, SlotHead};
 use super::layout::{self, CHAINS, CLASSES, Number, SLOT_HEAD, SLOTS};
 use super::map::{Half, Mapping, Word};
 
@@ -27,56 +30,6 @@ pub(super) enum Counter {
     LockTimeouts,
     RefusedFull,
     RefusedLarge,
-}
-
-/// What stands before a record in its slot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct SlotHead {
-    /// 0: no record. Else the version, published last.
-    pub seal: u64,
-    pub id: Id,
-    pub key: Key,
-    pub length: u32,
-    pub checksum: u32,
-}
-
-impl SlotHead {
-    fn encode(&self) -> [u8; SLOT_HEAD] {
-        let mut bytes = [0; SLOT_HEAD];
-        bytes[..8].copy_from_slice(&self.seal.to_le_bytes());
-        bytes[8..16].copy_from_slice(&self.id.0.to_le_bytes());
-        bytes[16..32].copy_from_slice(&self.key.group.to_le_bytes());
-        bytes[32..48].copy_from_slice(&self.key.member.to_le_bytes());
-        bytes[48..52].copy_from_slice(&self.length.to_le_bytes());
-        bytes[52..56].copy_from_slice(&self.checksum.to_le_bytes());
-        bytes
-    }
-
-    fn decode(bytes: &[u8]) -> Option<Self> {
-        let bytes: &[u8; SLOT_HEAD] = bytes.get(..SLOT_HEAD)?.try_into().ok()?;
-        let at = |start: usize| u64::from_le_bytes(core::array::from_fn(|i| bytes[start + i]));
-        let wide = |start: usize| u128::from(at(start)) | u128::from(at(start + 8)) << 64;
-        Some(Self {
-            seal: at(0),
-            id: Id(at(8)),
-            key: Key { group: wide(16), member: wide(32) },
-            length: at(48) as u32,
-            checksum: (at(48) >> 32) as u32,
-        })
-    }
-
-    /// The checksum of this head with this record.
-    fn checksum_of(&self, record: &[u8]) -> u32 {
-        let mut digest = crc32fast::Hasher::new();
-        digest.update(&self.encode()[..SLOT_HEAD - 4]);
-        digest.update(record);
-        digest.finalize()
-    }
-
-    /// Whether the record is the one this head was written with.
-    pub(super) fn fits(&self, record: &[u8]) -> bool {
-        self.seal != 0 && self.length as usize == record.len() && self.checksum == self.checksum_of(record)
-    }
 }
 
 impl Maps {
@@ -109,10 +62,10 @@ impl Maps {
         self.file.word(layout::slot(stripe, slot))
     }
 
-    pub(super) fn head(&self, stripe: usize, slot: usize) -> Option<SlotHead> {
-        let mut bytes = Vec::with_capacity(SLOT_HEAD);
-        self.file.copy_out(layout::slot(stripe, slot), SLOT_HEAD, &mut bytes);
-        SlotHead::decode(&bytes)
+    /// What a slot says that it holds.
+    pub(super) fn slot(&self, stripe: usize, slot: usize) -> Slot {
+        let bytes = self.file.copy(layout::slot(stripe, slot));
+        bytes.map_or(Slot::Damaged, |bytes| Slot::decode(&bytes, place(stripe, slot)))
     }
 
     /// Appends a copy of the record that the head tells of; `false` when its length cannot be true.
@@ -131,6 +84,10 @@ impl Maps {
         self.file.word(layout::cell(stripe, cell) + 8 * (1 + word))
     }
 }
+
+/// The index leads to a slot that does not hold the record it should: the stripe must be repaired.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Damaged;
 
 /// A stripe whose lock this process holds. Drop gives it back.
 pub(super) struct Locked<'s> {
@@ -166,24 +123,49 @@ impl<'s> Locked<'s> {
         })
     }
 
-    /// The heads of a chain. An id that is damaged could be that of another record: the index knows whose the slot is.
-    fn heads(&self, key: Key) -> impl Iterator<Item = SlotHead> + use<'_> {
-        self.chain(key).filter_map(|slot| {
-            let head = self.maps.head(self.stripe, slot)?;
-            let own = stripe_of(head.id) == self.stripe && self.slot_of(cell_in_stripe(head.id)) == Some(slot);
-            (own && head.seal != 0).then_some(head)
-        })
+    /// The head of a slot that the index says holds a record.
+    fn head(&self, slot: usize) -> Result<SlotHead, Damaged> {
+        match self.maps.slot(self.stripe, slot) {
+            Slot::Record(head) if self.slot_of(cell_in_stripe(head.id)) == Some(slot) => Ok(head),
+            // The repair finds and counts it.
+            Slot::Damaged => Err(Damaged),
+            // The repair sees nothing wrong with it.
+            Slot::Free | Slot::Record(_) => {
+                self.maps.count(Counter::Damaged);
+                Err(Damaged)
+            }
+        }
     }
 
     /// The id of the record with this key.
-    pub(super) fn find(&self, key: Key) -> Option<Id> {
-        self.heads(key).find(|head| head.key == key).map(|head| head.id)
+    pub(super) fn find(&self, key: Key) -> Result<Option<Id>, Damaged> {
+        for slot in self.chain(key) {
+            let head = self.head(slot)?;
+            if head.key == key {
+                return Ok(Some(head.id));
+            }
+        }
+        Ok(None)
     }
 
-    /// The ids of a group.
-    pub(super) fn group(&self, group: u128, ids: &mut Vec<Id>) {
-        let heads = self.heads(Key { group, member: 0 });
-        ids.extend(heads.filter(|head| head.key.group == group).map(|head| head.id));
+    /// The ids of a group, appended to `ids`.
+    pub(super) fn group(&self, group: u128, ids: &mut Vec<Id>) -> Result<(), Damaged> {
+        for slot in self.chain(Key { group, member: 0 }) {
+            let head = self.head(slot)?;
+            if head.key.group == group {
+                ids.push(head.id);
+            }
+        }
+        Ok(())
+    }
+
+    /// Where the record of an id is, and its head.
+    pub(super) fn holder(&self, id: Id) -> Result<Option<(usize, SlotHead)>, Damaged> {
+        let Some(slot) = self.slot_of(cell_in_stripe(id)) else {
+            return Ok(None);
+        };
+        let head = self.head(slot)?;
+        Ok((head.id == id).then_some((slot, head)))
     }
 
     /// The slot that holds the record of a cell.
@@ -247,13 +229,12 @@ impl<'s> Locked<'s> {
         head.checksum = head.checksum_of(record);
         let at = layout::slot(self.stripe, slot);
         let seal = self.maps.seal(self.stripe, slot).ok_or(StoreError::Full)?;
-        // All but the seal, which is 0 in every free slot.
-        let written =
-            self.maps.file.copy_in(at + 8, &head.encode()[8..]) && self.maps.file.copy_in(at + SLOT_HEAD, record);
+        // The seal is 0 in every free slot.
+        let written = self.maps.file.copy_in(at + 8, &head.encode()) && self.maps.file.copy_in(at + SLOT_HEAD, record);
         if !written {
             return Err(StoreError::TooLarge);
         }
-        seal.store(head.seal, Ordering::Release);
+        seal.store(head.seal(place(self.stripe, slot)), Ordering::Release);
         Ok(())
     }
 
@@ -265,8 +246,7 @@ impl<'s> Locked<'s> {
 
         let index = (self.stripe * SLOTS + cell) as u32;
         let cell_use = self.maps.cell_use(self.stripe, cell).ok_or(StoreError::Full)?;
-        let before = Use::decode(cell_use.load(Ordering::Relaxed), index).map_or(0, |u| u.generation);
-        let generation = before.wrapping_add(1).max(1);
+        let generation = self.generation(cell_use, index).wrapping_add(1).max(1);
         for (word, value) in words.iter().enumerate() {
             if let Some(stored) = self.maps.cell_word(self.stripe, cell, word) {
                 stored.store(cell::encode(*value, index, generation, word), Ordering::Relaxed);
@@ -275,32 +255,14 @@ impl<'s> Locked<'s> {
         cell_use.store(Use { generation, live: true }.encode(index), Ordering::Release);
 
         let id = Id(u64::from(generation) << 32 | u64::from(index));
-        self.publish(slot, SlotHead { seal: 1, id, key, length: 0, checksum: 0 }, record)?;
+        self.publish(slot, SlotHead { version: 1, id, key, length: 0, checksum: 0 }, record)?;
         self.link(slot, key, cell);
         self.set(Number::Records, self.get(Number::Records) + 1);
         Ok(id)
     }
 
-    /// Copies the record of a cell. The copy is not verified yet.
-    pub(super) fn read(&self, id: Id, record: &mut Vec<u8>) -> Option<SlotHead> {
-        let slot = self.slot_of(cell_in_stripe(id))?;
-        let head = self.maps.head(self.stripe, slot).filter(|head| head.seal != 0 && head.id == id)?;
-        // A length that cannot be true leaves an empty copy, which fits no checksum.
-        self.maps.copy_record(self.stripe, slot, &head, record);
-        Some(head)
-    }
-
-    /// Puts another version in the place of `version`; `None` when there is no such record.
-    pub(super) fn replace(&self, id: Id, version: u64, record: &[u8]) -> Result<Option<bool>, StoreError> {
-        let cell = cell_in_stripe(id);
-        let old = self.slot_of(cell);
-        let head = old.and_then(|slot| self.maps.head(self.stripe, slot)).filter(|h| h.seal != 0 && h.id == id);
-        let (Some(old), Some(head)) = (old, head) else {
-            return Ok(None);
-        };
-        if head.seal != version {
-            return Ok(Some(false));
-        }
+    /// Puts another version in the place of the one in `old`.
+    pub(super) fn replace(&self, old: usize, head: SlotHead, record: &[u8]) -> Result<(), StoreError> {
         let new = self.take_slot(record.len(), 0).ok_or(StoreError::Full)?;
         #[cfg(feature = "kill-points")]
         if super::kill_points::BROKEN_ORDER.load(Ordering::Relaxed) {
@@ -308,11 +270,11 @@ impl<'s> Locked<'s> {
                 seal.store(0, Ordering::Release);
             }
         }
-        self.publish(new, SlotHead { seal: version + 1, ..head }, record)?;
+        self.publish(new, SlotHead { version: head.version.wrapping_add(1).max(1), ..head }, record)?;
         self.unlink(old, head.key);
-        self.link(new, head.key, cell);
+        self.link(new, head.key, cell_in_stripe(head.id));
         self.invalidate(old);
-        Ok(Some(true))
+        Ok(())
     }
 
     /// Takes a slot's record away and frees it.
@@ -323,34 +285,34 @@ impl<'s> Locked<'s> {
         self.free_slot(slot);
     }
 
-    /// Drops a record and its cell; `false` when there is none.
-    pub(super) fn remove(&self, id: Id, version: Option<u64>) -> bool {
-        let cell = cell_in_stripe(id);
-        let Some(slot) = self.slot_of(cell) else {
-            return false;
-        };
-        let Some(head) = self.maps.head(self.stripe, slot).filter(|head| head.id == id) else {
-            return false;
-        };
-        if version.is_some_and(|version| head.seal != version) {
-            return false;
-        }
+    /// Drops the record in a slot, and its cell.
+    pub(super) fn remove(&self, slot: usize, head: SlotHead) {
+        let cell = cell_in_stripe(head.id);
         self.unlink(slot, head.key);
         self.invalidate(slot);
         self.set(Number::SlotOf(cell), 0);
         self.kill_cell(cell);
         self.free_cell(cell);
         self.set(Number::Records, self.get(Number::Records).saturating_sub(1));
-        true
+    }
+
+    /// How often a cell was given out.
+    fn generation(&self, cell_use: &Word, index: u32) -> u32 {
+        Use::decode(cell_use.load(Ordering::Relaxed), index).map_or_else(
+            || {
+                self.maps.count(Counter::Damaged);
+                // It says nothing of how often: go far beyond any number it can have had.
+                1 << 31
+            },
+            |used| used.generation,
+        )
     }
 
     /// Makes the words of a cell useless to whoever still has its id.
     pub(super) fn kill_cell(&self, cell: usize) {
         let index = (self.stripe * SLOTS + cell) as u32;
         if let Some(cell_use) = self.maps.cell_use(self.stripe, cell) {
-            let used = Use::decode(cell_use.load(Ordering::Relaxed), index);
-            // A damaged use says nothing of how often the cell was given out: go far beyond any number it can have had.
-            let generation = used.map_or(1 << 31, |u| u.generation);
+            let generation = self.generation(cell_use, index);
             cell_use.store(Use { generation, live: false }.encode(index), Ordering::Release);
         }
         for word in 0..WORDS {
@@ -382,7 +344,7 @@ pub(super) fn generation_of(id: Id) -> u32 {
     (id.0 >> 32) as u32
 }
 
-/// An entry with the words given.
-pub(super) fn entry(head: &SlotHead, words: [u64; WORDS]) -> Entry {
-    Entry { key: head.key, version: head.seal, words }
+/// A slot among all of the store.
+fn place(stripe: usize, slot: usize) -> usize {
+    stripe * SLOTS + slot
 }
