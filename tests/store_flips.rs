@@ -25,6 +25,7 @@ use process::{Child, End, alone};
 
 /// Where the file has what, when it has one stripe: two headers, cells, slots.
 const HEADER: usize = 4096;
+const HEADER_USED: usize = 56;
 const CELL: usize = 8 * (1 + WORDS);
 /// Seal, id, group, member, length, checksum.
 const HEAD: usize = 56;
@@ -321,6 +322,27 @@ fn a_damaged_use_of_a_free_cell_gives_no_id_twice() {
         assert_eq!((read(&store, old), store.word(old, 0).unwrap()), (None, None), "bit {bit}");
         assert_eq!(read(&store, id), Some((key(REMOVED + 1), first(REMOVED + 1))), "bit {bit}");
         assert_eq!(store.usage().damaged, 1, "bit {bit}");
+    }
+}
+
+#[test]
+fn a_flipped_bit_in_a_header_is_mended_and_counted() {
+    let _turn = alone();
+    let small = small();
+    let directory = small.directory.path();
+    for at in 0..HEADER_USED {
+        for header in [0, HEADER] {
+            let file = writable(directory);
+            file.write_all_at(&small.bytes, 0).unwrap();
+            flip(&file, header + at, at % 8);
+            let place = format!("header at {header}, octet {at}");
+            judge(&place, &open(directory), Harm::Mended);
+            // Both are whole again: the other one may be hit next.
+            flip(&file, HEADER - header + at, at % 8);
+            let store = open(directory);
+            assert_eq!(store.usage().damaged, 1, "{place}");
+            assert_eq!(all(&store, NUMBERS), expected(Harm::Mended), "{place}");
+        }
     }
 }
 

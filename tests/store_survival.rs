@@ -9,17 +9,19 @@ mod process;
 
 use std::fs;
 use std::io::{Read, Write};
-use std::os::unix::fs::{FileExt, PermissionsExt, chown};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt, chown, symlink};
 use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use ims_release::store::shared::SharedConfig;
 use ims_release::store::{Id, Insert, Key, SharedStore, Store, StoreError, WORDS};
 
-use process::{Child, End, alone};
+use process::{Child, alone};
 
+const STORE: &str = "ims_release.store";
+const LOCK: &str = "ims_release.lock";
 const PATIENCE: Duration = Duration::from_millis(100);
 
 fn open(directory: &Path) -> Result<SharedStore, StoreError> {
@@ -140,8 +142,9 @@ fn work(store: &SharedStore, mut told: UnixStream, seed: u32) {
     }
 }
 
-fn read_told(mut told: UnixStream, acknowledged: &mut Acknowledged) {
-    let mut bytes = Vec::new();
+/// What was told, after what was read of it already.
+fn read_told(read: &[u8], mut told: UnixStream, acknowledged: &mut Acknowledged) {
+    let mut bytes = read.to_vec();
     told.read_to_end(&mut bytes).unwrap();
     for line in bytes.chunks_exact(12) {
         let n = |at: usize| u32::from_le_bytes(line[at..at + 4].try_into().unwrap());
@@ -187,15 +190,24 @@ fn a_killed_process_loses_nothing_and_leaves_no_lock() {
     let mut store = open(directory.path()).unwrap();
     let mut acknowledged = Acknowledged::default();
     let mut repairs = 0;
-    for kill in 0..150u32 {
+    let mut kill = 0u32;
+    // On a busy machine few kills hit a held lock.
+    while kill < 150 || repairs == 0 && kill < 3_000 {
         let (ours, theirs) = UnixStream::pair().unwrap();
-        let worker = Child::start(|| work(&store, theirs.try_clone().unwrap(), kill * 100_000));
-        std::thread::sleep(Duration::from_micros(700 + u64::from(kill * 7919 % 4000)));
-        drop(worker);
+        let worker = Child::start(|| work(&store, theirs.try_clone().unwrap(), kill.wrapping_mul(100_000)));
         drop(theirs);
-        read_told(ours, &mut acknowledged);
+        // It has begun when it tells of its first operation.
+        let mut first = [0; 12];
+        (&ours).read_exact(&mut first).unwrap();
+        std::thread::scope(|scope| {
+            // Nor may it stand still because nobody listens.
+            scope.spawn(|| read_told(&first, ours, &mut acknowledged));
+            std::thread::sleep(Duration::from_micros(u64::from(kill * 7919 % 4000)));
+            drop(worker);
+        });
         check(&store, &mut acknowledged);
-        if kill % 10 == 9 {
+        kill += 1;
+        if kill % 10 == 0 {
             // All are dead now; the next proxy starts from the file alone.
             repairs += store.usage().repairs;
             drop(store);
@@ -203,7 +215,7 @@ fn a_killed_process_loses_nothing_and_leaves_no_lock() {
             check(&store, &mut acknowledged);
         }
     }
-    println!("150 kills, {repairs} of them while a lock was held");
+    println!("{kill} kills, {repairs} of them while a lock was held");
     assert!(repairs > 0, "no kill hit a held lock: the test shows nothing");
 }
 
@@ -221,7 +233,7 @@ fn a_stopped_process_delays_others_by_no_more_than_the_time_out() {
     let (mut busy, mut longest) = (0, Duration::ZERO);
     for stop in 0..60u32 {
         let (ours, theirs) = UnixStream::pair().unwrap();
-        let drain = std::thread::spawn(move || read_told(ours, &mut Acknowledged::default()));
+        let drain = std::thread::spawn(move || read_told(&[], ours, &mut Acknowledged::default()));
         let worker = Child::start(|| work(&store, theirs.try_clone().unwrap(), stop * 100_000));
         drop(theirs);
         std::thread::sleep(Duration::from_micros(800 + u64::from(stop * 7919 % 3000)));
@@ -259,7 +271,7 @@ fn a_directory_that_cannot_be_used_stops_the_start_with_one_message() {
     let inside = base.path().join("store");
     let store = open(&inside).unwrap();
     assert_eq!(fs::metadata(&inside).unwrap().permissions().mode() & 0o777, 0o700);
-    for name in ["ims_release.store", "ims_release.lock"] {
+    for name in [STORE, LOCK] {
         assert_eq!(fs::metadata(inside.join(name)).unwrap().permissions().mode() & 0o777, 0o600);
     }
     assert!(message(open(&inside)).contains("another running proxy uses it"));
@@ -271,19 +283,107 @@ fn a_directory_that_cannot_be_used_stops_the_start_with_one_message() {
     let file = base.path().join("file");
     fs::write(&file, "x").unwrap();
     assert!(message(open(&file)).contains("is not a directory"));
-    // SAFETY: asks only who we are.
-    if unsafe { libc::geteuid() } == 0 {
+    if is_root() {
         chown(&inside, Some(54_321), None).unwrap();
         let stranger = message(open(&inside));
         assert!(stranger.contains("belongs to user 54321"), "{stranger}");
         let given = base.path().join("given");
         drop(open_with(&given, Some((54_321, 54_321)), &|_| ()).unwrap());
-        use std::os::unix::fs::MetadataExt;
-        for path in [given.clone(), given.join("ims_release.store"), given.join("ims_release.lock")] {
+        for path in [given.clone(), given.join(STORE), given.join(LOCK)] {
             assert_eq!(fs::metadata(path).unwrap().uid(), 54_321);
         }
         drop(open_with(&given, Some((54_321, 54_321)), &|_| ()).unwrap());
     }
+}
+
+/// Only root can give something to a stranger.
+fn is_root() -> bool {
+    // SAFETY: asks only who we are.
+    unsafe { libc::geteuid() == 0 }
+}
+
+fn set_mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+/// A directory with a store that was closed, and its paths.
+fn closed() -> (tempfile::TempDir, [PathBuf; 2]) {
+    let directory = tempfile::tempdir().unwrap();
+    new(&open(directory.path()).unwrap(), 1, 5);
+    let files = [STORE, LOCK].map(|name| directory.path().join(name));
+    (directory, files)
+}
+
+#[test]
+fn files_of_a_stranger_are_refused() {
+    let _turn = alone();
+    if !is_root() {
+        return;
+    }
+    let (directory, files) = closed();
+    for file in &files {
+        chown(file, Some(54_321), None).unwrap();
+        let text = message(open(directory.path()));
+        assert!(text.contains(&format!("{}: belongs to user 54321", file.display())), "{text}");
+        chown(file, Some(0), None).unwrap();
+        // What another group may write is no better.
+        chown(file, None, Some(54_321)).unwrap();
+        set_mode(file, 0o660);
+        let text = message(open(directory.path()));
+        assert!(text.contains(&format!("{}: other users may write to it (mode 0660)", file.display())), "{text}");
+        // That of the proxy may.
+        drop(open_with(directory.path(), Some((0, 54_321)), &|_| ()).unwrap());
+        set_mode(file, 0o640);
+        open(directory.path()).unwrap();
+    }
+}
+
+#[test]
+fn what_others_may_write_is_refused() {
+    let _turn = alone();
+    let (directory, files) = closed();
+    for (path, right) in files.iter().map(|file| (&**file, 0o600)).chain([(directory.path(), 0o700)]) {
+        for more in [0o002, 0o022, 0o066, 0o077] {
+            set_mode(path, right | more);
+            let text = message(open(directory.path()));
+            let words = format!("{}: other users may write to it (mode {:04o})", path.display(), right | more);
+            assert!(text.contains(&words) && text.contains("chmod go-w"), "{text}");
+        }
+        set_mode(path, right | 0o044);
+        drop(open(directory.path()).unwrap());
+    }
+    // A directory like /tmp: nobody else can take the files away.
+    set_mode(directory.path(), 0o1777);
+    let store = open(directory.path()).unwrap();
+    assert!(store.find(key(1)).unwrap().is_some());
+}
+
+#[test]
+fn a_link_or_a_directory_in_the_place_of_a_file_stops_the_start_and_is_named() {
+    let _turn = alone();
+    let (directory, files) = closed();
+    for file in &files {
+        let elsewhere = directory.path().join("elsewhere");
+        fs::rename(file, &elsewhere).unwrap();
+        symlink(&elsewhere, file).unwrap();
+        let text = message(open(directory.path()));
+        assert!(text.contains(&format!("{}: is a symbolic link", file.display())) && text.contains("remove"), "{text}");
+        fs::remove_file(file).unwrap();
+        fs::create_dir(file).unwrap();
+        let text = message(open(directory.path()));
+        assert!(text.contains(&format!("{}: is a directory", file.display())) && text.contains("move"), "{text}");
+        fs::remove_dir(file).unwrap();
+        fs::rename(&elsewhere, file).unwrap();
+        open(directory.path()).unwrap();
+    }
+    // A link in the place where the new file is made leads nowhere else either.
+    let [store, _] = &files;
+    fs::remove_file(store).unwrap();
+    let precious = directory.path().join("precious");
+    fs::write(&precious, "x").unwrap();
+    symlink(&precious, format!("{}.new", store.display())).unwrap();
+    open(directory.path()).unwrap();
+    assert_eq!(fs::read(&precious).unwrap(), b"x");
 }
 
 #[test]
@@ -329,7 +429,7 @@ fn a_truncated_file_keeps_what_it_still_holds() {
     let _turn = alone();
     let directory = tempfile::tempdir().unwrap();
     filled(directory.path());
-    let path = directory.path().join("ims_release.store");
+    let path = directory.path().join(STORE);
     let size = fs::metadata(&path).unwrap().len();
     let file = fs::OpenOptions::new().write(true).open(&path).unwrap();
     file.set_len(150_000).unwrap();
@@ -342,11 +442,135 @@ fn a_truncated_file_keeps_what_it_still_holds() {
     assert_eq!(store.usage().records as usize, kept);
 }
 
+/// What a start says, line by line.
+fn open_telling(directory: &Path) -> (SharedStore, Vec<String>) {
+    let lines = Mutex::new(Vec::new());
+    let store = open_with(directory, None, &|line| lines.lock().unwrap().push(line.to_owned())).unwrap();
+    (store, lines.into_inner().unwrap())
+}
+
+#[test]
+fn a_file_that_lost_nothing_but_its_end_is_counted_too() {
+    let _turn = alone();
+    let directory = tempfile::tempdir().unwrap();
+    filled(directory.path());
+    let file = fs::OpenOptions::new().write(true).open(directory.path().join(STORE)).unwrap();
+    file.set_len(file.metadata().unwrap().len() - 1).unwrap();
+    let (store, lines) = open_telling(directory.path());
+    assert_eq!((store.usage().damaged, whole(&store)), (1, 200));
+    assert!(lines.len() == 1 && lines[0].contains("was cut to"), "{lines:?}");
+}
+
+#[test]
+fn a_file_with_holes_is_filled_at_the_start() {
+    let _turn = alone();
+    let directory = tempfile::tempdir().unwrap();
+    filled(directory.path());
+    let path = directory.path().join(STORE);
+    let bytes = fs::read(&path).unwrap();
+    // As a copy may be that keeps no zeros.
+    fs::remove_file(&path).unwrap();
+    let file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).unwrap();
+    for (page, content) in bytes.chunks(4096).enumerate().filter(|(_, content)| content.iter().any(|b| *b != 0)) {
+        file.write_all_at(content, page as u64 * 4096).unwrap();
+    }
+    file.set_len(bytes.len() as u64).unwrap();
+    assert!(file.metadata().unwrap().blocks() * 512 < bytes.len() as u64, "it has no holes: the test shows nothing");
+    let store = open(directory.path()).unwrap();
+    assert!(file.metadata().unwrap().blocks() * 512 >= bytes.len() as u64, "a full disk would be a signal");
+    assert_eq!((store.usage().damaged, whole(&store)), (0, 200));
+}
+
+#[test]
+fn what_was_damaged_is_told_in_words_that_fit() {
+    let _turn = alone();
+    let directory = tempfile::tempdir().unwrap();
+    let ids = filled(directory.path());
+    let path = directory.path().join(STORE);
+    let flip = |at: usize| {
+        let bytes = fs::read(&path).unwrap();
+        let file = fs::OpenOptions::new().write(true).open(&path).unwrap();
+        file.write_all_at(&[bytes[at] ^ 1], at as u64).unwrap();
+    };
+    let body = |number| memchr::memmem::find(&fs::read(&path).unwrap(), &record(number, 5)).unwrap();
+    let word = |id: Id, word: usize| 8192 + 8 * (1 + WORDS) * id.0 as u32 as usize + 8 * (1 + word);
+    let told = |places: &[usize]| {
+        places.iter().for_each(|at| flip(*at));
+        let (store, lines) = open_telling(directory.path());
+        let text = |line: &String| line.split_once(": ").unwrap().1.to_owned();
+        (store.usage().damaged, lines.iter().map(text).collect::<Vec<_>>())
+    };
+    assert_eq!(told(&[]), (0, vec![]));
+    assert_eq!(told(&[body(7)]), (1, vec!["1 damaged record was dropped".to_owned()]));
+    assert_eq!(told(&[body(8), body(9)]), (2, vec!["2 damaged records were dropped".to_owned()]));
+    assert_eq!(told(&[word(ids[1], 0)]), (1, vec!["1 damaged word was mended".to_owned()]));
+    let both = ["1 damaged record was dropped", "3 damaged words were mended"].map(str::to_owned).to_vec();
+    assert_eq!(told(&[body(10), word(ids[2], 0), word(ids[3], 1), word(ids[3], 2)]), (4, both));
+}
+
+/// Where the one record of a store is, and its slot.
+fn slot_of(directory: &Path, round: u32) -> (usize, Vec<u8>) {
+    let bytes = fs::read(directory.join(STORE)).unwrap();
+    let record = record(1, round);
+    let at = memchr::memmem::find(&bytes, &record).unwrap() - 56;
+    (at, bytes[at..at + 56 + record.len()].to_vec())
+}
+
+#[test]
+fn of_two_versions_the_higher_is_kept() {
+    let _turn = alone();
+    // Wherever it lies: low slots are given out first, and the one that was freed last before all others.
+    for (rounds, above) in [(2, true), (3, false)] {
+        let directory = tempfile::tempdir().unwrap();
+        let directory = directory.path();
+        let store = open(directory).unwrap();
+        let id = new(&store, 1, 1);
+        let mut before = (0, Vec::new());
+        for round in 2..=rounds {
+            before = slot_of(directory, round - 1);
+            assert!(store.replace(id, u64::from(round - 1), &record(1, round)).unwrap());
+        }
+        drop(store);
+        assert_eq!(slot_of(directory, rounds).0 > before.0, above);
+        // As a process leaves it that dies between the publishing of the new and the end of the old.
+        let file = fs::OpenOptions::new().write(true).open(directory.join(STORE)).unwrap();
+        file.write_all_at(&before.1, before.0 as u64).unwrap();
+        for _ in 0..2 {
+            let store = open(directory).unwrap();
+            let mut found = Vec::new();
+            let entry = store.read(id, &mut found).unwrap().unwrap();
+            assert_eq!((entry.version, found), (u64::from(rounds), record(1, rounds)));
+            assert_eq!((store.usage().damaged, store.usage().records), (0, 1));
+        }
+    }
+}
+
+#[test]
+fn a_file_of_the_first_format_is_put_aside() {
+    let _turn = alone();
+    let (directory, [path, _]) = closed();
+    let file = fs::OpenOptions::new().read(true).write(true).open(&path).unwrap();
+    for page in [0, 4096] {
+        let mut header = [0; 56];
+        file.read_exact_at(&mut header, page).unwrap();
+        // Magic, format, the rest, and its checksum.
+        assert_ne!(header[8..12], [1, 0, 0, 0]);
+        header[8..12].copy_from_slice(&[1, 0, 0, 0]);
+        let checksum = crc32fast::hash(&header[..52]);
+        header[52..].copy_from_slice(&checksum.to_le_bytes());
+        file.write_all_at(&header, page).unwrap();
+    }
+    let (store, lines) = open_telling(directory.path());
+    assert!(lines.len() == 1 && lines[0].contains("is not a store of this version of ims_release"), "{lines:?}");
+    assert!(lines[0].contains("put aside as") && lines[0].contains("starting empty"), "{lines:?}");
+    assert_eq!((store.usage().damaged, store.usage().records), (1, 0));
+}
+
 #[test]
 fn a_foreign_file_is_put_aside() {
     let _turn = alone();
     let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("ims_release.store");
+    let path = directory.path().join(STORE);
     fs::write(&path, "something else").unwrap();
     let lines = Mutex::new(String::new());
     let store = open_with(directory.path(), None, &|line| lines.lock().unwrap().push_str(line)).unwrap();
@@ -355,139 +579,4 @@ fn a_foreign_file_is_put_aside() {
     let aside = directory.path().join("ims_release.store.damaged-1");
     assert_eq!(fs::read(aside).unwrap(), b"something else");
     new(&store, 1, 1);
-}
-
-/// Flips 300 bits of a store of 200 records, at rest or under a running proxy; gives how many records are left, and the
-/// damages that were counted.
-fn survive_flips(directory: &Path, running: bool, mut next: impl FnMut(u64) -> u64) -> (usize, u64) {
-    let path = directory.join("ims_release.store");
-    let store = open(directory).unwrap();
-    for number in 0..200 {
-        new(&store, number, 5);
-    }
-    let running = running.then_some(store);
-    let file = fs::OpenOptions::new().read(true).write(true).open(&path).unwrap();
-    // Where the headers, cells and records are.
-    for _ in 0..300 {
-        let at = next(500_000);
-        let mut byte = [0];
-        file.read_exact_at(&mut byte, at).unwrap();
-        file.write_all_at(&[byte[0] ^ 1 << next(8)], at).unwrap();
-    }
-    if let Some(store) = &running {
-        // Reads and writes go on.
-        whole(store);
-        for number in 300..350 {
-            if let Ok(Insert::New(id)) = store.insert(key(number), &record(number, 1), &[0; WORDS]) {
-                store.read(id, &mut Vec::new()).unwrap();
-            }
-        }
-    }
-    // Each run of a proxy counts for itself.
-    let counted = running.map_or(0, |store| store.usage().damaged);
-    let store = open(directory).unwrap();
-    let kept = whole(&store);
-    let counted = counted + store.usage().damaged;
-    new(&store, 1_000, 1);
-    (kept, counted)
-}
-
-#[test]
-fn flipped_bytes_cost_the_damaged_records_only() {
-    let _turn = alone();
-    let mut random = 12_345u64;
-    let mut next = move |below: u64| {
-        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (random >> 33) % below
-    };
-    let (mut crashes, mut lost, mut damaged) = (0, 0, 0);
-    let rounds = if std::env::var_os("IMS_RELEASE_SOAK").is_some() { 1_000 } else { 20 };
-    for round in 0..rounds {
-        let directory = tempfile::tempdir().unwrap();
-        let (mut ours, mut theirs) = UnixStream::pair().unwrap();
-        let mut flips = Vec::new();
-        flips.resize_with(600, || next(4_000_000));
-        let child = Child::start(|| {
-            // SAFETY: ends this child alone, should it hang.
-            unsafe { libc::alarm(60) };
-            let mut flips = flips.into_iter();
-            let (kept, counted) =
-                survive_flips(directory.path(), round % 2 == 1, |below| flips.next().unwrap() % below);
-            let told = [kept as u64, counted].map(u64::to_le_bytes).concat();
-            theirs.write_all(&told).unwrap();
-        });
-        drop(theirs);
-        let mut told = [0; 16];
-        if ours.read_exact(&mut told).is_err() | (child.end() != End::Done) {
-            crashes += 1;
-            continue;
-        }
-        let [kept, counted] = [0, 8].map(|at| u64::from_le_bytes(told[at..at + 8].try_into().unwrap()));
-        assert!(kept == 200 || counted > 0, "round {round}: {} records are lost without a word", 200 - kept);
-        lost += 200 - kept;
-        damaged += counted;
-    }
-    println!("flipped bytes, 300 at a time: {rounds} runs, {crashes} crashes, {lost} of {} records lost", rounds * 200);
-    assert_eq!(crashes, 0);
-    assert!(damaged >= rounds);
-}
-
-#[test]
-fn a_damaged_use_of_a_cell_hides_no_record() {
-    let _turn = alone();
-    let directory = tempfile::tempdir().unwrap();
-    let store = open(directory.path()).unwrap();
-    let id = new(&store, 1, 5);
-    let path = directory.path().join("ims_release.store");
-    let bytes = fs::read(&path).unwrap();
-    let file = fs::OpenOptions::new().write(true).open(&path).unwrap();
-    // The first cell that was given out: before it are two headers, a page each, and cells of zeros.
-    let place = bytes[8_192..].iter().position(|octet| *octet != 0).unwrap() / 8 * 8 + 8_192;
-    for bit in 0..64 {
-        let before = fs::read(&path).unwrap()[place + bit / 8];
-        file.write_all_at(&[before ^ 1 << (bit % 8)], (place + bit / 8) as u64).unwrap();
-        let mut found = Vec::new();
-        // Whoever comes first finds it, a scan too.
-        if bit % 2 == 0 {
-            store.scan(0, 1_000_000, &mut |id| found.push(id)).unwrap();
-            assert_eq!(found, [id], "bit {bit}");
-        }
-        let mut bytes = Vec::new();
-        assert!(store.read(id, &mut bytes).unwrap().is_some(), "bit {bit}");
-        assert_eq!(bytes, record(1, 5));
-        assert_eq!(store.usage().damaged, bit as u64 + 1, "bit {bit}");
-    }
-    // It can be taken away, and its key used again.
-    assert!(store.remove(id).unwrap());
-    new(&store, 1, 6);
-}
-
-#[test]
-fn a_record_with_the_id_of_another_is_not_taken_for_it() {
-    let _turn = alone();
-    let directory = tempfile::tempdir().unwrap();
-    let store = open(directory.path()).unwrap();
-    for number in 0..200 {
-        new(&store, number, 5);
-    }
-    let path = directory.path().join("ims_release.store");
-    let bytes = fs::read(&path).unwrap();
-    let file = fs::OpenOptions::new().write(true).open(&path).unwrap();
-    let place = memchr::memmem::find(&bytes, &record(115, 5)).unwrap();
-    // Seal and id stand in front of keys, length and checksum.
-    let id_at = place - 56 + 8;
-    for bit in 0..64 {
-        let (at, bit) = (id_at + bit / 8, 1 << (bit % 8));
-        file.write_all_at(&[bytes[at] ^ bit], at as u64).unwrap();
-        let mut found = Vec::new();
-        if let Some(id) = store.find(key(115)).unwrap() {
-            let entry = store.read(id, &mut found).unwrap();
-            assert!(entry.is_none(), "octet {at}, {bit:#x}: {id:?}");
-        }
-        let mut group = Vec::new();
-        store.group(key(115).group, &mut group).unwrap();
-        let others = group.into_iter().filter(|id| store.read(*id, &mut found).unwrap().is_some());
-        assert!(others.count() <= 2, "octet {at}, {bit:#x}");
-        file.write_all_at(&[bytes[at]], at as u64).unwrap();
-    }
 }

@@ -2,9 +2,9 @@
 //! The directory, the lock and the file: made, checked, taken over, or put aside. Every refusal says what is wrong,
 //! where, and what to do.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt, chown};
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt, fchown, lchown};
 use std::path::{Path, PathBuf};
 
 use arrayvec::ArrayVec;
@@ -31,19 +31,17 @@ pub(super) fn open(config: &SharedConfig<'_>) -> Result<Opened, StoreError> {
     make_directory(config)?;
     let lock = take_lock(config)?;
     let path = config.directory.join("ims_release.store");
-    let mut damaged = 0;
-    let found = match existing(config, &path)? {
-        Found::Store(file, header) => Some((file, header)),
+    let (file, header, damaged) = match existing(config, &path)? {
+        Found::Store(file, header, damaged) => (file, header, damaged),
         Found::Foreign(why) => {
             put_aside(config, &path, why)?;
-            damaged = 1;
-            None
+            let (file, header) = create(config, &path)?;
+            (file, header, 1)
         }
-        Found::Nothing => None,
-    };
-    let (file, header) = match found {
-        Some(found) => found,
-        None => create(config, &path)?,
+        Found::Nothing => {
+            let (file, header) = create(config, &path)?;
+            (file, header, 0)
+        }
     };
     // Also of a file that was there: a hole in it would be a signal when the disk is full.
     let size = layout::file_size(header.stripes);
@@ -58,13 +56,20 @@ pub(super) fn open(config: &SharedConfig<'_>) -> Result<Opened, StoreError> {
 fn make_directory(config: &SharedConfig<'_>) -> Result<(), StoreError> {
     let directory = config.directory;
     match DirBuilder::new().mode(0o700).create(directory) {
-        Ok(()) => give(config, directory),
+        Ok(()) => match config.owner {
+            // Who may write to its parent may have put a link in its place by now: it is not followed.
+            Some((user, group)) => lchown(directory, Some(user), Some(group)).map_err(|e| not_given(directory, e)),
+            None => Ok(()),
+        },
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {
             let found = fs::metadata(directory).map_err(|e| refused("cannot look at", directory, e))?;
             if !found.is_dir() {
-                return Err(StoreError::Io(format!("store {}: is not a directory", directory.display())));
+                return Err(StoreError::Io(format!(
+                    "store {}: is not a directory; move it away, or set another directory",
+                    directory.display()
+                )));
             }
-            owned(config, directory, found.uid())
+            trusted(config, directory, &found)
         }
         Err(error) if error.kind() == ErrorKind::NotFound && !directory.parent().is_some_and(Path::exists) => {
             let parent = directory.parent().unwrap_or(Path::new("/"));
@@ -82,35 +87,61 @@ fn make_directory(config: &SharedConfig<'_>) -> Result<(), StoreError> {
     }
 }
 
-/// Gives what was made to the user the proxy will run as.
-fn give(config: &SharedConfig<'_>, path: &Path) -> Result<(), StoreError> {
+/// Gives a file to the user the proxy will run as.
+fn give(config: &SharedConfig<'_>, path: &Path, file: &File) -> Result<(), StoreError> {
     match config.owner {
-        Some((user, group)) => {
-            chown(path, Some(user), Some(group)).map_err(|e| refused("cannot be given to the proxy's user", path, e))
-        }
+        Some((user, group)) => fchown(file, Some(user), Some(group)).map_err(|e| not_given(path, e)),
         None => Ok(()),
     }
 }
 
-/// Refuses what belongs to a stranger: it could be changed under us, or we could not open it after a restart.
-fn owned(config: &SharedConfig<'_>, path: &Path, owner: u32) -> Result<(), StoreError> {
-    let own = config.owner.map_or_else(map::effective_user, |(user, _)| user);
-    if owner == own || owner == map::effective_user() {
-        return Ok(());
+fn not_given(path: &Path, error: io::Error) -> StoreError {
+    refused("cannot be given to the proxy's user", path, error)
+}
+
+/// Refuses what belongs to a stranger, or what others may write: it could be changed under us, or we could not open it
+/// after a restart. In a directory like /tmp (sticky) they can make files, and these are looked at, but take none away.
+fn trusted(config: &SharedConfig<'_>, path: &Path, found: &Metadata) -> Result<(), StoreError> {
+    let (user, group) = (map::effective_user(), map::effective_group());
+    let (own, own_group) = config.owner.unwrap_or((user, group));
+    if ![user, own].contains(&found.uid()) {
+        return Err(StoreError::Io(format!(
+            "store {}: belongs to user {}, the proxy runs as user {own}; chown it, or set another directory",
+            path.display(),
+            found.uid()
+        )));
     }
-    Err(StoreError::Io(format!(
-        "store {}: belongs to user {owner}, the proxy runs as user {own}; chown it, or set another directory",
-        path.display()
-    )))
+    let mode = found.mode();
+    let sticky = found.is_dir() && mode & libc::S_ISVTX != 0;
+    let group_may = mode & libc::S_IWGRP != 0 && ![group, own_group].contains(&found.gid());
+    if !sticky && (mode & libc::S_IWOTH != 0 || group_may) {
+        return Err(StoreError::Io(format!(
+            "store {}: other users may write to it (mode {:04o}); look whether they did, then chmod go-w",
+            path.display(),
+            mode & 0o7777
+        )));
+    }
+    Ok(())
 }
 
 fn take_lock(config: &SharedConfig<'_>) -> Result<File, StoreError> {
     let path = config.directory.join("ims_release.lock");
-    let lock = open_options()
-        .create(true)
-        .open(&path)
-        .map_err(|e| refused("cannot open (is the directory writable for the proxy's user?)", &path, e))?;
-    give(config, &path)?;
+    let lock = match open_options().create_new(true).open(&path) {
+        Ok(lock) => {
+            give(config, &path, &lock)?;
+            lock
+        }
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            let lock = open_options().open(&path).map_err(|e| not_opened(&path, e))?;
+            let found = lock.metadata().map_err(|e| refused("cannot look at", &path, e))?;
+            trusted(config, &path, &found)?;
+            if !found.is_file() {
+                return Err(StoreError::Io(format!("store {}: is not a file; remove it", path.display())));
+            }
+            lock
+        }
+        Err(error) => return Err(not_opened(&path, error)),
+    };
     map::lock_file(&lock).map_err(|error| match error.kind() {
         ErrorKind::WouldBlock => StoreError::Io(format!(
             "store {}: another running proxy uses it; stop that one (also its last worker), or set another directory",
@@ -128,8 +159,22 @@ fn open_options() -> OpenOptions {
     options
 }
 
+fn not_opened(path: &Path, error: io::Error) -> StoreError {
+    match error.raw_os_error() {
+        Some(libc::ELOOP) => StoreError::Io(format!(
+            "store {}: is a symbolic link, and none is followed; remove it, or set the directory it leads to",
+            path.display()
+        )),
+        Some(libc::EISDIR) => {
+            StoreError::Io(format!("store {}: is a directory, not a file; move it away", path.display()))
+        }
+        _ => refused("cannot open (is it writable for the proxy's user, and its directory?)", path, error),
+    }
+}
+
 enum Found {
-    Store(File, Header),
+    /// And what was wrong with it as a whole.
+    Store(File, Header, u64),
     Foreign(&'static str),
     Nothing,
 }
@@ -138,10 +183,10 @@ fn existing(config: &SharedConfig<'_>, path: &Path) -> Result<Found, StoreError>
     let file = match open_options().open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Found::Nothing),
-        Err(error) => return Err(refused("cannot open", path, error)),
+        Err(error) => return Err(not_opened(path, error)),
     };
     let found = file.metadata().map_err(|e| refused("cannot look at", path, e))?;
-    owned(config, path, found.uid())?;
+    trusted(config, path, &found)?;
     if !found.is_file() {
         return Ok(Found::Foreign("is not a file"));
     }
@@ -152,15 +197,17 @@ fn existing(config: &SharedConfig<'_>, path: &Path) -> Result<Found, StoreError>
             headers.extend(Header::decode(&page));
         }
     }
-    let header = headers.first().copied();
-    if headers.len() == 1 {
-        (config.log)(Level::Error, &format!("store {}: one of its two headers was damaged, mended", path.display()));
-    }
-    let Some(header) = header else {
+    let Some(header) = headers.first().copied() else {
         return Ok(Found::Foreign("is not a store of this version of ims_release"));
     };
+    let mut damaged = 0;
+    if headers.len() == 1 {
+        damaged += 1;
+        (config.log)(Level::Error, &format!("store {}: one of its two headers was damaged, mended", path.display()));
+    }
     let size = layout::file_size(header.stripes);
     if found.len() < size {
+        damaged += 1;
         // Allocating makes it whole again; what was cut off is gone.
         (config.log)(
             Level::Error,
@@ -182,7 +229,7 @@ fn existing(config: &SharedConfig<'_>, path: &Path) -> Result<Found, StoreError>
             ),
         );
     }
-    Ok(Found::Store(file, header))
+    Ok(Found::Store(file, header, damaged))
 }
 
 /// Renames what cannot be used, so that somebody may look at it.
@@ -209,12 +256,13 @@ fn create(config: &SharedConfig<'_>, path: &Path) -> Result<(File, Header), Stor
     let header = Header { stripes: layout::stripes_in(config.size), secret, boot: header::boot() };
     let size = layout::file_size(header.stripes);
     let new = PathBuf::from(format!("{}.new", path.display()));
+    // A start that was killed may have left one. What cannot be removed is told when the new one is made.
+    let _ = fs::remove_file(&new);
     let made = (|| {
-        let mut file =
-            open_options().create(true).truncate(true).open(&new).map_err(|e| refused("cannot make", &new, e))?;
+        let mut file = open_options().create_new(true).open(&new).map_err(|e| refused("cannot make", &new, e))?;
         map::allocate(&file, size).map_err(|error| no_room(&new, size, error))?;
         file.write_all(&header.encode()).map_err(|e| refused("cannot write", &new, e))?;
-        give(config, &new)?;
+        give(config, &new, &file)?;
         file.sync_all().map_err(|e| refused("cannot write", &new, e))?;
         fs::rename(&new, path).map_err(|e| refused("cannot be renamed", &new, e))?;
         Ok(file)

@@ -243,3 +243,9 @@ pub(super) fn effective_user() -> u32 {
     // SAFETY: always succeeds.
     unsafe { libc::geteuid() }
 }
+
+/// The group this process acts as.
+pub(super) fn effective_group() -> u32 {
+    // SAFETY: always succeeds.
+    unsafe { libc::getegid() }
+}
