@@ -336,8 +336,11 @@ fn after_a_restart_every_release_goes_on() {
             answered(one_open, User::Calling, Code(200));
             let refused = proxy.dialog(&proxy.find(Selector::Id(both_open))[0].name).called.cseq;
             proxy.wait(down);
+            // What users send is looked at from the first request on, before any round of the sweep.
+            assert_eq!(proxy.registry.is_active(proxy.now()).unwrap(), down == 10);
             let expected = Resumed { releases: 3, byes: 5, unconfirmed: 0 };
             assert_eq!(proxy.registry.resume(proxy.now()).unwrap(), expected);
+            assert!(proxy.registry.is_active(proxy.now()).unwrap());
             // Killed half-way, it is done again.
             assert_eq!(proxy.registry.resume(proxy.now()).unwrap(), expected);
             proxy.wait(10);

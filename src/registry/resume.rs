@@ -5,7 +5,7 @@ use crate::dialog::User;
 use crate::pending::{ATTEMPTS, Leg, LegState, Phase, Release};
 use crate::store::{Id, Store};
 
-use super::counters::{Counter, Gauge, Moment};
+use super::counters::{Counter, Moment};
 use super::words::{RELEASE, Times, leg_to};
 use super::{MILLIS, Registry, RegistryError};
 
@@ -32,7 +32,6 @@ impl<S: Store> Registry<S> {
     /// Once, when the registry was opened, and before any other process uses it: another one may be waiting for the
     /// replies. What kills it half-way is mended by the next one.
     pub fn resume(&self, now: u64) -> Result<Resumed, RegistryError> {
-        // In this order: what is older than the restart has its new deadline already.
         for moment in [Moment::Resumed, Moment::Restarted] {
             self.counters.put_off(&self.store, moment, now.div_ceil(MILLIS))?;
         }
@@ -49,7 +48,6 @@ impl<S: Store> Registry<S> {
                 }
             }
             if cursor == 0 {
-                self.counters.set(&self.store, Gauge::Pending, resumed.releases)?;
                 return Ok(resumed);
             }
         }
