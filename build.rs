@@ -25,6 +25,7 @@ const INTERFACE: &[&str] = &[
     "list.rs",
     "running.rs",
     "due.rs",
+    "flow.rs",
     "job.rs",
 ];
 

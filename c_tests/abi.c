@@ -206,6 +206,12 @@ static void offsets(void **state)
     MEMBER(ims_release_swept, ended, 32);
     MEMBER(ims_release_swept, dropped, 40);
 
+    assert_int_equal(sizeof(ims_release_way_back), 40);
+    MEMBER(ims_release_way_back, struct_size, 0);
+    MEMBER(ims_release_way_back, connection, 4);
+    MEMBER(ims_release_way_back, destination, 8);
+    MEMBER(ims_release_way_back, local, 24);
+
     assert_int_equal(sizeof(ims_release_job_request), 64);
     MEMBER(ims_release_job_request, struct_size, 0);
     MEMBER(ims_release_job_request, dialogs, 4);
@@ -339,6 +345,8 @@ static void numbers(void **state)
         { IMS_RELEASE_NO_REFUSAL, 8 },
         { IMS_RELEASE_NO_SESSION_TIMER, 16 },
         { IMS_RELEASE_NO_CHARGING_VECTOR, 32 },
+        { IMS_RELEASE_NO_FLOW, 64 },
+        { IMS_RELEASE_ALWAYS_FLOW, 128 },
         { IMS_RELEASE_SEEN_UNKNOWN, 0 },
         { IMS_RELEASE_SEEN_NOTHING, 1 },
         { IMS_RELEASE_SEEN_COUNTED, 2 },

@@ -509,6 +509,8 @@ static void registry(void **state)
     config.own_count = 1;
     config.policy = 1U << 31;
     assert_int_equal(ims_release_registry_open(&config, &open), IMS_RELEASE_ARGUMENT);
+    config.policy = IMS_RELEASE_NO_FLOW | IMS_RELEASE_ALWAYS_FLOW;
+    assert_int_equal(ims_release_registry_open(&config, &open), IMS_RELEASE_ARGUMENT);
     config.policy = UINT32_MAX;
     assert_int_equal(ims_release_registry_open(&config, &open), IMS_RELEASE_ARGUMENT);
     config.policy = 0;
@@ -537,17 +539,21 @@ static void registry(void **state)
     }
     assert_int_equal(resumed.byes, 77);
 
-    assert_int_equal(ims_release_registry_track(NULL, x, 1, null, NOW), IMS_RELEASE_NULL);
-    assert_int_equal(ims_release_registry_track(open, null_some, 1, null, NOW), IMS_RELEASE_ARGUMENT);
-    assert_int_equal(ims_release_registry_track(open, minus, 1, null, NOW), IMS_RELEASE_ARGUMENT);
-    assert_int_equal(ims_release_registry_track(open, null, 1, null, NOW), IMS_RELEASE_MESSAGE_START_LINE);
-    assert_int_equal(ims_release_registry_track(open, text_of(MESSAGE_INVITE("c")), 0, null, NOW), IMS_RELEASE_BAD_SERVES);
-    assert_int_equal(ims_release_registry_track(open, text_of(MESSAGE_200("c")), 1, null, NOW),
+    assert_int_equal(ims_release_registry_track(NULL, x, 1, null, null, NOW), IMS_RELEASE_NULL);
+    assert_int_equal(ims_release_registry_track(open, null_some, 1, null, null, NOW), IMS_RELEASE_ARGUMENT);
+    assert_int_equal(ims_release_registry_track(open, minus, 1, null, null, NOW), IMS_RELEASE_ARGUMENT);
+    assert_int_equal(ims_release_registry_track(open, null, 1, null, null, NOW), IMS_RELEASE_MESSAGE_START_LINE);
+    assert_int_equal(ims_release_registry_track(open, text_of(MESSAGE_INVITE("c")), 0, null, null, NOW), IMS_RELEASE_BAD_SERVES);
+    assert_int_equal(ims_release_registry_track(open, text_of(MESSAGE_200("c")), 1, null, null, NOW),
                      IMS_RELEASE_MESSAGE_NOT_AN_INVITE);
 
-    assert_int_equal(ims_release_registry_track(open, text_of(MESSAGE_INVITE("c")), 1, null_some, NOW),
+    assert_int_equal(ims_release_registry_track(open, text_of(MESSAGE_INVITE("c")), 1, null_some, null, NOW),
                      IMS_RELEASE_ARGUMENT);
-    assert_int_equal(ims_release_registry_track(open, text_of(MESSAGE_INVITE("c")), 1, x, NOW), IMS_RELEASE_BAD_USER);
+    assert_int_equal(ims_release_registry_track(open, text_of(MESSAGE_INVITE("c")), 1, x, null, NOW), IMS_RELEASE_BAD_USER);
+
+    assert_int_equal(ims_release_registry_track(open, text_of(MESSAGE_INVITE("c")), 1, null, x, NOW), IMS_RELEASE_ARGUMENT);
+    assert_int_equal(ims_release_registry_track(open, text_of(MESSAGE_INVITE("c")), 1, null, null_some, NOW),
+                     IMS_RELEASE_ARGUMENT);
 
     assert_int_equal(ims_release_registry_exempt(NULL, x), IMS_RELEASE_NULL);
     assert_int_equal(ims_release_registry_exempt(open, null_some), IMS_RELEASE_ARGUMENT);
@@ -555,11 +561,15 @@ static void registry(void **state)
     assert_int_equal(ims_release_registry_exempt(open, null), IMS_RELEASE_MESSAGE_START_LINE);
     assert_int_equal(ims_release_registry_exempt(open, text_of(MESSAGE_INVITE("c"))), IMS_RELEASE_NOT_FOUND);
 
-    assert_int_equal(ims_release_registry_observe(NULL, x, NOW, &number), IMS_RELEASE_NULL);
-    assert_int_equal(ims_release_registry_observe(open, x, NOW, NULL), IMS_RELEASE_NULL);
-    assert_int_equal(ims_release_registry_observe(open, null_some, NOW, &number), IMS_RELEASE_ARGUMENT);
-    assert_int_equal(ims_release_registry_observe(open, minus, NOW, &number), IMS_RELEASE_ARGUMENT);
-    assert_int_equal(ims_release_registry_observe(open, null, NOW, &number), IMS_RELEASE_MESSAGE_START_LINE);
+    assert_int_equal(ims_release_registry_observe(NULL, x, null, NOW, &number), IMS_RELEASE_NULL);
+    assert_int_equal(ims_release_registry_observe(open, x, null, NOW, NULL), IMS_RELEASE_NULL);
+    assert_int_equal(ims_release_registry_observe(open, null_some, null, NOW, &number), IMS_RELEASE_ARGUMENT);
+    assert_int_equal(ims_release_registry_observe(open, minus, null, NOW, &number), IMS_RELEASE_ARGUMENT);
+    assert_int_equal(ims_release_registry_observe(open, null, null, NOW, &number), IMS_RELEASE_MESSAGE_START_LINE);
+
+    assert_int_equal(ims_release_registry_observe(open, text_of(MESSAGE_200("c")), x, NOW, &number), IMS_RELEASE_ARGUMENT);
+    assert_int_equal(ims_release_registry_observe(open, text_of(MESSAGE_200("c")), minus, NOW, &number),
+                     IMS_RELEASE_ARGUMENT);
 
     assert_int_equal(ims_release_registry_find(NULL, 1, x, ignore, NULL), IMS_RELEASE_NULL);
     assert_int_equal(ims_release_registry_find(open, 1, x, NULL, NULL), IMS_RELEASE_NULL);
@@ -653,6 +663,17 @@ static void registry(void **state)
     assert_int_equal(ims_release_registry_own_hop(open, 1, 0, one, size, &length), IMS_RELEASE_ARGUMENT);
     assert_int_equal(ims_release_registry_own_hop(open, 1, 3, one, size, &length), IMS_RELEASE_ARGUMENT);
     assert_int_equal(ims_release_registry_own_hop(open, 1, 1, NULL, 0, &length), IMS_RELEASE_NOT_FOUND);
+
+    ims_release_way_back way_back = { .struct_size = sizeof way_back };
+    assert_int_equal(ims_release_registry_way_back(NULL, 1, 1, one, size, &way_back), IMS_RELEASE_NULL);
+    assert_int_equal(ims_release_registry_way_back(open, 1, 1, NULL, size, &way_back), IMS_RELEASE_NULL);
+    assert_int_equal(ims_release_registry_way_back(open, 1, 1, one, size, NULL), IMS_RELEASE_NULL);
+    assert_int_equal(ims_release_registry_way_back(open, 1, 1, one, minus_one, &way_back), IMS_RELEASE_ARGUMENT);
+    assert_int_equal(ims_release_registry_way_back(open, 1, 0, one, size, &way_back), IMS_RELEASE_ARGUMENT);
+    assert_int_equal(ims_release_registry_way_back(open, 1, 4, one, size, &way_back), IMS_RELEASE_ARGUMENT);
+    assert_int_equal(ims_release_registry_way_back(open, 1, 3, NULL, 0, &way_back), IMS_RELEASE_NOT_FOUND);
+    way_back.struct_size--;
+    assert_int_equal(ims_release_registry_way_back(open, 1, 1, one, size, &way_back), IMS_RELEASE_STRUCT_SIZE);
 
     assert_int_equal(ims_release_registry_recognise(NULL, x, 1, NOW, &number, &big, &other), IMS_RELEASE_NULL);
     assert_int_equal(ims_release_registry_recognise(open, x, 1, NOW, NULL, &big, &other), IMS_RELEASE_NULL);

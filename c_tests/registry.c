@@ -115,7 +115,7 @@ static int tear_down(void **state)
 static uint32_t observe(struct told *told, const char *message)
 {
     uint32_t seen = UINT32_MAX;
-    assert_int_equal(ims_release_registry_observe(told->registry, text_of(message), NOW, &seen), IMS_RELEASE_OK);
+    assert_int_equal(ims_release_registry_observe(told->registry, text_of(message), text_of(""), NOW, &seen), IMS_RELEASE_OK);
     return seen;
 }
 
@@ -201,7 +201,7 @@ static ims_release_status next(struct told *told, uint32_t leg, uint64_t now_ms,
 static void answer(struct told *told)
 {
     assert_int_equal(ims_release_registry_track(told->registry, text_of(MESSAGE_INVITE("c1")),
-                                                IMS_RELEASE_SERVES_CALLING, text_of(""), NOW),
+                                                IMS_RELEASE_SERVES_CALLING, text_of(""), text_of(""), NOW),
                      IMS_RELEASE_OK);
     assert_int_equal(observe(told, MESSAGE_200("c1")), IMS_RELEASE_SEEN_CONFIRMED);
     find(told, IMS_RELEASE_SELECT_CALL, "c1");
@@ -223,7 +223,7 @@ static void a_call_is_found_as_it_proceeds(void **state)
     char id[24];
     assert_int_equal(observe(told, MESSAGE_200("c1")), IMS_RELEASE_SEEN_UNKNOWN);
     assert_int_equal(ims_release_registry_track(told->registry, text_of(MESSAGE_INVITE("c1")),
-                                                IMS_RELEASE_SERVES_CALLING, text_of(""), NOW),
+                                                IMS_RELEASE_SERVES_CALLING, text_of(""), text_of(""), NOW),
                      IMS_RELEASE_OK);
     find(told, IMS_RELEASE_SELECT_CALL, "c1");
     assert_int_equal(told->state, IMS_RELEASE_STATE_EARLY);
@@ -814,7 +814,7 @@ static void a_direct_bye_leaves_where_its_user_is(void **state)
     char hop[64];
     size_t length = 77;
     assert_int_equal(ims_release_registry_track(told->registry, text_of(MESSAGE_INVITE("c1")),
-                                                IMS_RELEASE_SERVES_CALLING, text_of(""), NOW),
+                                                IMS_RELEASE_SERVES_CALLING, text_of(""), text_of(""), NOW),
                      IMS_RELEASE_OK);
     find(told, IMS_RELEASE_SELECT_CALL, "c1");
     assert_int_equal(
@@ -840,6 +840,66 @@ static void a_direct_bye_leaves_where_its_user_is(void **state)
         IMS_RELEASE_NOT_FOUND);
 }
 
+static void observe_from(struct told *told, const char *message, const char *flow)
+{
+    uint32_t seen = UINT32_MAX;
+    assert_int_equal(ims_release_registry_observe(told->registry, text_of(message), text_of(flow), NOW, &seen),
+                     IMS_RELEASE_OK);
+    assert_int_equal(seen, IMS_RELEASE_SEEN_CONFIRMED);
+}
+
+static void way_back_is(struct told *told, uint32_t leg, uint32_t connection, const char *destination, const char *local)
+{
+    char buffer[IMS_RELEASE_WAY_BACK_SIZE];
+    size_t length = strlen(destination) + strlen(local);
+    ims_release_way_back way_back = { .struct_size = sizeof way_back, .connection = 77 };
+    if (length > 0)
+        assert_int_equal(
+            ims_release_registry_way_back(told->registry, told->id, leg, buffer, length - 1, &way_back),
+            IMS_RELEASE_BUFFER_TOO_SMALL);
+    assert_int_equal(way_back.connection, 77);
+    assert_int_equal(ims_release_registry_way_back(told->registry, told->id, leg, buffer, length, &way_back),
+                     IMS_RELEASE_OK);
+    assert_int_equal(way_back.connection, connection);
+    assert_int_equal(way_back.destination.len, strlen(destination));
+    assert_memory_equal(way_back.destination.s, destination, strlen(destination));
+    assert_int_equal(way_back.local.len, strlen(local));
+    assert_memory_equal(way_back.local.s, local, strlen(local));
+}
+
+#define ADJACENT(start, to, contact)                                                                                   \
+    start "\r\nVia: SIP/2.0/UDP 192.0.2.11;branch=z9hG4bKi\r\nRecord-Route: <" MO ">\r\nFrom: " SIDE_A               \
+          "\r\nTo: " SIDE_B to "\r\nCall-ID: c1\r\nCSeq: 127 INVITE\r\nContact: <sip:" contact ">\r\n\r\n"
+
+static void a_bye_goes_the_way_that_its_user_came(void **state)
+{
+    struct told *told = *state;
+    assert_int_equal(
+        ims_release_registry_track(told->registry, text_of(ADJACENT("INVITE sip:b@h SIP/2.0", "", "192.0.2.7")),
+                                   IMS_RELEASE_SERVES_CALLING, text_of(""),
+                                   text_of("tcp:192.0.2.7:1024;local=tcp:192.0.2.1:5060"), NOW),
+        IMS_RELEASE_OK);
+    observe_from(told, ADJACENT("SIP/2.0 200 OK", ";tag=314159", "10.0.0.8"),
+                 "udp:192.0.2.8:5070;local=udp:192.0.2.1:5060");
+    find(told, IMS_RELEASE_SELECT_CALL, "c1");
+    way_back_is(told, IMS_RELEASE_LEG_CALLING, 1, "sip:192.0.2.7:1024;transport=tcp", "tcp:192.0.2.1:5060");
+    way_back_is(told, IMS_RELEASE_LEG_CALLED, 0, "sip:192.0.2.8:5070;transport=udp", "udp:192.0.2.1:5060");
+    way_back_is(told, IMS_RELEASE_LEG_SERVICE_CONTROL, 0, "sip:192.0.2.8:5070;transport=udp", "udp:192.0.2.1:5060");
+}
+
+static void a_bye_goes_to_its_next_hop_where_its_user_can_be_reached(void **state)
+{
+    struct told *told = *state;
+    assert_int_equal(
+        ims_release_registry_track(told->registry, text_of(MESSAGE_INVITE("c1")), IMS_RELEASE_SERVES_CALLING, text_of(""),
+                                   text_of("tcp:192.0.2.7:1024;local=tcp:192.0.2.1:5060"), NOW),
+        IMS_RELEASE_OK);
+    observe_from(told, MESSAGE_200("c1"), "tcp:192.0.2.8:5070;local=tcp:192.0.2.1:5060");
+    find(told, IMS_RELEASE_SELECT_CALL, "c1");
+    for (uint32_t leg = IMS_RELEASE_LEG_CALLED; leg <= IMS_RELEASE_LEG_SERVICE_CONTROL; leg++)
+        way_back_is(told, leg, 0, "", "");
+}
+
 static void messages_that_are_refused_have_a_number(void **state)
 {
     struct told *told = *state;
@@ -863,7 +923,7 @@ static void messages_that_are_refused_have_a_number(void **state)
     };
     for (size_t i = 0; i < COUNT(cases); i++)
         assert_int_equal(
-            ims_release_registry_observe(told->registry, text_of(cases[i].message), NOW, &seen), cases[i].status);
+            ims_release_registry_observe(told->registry, text_of(cases[i].message), text_of(""), NOW, &seen), cases[i].status);
     ims_release_stats stats = { .struct_size = sizeof stats };
     assert_int_equal(ims_release_registry_stats(told->registry, &stats), IMS_RELEASE_OK);
     assert_int_equal(stats.refused_messages, COUNT(cases));
@@ -903,11 +963,11 @@ static void who_it_is_and_who_asks(void **state)
     struct pair pair;
     uint32_t number = 0, running = 77;
     assert_int_equal(ims_release_registry_track(told->registry, text_of(message), IMS_RELEASE_SERVES_CALLING,
-                                                text_of(users[1]), NOW),
+                                                text_of(users[1]), text_of(""), NOW),
                      IMS_RELEASE_BAD_USER);
     assert_int_equal(ims_release_registry_exempt(told->registry, text_of(message)), IMS_RELEASE_NOT_FOUND);
     assert_int_equal(ims_release_registry_track(told->registry, text_of(message), IMS_RELEASE_SERVES_CALLING,
-                                                text_of(users[0]), NOW),
+                                                text_of(users[0]), text_of(""), NOW),
                      IMS_RELEASE_OK);
     assert_int_equal(ims_release_registry_exempt(told->registry, text_of(message)), IMS_RELEASE_OK);
     establish(told);
@@ -1039,6 +1099,8 @@ int main(void)
         cmocka_unit_test(a_looped_bye_that_is_kept_back_goes_past_it),
         CASE(requests_under_release_are_refused),
         CASE(a_direct_bye_leaves_where_its_user_is),
+        CASE(a_bye_goes_the_way_that_its_user_came),
+        CASE(a_bye_goes_to_its_next_hop_where_its_user_can_be_reached),
         CASE(messages_that_are_refused_have_a_number),
         CASE(who_it_is_and_who_asks),
         cmocka_unit_test(a_host_may_have_credentials),

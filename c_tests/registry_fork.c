@@ -83,13 +83,13 @@ static void establish(const char *call_id)
 {
     uint32_t seen;
     assert_int_equal(ims_release_registry_track(registry, text_of(message_of(MESSAGE_INVITE("@"), call_id)),
-                                                IMS_RELEASE_SERVES_CALLING, text_of(""), NOW),
+                                                IMS_RELEASE_SERVES_CALLING, text_of(""), text_of(""), NOW),
                      IMS_RELEASE_OK);
-    assert_int_equal(ims_release_registry_observe(registry, text_of(message_of(MESSAGE_200("@"), call_id)), NOW, &seen),
+    assert_int_equal(ims_release_registry_observe(registry, text_of(message_of(MESSAGE_200("@"), call_id)), text_of(""), NOW, &seen),
                      IMS_RELEASE_OK);
     assert_int_equal(seen, IMS_RELEASE_SEEN_CONFIRMED);
     assert_int_equal(ims_release_registry_observe(
-                         registry, text_of(message_of(MESSAGE_WITHIN("ACK", "127", "@"), call_id)), NOW, &seen),
+                         registry, text_of(message_of(MESSAGE_WITHIN("ACK", "127", "@"), call_id)), text_of(""), NOW, &seen),
                      IMS_RELEASE_OK);
     assert_int_equal(seen, IMS_RELEASE_SEEN_ACKNOWLEDGED);
 }

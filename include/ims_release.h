@@ -336,6 +336,13 @@
 // `policy`: no BYE gets a P-Charging-Vector with the icid-value that was stored for its dialog.
 #define IMS_RELEASE_NO_CHARGING_VECTOR 32
 
+// `policy`: no BYE goes the way by which its user's own messages came, see ims_release_registry_way_back(). Else it does
+// where that is a connection, or where the user's Contact is an address behind NAT or a name below `.invalid`.
+#define IMS_RELEASE_NO_FLOW 64
+
+// `policy`: each does whose user's way is known.
+#define IMS_RELEASE_ALWAYS_FLOW 128
+
 // `seen`: of no call that is tracked.
 #define IMS_RELEASE_SEEN_UNKNOWN 0
 
@@ -469,6 +476,12 @@
 // `pass`: an ACK on such a dialog, other than that to the 2xx of the INVITE: drop it.
 #define IMS_RELEASE_PASS_SWALLOWED 4
 
+// `leg` of ims_release_registry_way_back(): the BYE through service control, where the script sends it on.
+#define IMS_RELEASE_LEG_SERVICE_CONTROL 3
+
+// Octets that are enough for ims_release_registry_way_back().
+#define IMS_RELEASE_WAY_BACK_SIZE 256
+
 // `dialogs`: all.
 #define IMS_RELEASE_JOB_ALL 1
 
@@ -514,7 +527,7 @@ typedef struct ims_release_dialog ims_release_dialog;
 // Time: `now_ms` is Unix time in milliseconds, the host's.
 //
 // Methods: ims_release_registry_open(), _close(), _resume(), _track(), _observe(), _find(), _start(), _note(),
-// _next(), _adopt(), _own_hop(), _recognise(), _answered(), _sent_on(), _sweep(), _drop(), _list(), _stats(),
+// _next(), _adopt(), _own_hop(), _way_back(), _recognise(), _answered(), _sent_on(), _sweep(), _drop(), _list(), _stats(),
 // _job_make(), _job_step(), _job_cancel(), _jobs(), _exempt().
 typedef struct ims_release_registry ims_release_registry;
 
@@ -839,7 +852,8 @@ typedef struct ims_release_config {
     uint32_t attempt_ms;
     // A dialog of which nothing was seen for so long is forgotten; 0 for 43,200.
     uint32_t dialog_lifetime_s;
-    // IMS_RELEASE_NO_RETRY, _NO_BYPASS, _NO_HOLD, _NO_REFUSAL, _NO_SESSION_TIMER and _NO_CHARGING_VECTOR, added up.
+    // IMS_RELEASE_NO_RETRY, _NO_BYPASS, _NO_HOLD, _NO_REFUSAL, _NO_SESSION_TIMER, _NO_CHARGING_VECTOR, and _NO_FLOW or
+    // _ALWAYS_FLOW, added up.
     uint32_t policy;
     // Asked for credentials when a user answers a BYE 401 or 407; NULL for none: then that leg has failed.
     ims_release_credentials_fn credentials;
@@ -1017,6 +1031,22 @@ typedef struct ims_release_swept {
     // INVITEs and dialogs that it dropped.
     uint64_t dropped;
 } ims_release_swept;
+
+// The way back to a user. Set `struct_size` before.
+//
+// Lifetime: the slices live as long as the caller's buffer.
+typedef struct ims_release_way_back {
+    // sizeof(ims_release_way_back), set by the caller.
+    uint32_t struct_size;
+    // 1: a connection that was there when the user's message came. Where it is not any more, send as without a way
+    // back. Else 0.
+    uint32_t connection;
+    // URI to send to, with an address, a port and a transport; empty: there is no way back, the BYE goes to its
+    // `next_hop`.
+    struct ims_release_str destination;
+    // Own socket to send from, as it was told: `transport:address:port`.
+    struct ims_release_str local;
+} ims_release_way_back;
 
 // What a job is to do. Set all to zero first, then `struct_size`, `dialogs` and `cause`.
 //
@@ -1225,6 +1255,10 @@ void ims_release_registry_close(struct ims_release_registry *registry);
 // 5.4.3.3 say: P-Served-User, if its session case is that of this pass; else of a calling user P-Asserted-Identity, of a
 // called user the Request-URI; where there is none From or To.
 //
+// `flow` tells how the message came, for ims_release_registry_way_back():
+// `transport:address:port;local=transport:address:port`, who has sent it and the own socket that has received it; the
+// transport is udp, tcp, tls, sctp, ws or wss, an IPv6 address stands in brackets. Empty: not told.
+//
 // Consumes nothing. Errors: 1, 3, 112, 200 to 299, 310 for a `user` that is none, 320 to 399; the call itself is never
 // touched by one.
 // From any thread and process. No callback but the log.
@@ -1232,17 +1266,20 @@ ims_release_status ims_release_registry_track(const struct ims_release_registry 
                                               struct ims_release_str message,
                                               uint32_t serves,
                                               struct ims_release_str user,
+                                              struct ims_release_str flow,
                                               uint64_t now_ms);
 
 // Takes in any other message of a call, whole, in both directions: replies to the INVITE, the ACK, requests within the
 // dialog and their replies. Of the refusals of an INVITE that was forked hand in only the one that is sent on: another
-// branch may still answer (RFC 3261 16.7). `*seen` tells what it was: IMS_RELEASE_SEEN_*. A message of no tracked call
+// branch may still answer (RFC 3261 16.7). `flow` is that of a message which a user has sent, as for
+// ims_release_registry_track(). `*seen` tells what it was: IMS_RELEASE_SEEN_*. A message of no tracked call
 // is fine, and so is one given twice.
 //
 // Consumes nothing. Errors: 1, 3, 200 to 299, 320 to 399; the call itself is never touched by one.
 // From any thread and process. No callback but the log.
 ims_release_status ims_release_registry_observe(const struct ims_release_registry *registry,
                                                 struct ims_release_str message,
+                                                struct ims_release_str flow,
                                                 uint64_t now_ms,
                                                 uint32_t *seen);
 
@@ -1452,6 +1489,21 @@ ims_release_status ims_release_registry_drop(const struct ims_release_registry *
 // Consumes nothing. Errors: 1, 3, 320 to 399. From any thread and process. No callback but the log.
 ims_release_status ims_release_registry_sent_on(const struct ims_release_registry *registry,
                                                 struct ims_release_str message);
+
+// Writes to `buffer` the way by which the user's own messages came, where its BYE is to go the same way back: its
+// Request-URI and its headers stay as they are, only where it is sent changes. For a direct BYE, and for that which the
+// script sends on where no Route is left and the script has not chosen a destination.
+//
+// There is one only for a user before whom no proxy has recorded itself, whose messages came with a `flow`, and where
+// `policy` of ims_release_config says so.
+//
+// Consumes nothing. Errors: 1 to 4, 105 to 110, 300, 320 to 399. From any thread and process. No callback but the log.
+ims_release_status ims_release_registry_way_back(const struct ims_release_registry *registry,
+                                                 uint64_t id,
+                                                 uint32_t leg,
+                                                 char *buffer,
+                                                 size_t capacity,
+                                                 struct ims_release_way_back *way_back);
 
 // Makes a job, which the host then takes on with ims_release_registry_job_step(), and gives its number, from 1 on.
 // Jobs are kept in the store: they go on after a restart. Of eight at a time, the oldest that is over makes room; those

@@ -7,7 +7,8 @@
 //! Read it in the order in which the data flows: [`message`] cuts a SIP message, [`dialog`] (with [`cseq`], [`route`],
 //! [`reason`]) holds the stored information, [`release`] plans the two BYEs, [`bye`] writes them. Around that path:
 //! [`capture`] makes the stored information from the messages a proxy sees, [`pending`] is the state of a release until
-//! both BYEs are answered, [`registry`] keeps both in a [`store`] for all processes of the proxy.
+//! both BYEs are answered, [`registry`] keeps both in a [`store`] for all processes of the proxy; [`flow`] is the way by
+//! which a user's messages came.
 
 pub mod bye;
 pub mod capture;
@@ -16,6 +17,7 @@ pub mod dialog;
 mod digits;
 mod error;
 pub mod ffi;
+pub mod flow;
 pub mod headers;
 pub mod message;
 mod out;

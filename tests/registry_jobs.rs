@@ -348,7 +348,7 @@ fn a_user_is_known_by_what_the_network_says() {
             let invite =
                 message(call, "> INVITE 127 tag=").replace("Content-Length", &format!("{headers}Content-Length"));
             let invite = invite.replace("INVITE sip:x SIP", "INVITE sip:bob@home2.net SIP");
-            proxy.registry.track_user(invite.as_bytes(), serves, user, proxy.now())
+            proxy.registry.track_user(invite.as_bytes(), serves, user, None, proxy.now())
         };
         let asserted = "P-Asserted-Identity: \"A\" <sip:alice@home1.net>, <tel:+1-212>\r\n";
         for (call, serves, user, headers) in [

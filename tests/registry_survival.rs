@@ -14,6 +14,7 @@ mod process;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use ims_release::dialog::{Serves, User};
+use ims_release::flow::UseFlow;
 use ims_release::pending::LegState;
 use ims_release::registry::{Entry, RegistryError, Selector, Settings, State, What};
 use ims_release::store::Id;
@@ -35,6 +36,7 @@ const SETTINGS: Settings<'_> = Settings {
     policy: ims_release::pending::Policy { retry: true, bypass: true },
     refuse_requests: true,
     charging_vector: true,
+    use_flow: UseFlow::Needed,
     session_timer: true,
     dialog_lifetime: 12 * 60 * 60 * 1_000,
     early_lifetime: 2_000,

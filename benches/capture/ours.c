@@ -49,18 +49,21 @@ static uint32_t const expected[MESSAGES] = {
     IMS_RELEASE_SEEN_ENDED,        // 200: the dialog is dropped, and the next call is a new one
 };
 
+/* As a module tells it of each message. */
+static ims_release_str const from = { "udp:192.0.2.7:5060;local=udp:192.0.2.1:5060", 43 };
+
 static int capture(size_t at)
 {
     uint32_t seen = 0;
     if (at == 0)
-        return ims_release_registry_track(tracking, text(at), IMS_RELEASE_SERVES_CALLED, (ims_release_str){NULL, 0}, NOW) != IMS_RELEASE_OK;
-    return ims_release_registry_observe(tracking, text(at), NOW, &seen) != IMS_RELEASE_OK || seen != expected[at];
+        return ims_release_registry_track(tracking, text(at), IMS_RELEASE_SERVES_CALLED, (ims_release_str){NULL, 0}, from, NOW) != IMS_RELEASE_OK;
+    return ims_release_registry_observe(tracking, text(at), from, NOW, &seen) != IMS_RELEASE_OK || seen != expected[at];
 }
 
 static int look(size_t at)
 {
     uint32_t seen = 0;
-    return ims_release_registry_observe(empty, text(at), NOW, &seen) != IMS_RELEASE_OK
+    return ims_release_registry_observe(empty, text(at), from, NOW, &seen) != IMS_RELEASE_OK
         || seen != IMS_RELEASE_SEEN_UNKNOWN;
 }
 

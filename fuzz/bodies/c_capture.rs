@@ -18,6 +18,7 @@ use ims_release::ffi::due::{
     Resumed, Swept, ims_release_registry_next, ims_release_registry_resume, ims_release_registry_sent_on,
     ims_release_registry_sweep,
 };
+use ims_release::ffi::flow::{WayBackTold, ims_release_registry_way_back};
 use ims_release::ffi::job::ims_release_registry_exempt;
 use ims_release::ffi::list::ims_release_registry_stats;
 use ims_release::ffi::list::{Entry, Stats, ims_release_registry_find, ims_release_registry_list};
@@ -49,6 +50,9 @@ const CONFIG: &[u8] = b"own=<sip:mo@scscf1.home1.net;lr;did=7a1.3>\nhost=scscf2.
 const USUAL_INVITE: &[u8] =
     b"INVITE sip:b@h SIP/2.0\r\nFrom: <sip:a@h>;tag=a\r\nTo: <sip:b@h>\r\nCall-ID: u\r\nCSeq: 1 INVITE\r\n\r\n";
 
+/// How all messages come.
+const FLOW: &[u8] = b"tcp:[2001:db8::7]:1024;local=tcp:[2001:db8::1]:5060";
+
 /// The BYEs that were built for a registry: dialog, leg, CSeq, message.
 type Sent = Vec<(u64, u32, u32, Vec<u8>)>;
 
@@ -67,13 +71,22 @@ pub fn run(input: &[u8]) {
             };
             let text = memory.text(piece.text);
             match command {
-                b'c' => _ = fine(ims_release_registry_track(registry, text, value as u32, memory.text(b""), now)),
+                b'c' => {
+                    _ = fine(ims_release_registry_track(
+                        registry,
+                        text,
+                        value as u32,
+                        memory.text(b""),
+                        memory.text(FLOW),
+                        now,
+                    ))
+                }
                 b'i' => {
                     let invite = memory.text(USUAL_INVITE);
-                    fine(ims_release_registry_track(registry, invite, value as u32, text, now));
+                    fine(ims_release_registry_track(registry, invite, value as u32, text, memory.text(FLOW), now));
                 }
                 b'x' => _ = fine(ims_release_registry_exempt(registry, text)),
-                b'o' => observe(registry, text, now),
+                b'o' => observe(registry, text, memory.text(FLOW), now),
                 b'f' => find(registry, value as u32, text),
                 b's' => start(registry, &Lines::new(piece.text, &memory), now, value, &mut sent),
                 b'a' => adopt(registry, text, value as usize, now, &sent),
@@ -94,8 +107,15 @@ pub fn run(input: &[u8]) {
                     }
                 }
                 _ => {
-                    fine(ims_release_registry_track(registry, text, value as u32, memory.text(b""), now));
-                    observe(registry, text, now);
+                    fine(ims_release_registry_track(
+                        registry,
+                        text,
+                        value as u32,
+                        memory.text(b""),
+                        memory.text(FLOW),
+                        now,
+                    ));
+                    observe(registry, text, memory.text(FLOW), now);
                 }
             }
         }
@@ -126,10 +146,10 @@ fn open(text: &[u8], memory: &Memory) -> Option<*mut Registry> {
     (!registry.is_null()).then_some(registry)
 }
 
-unsafe fn observe(registry: *const Registry, text: Str, now: u64) {
+unsafe fn observe(registry: *const Registry, text: Str, flow: Str, now: u64) {
     let mut seen = UNTOUCHED;
     // SAFETY: the caller's registry and text.
-    let status = fine(unsafe { ims_release_registry_observe(registry, text, now, &raw mut seen) });
+    let status = fine(unsafe { ims_release_registry_observe(registry, text, flow, now, &raw mut seen) });
     assert_eq!(seen == UNTOUCHED, status != IMS_RELEASE_OK);
 }
 
@@ -268,11 +288,23 @@ unsafe fn start(registry: *const Registry, lines: &Lines<'_>, now: u64, kind: u6
         }
         let mut hop = vec![0; ROOM];
         let mut length = 0;
-        for leg in 0..4 {
+        for leg in 0..5 {
             // SAFETY: as above.
             fine(unsafe {
                 ims_release_registry_own_hop(registry, id, leg, hop.as_mut_ptr().cast(), ROOM, &raw mut length)
             });
+            let none = Str::EMPTY;
+            let mut way_back = WayBackTold {
+                struct_size: size_of::<WayBackTold>() as u32,
+                connection: UNTOUCHED,
+                destination: none,
+                local: none,
+            };
+            // SAFETY: as above.
+            let status = fine(unsafe {
+                ims_release_registry_way_back(registry, id, leg, hop.as_mut_ptr().cast(), ROOM, &raw mut way_back)
+            });
+            assert_eq!(way_back.connection == UNTOUCHED, status != IMS_RELEASE_OK);
         }
     }
 }
@@ -308,7 +340,7 @@ unsafe fn adopt(registry: *const Registry, printed: Str, capacity: usize, now: u
         unsafe {
             let text = memory.text(&small);
             recognise(registry, text, 1, now);
-            observe(registry, text, now);
+            observe(registry, text, memory.text(FLOW), now);
             fine(ims_release_registry_sent_on(registry, text));
         }
     }

@@ -3,7 +3,7 @@
 //! to its own socket included. Needs no root, unlike a packet sniffer.
 
 use std::fs;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use crate::message::Message;
@@ -55,7 +55,10 @@ fn parse(bytes: &[u8]) -> Vec<Packet> {
         let value = |name: &str| {
             head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": ")).unwrap_or_default().trim()
         };
-        let address = |ip: &str, port: &str| format!("{}:{}", value(ip), value(port)).parse::<SocketAddr>().ok();
+        let address = |ip: &str, port: &str| {
+            let ip = value(ip).trim_matches(['[', ']']).parse::<IpAddr>().ok()?;
+            Some(SocketAddr::new(ip, value(port).parse().ok()?))
+        };
         let (Some(source), Some(destination)) = (address("srcip", "srcport"), address("dstip", "dstport")) else {
             continue;
         };

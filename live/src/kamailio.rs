@@ -2,7 +2,7 @@
 //! Kamailio as a host: the distribution's binary, our module from target/kamailio, never in the background.
 
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -95,14 +95,15 @@ impl Kamailio {
         for name in ["captures", "run"] {
             fs::create_dir(directory.path().join(name)).map_err(|error| format!("{name}: {error}"))?;
         }
-        let address = own_loopback_address();
+        let address = if defines.contains(&"WITH_IPV6") { Ipv6Addr::LOCALHOST.into() } else { own_loopback_address() };
         let wildcard = defines.contains(&"WITH_WILDCARD");
         let one = if wildcard {
             SocketAddr::new(address, free_port(Ipv4Addr::UNSPECIFIED.into())?.port())
         } else {
             free_port(address)?
         };
-        let two = if defines.contains(&"WITH_TWO_SOCKETS") { Some(free_port(address)?) } else { None };
+        let with_two = ["WITH_TWO_SOCKETS", "WITH_TLS"].iter().any(|define| defines.contains(define));
+        let two = if with_two { Some(free_port(address)?) } else { None };
         let defines = defines.iter().map(|define| (*define).to_owned()).collect();
         Ok(Self {
             configuration: configuration.to_owned(),
@@ -243,8 +244,17 @@ impl Kamailio {
                 false => format!("LISTEN_ONE=udp:{}", self.one),
             },
         );
-        if let Some(two) = self.two {
-            add("-A", format!("LISTEN_TWO=udp:{two}"));
+        // The same address for each transport, and TLS at the second one.
+        add("-A", format!("LISTEN_TCP=tcp:{}", self.one));
+        match self.two {
+            Some(two) if self.defines.iter().any(|define| define == "WITH_TLS") => {
+                add("-A", format!("LISTEN_TLS=tls:{two}"));
+                let file = |kind| format!("\"{}\"", self.directory.path().join(kind).display());
+                add("-A", format!("CERTIFICATE={}", file("certificate.pem")));
+                add("-A", format!("KEY={}", file("key.pem")));
+            }
+            Some(two) => add("-A", format!("LISTEN_TWO=udp:{two}")),
+            None => {}
         }
         add("-A", format!("STORE=\"{}\"", self.store().display()));
         add("-A", format!("CAPTURES=\"{}\"", self.captures().display()));
@@ -278,7 +288,10 @@ impl Kamailio {
         if !self.may_die {
             let bad = ["exited by a signal", "CRITICAL", "ims_release: bug in"];
             let log = self.log();
-            found.extend(log.lines().filter(|line| bad.iter().any(|bad| line.contains(bad))).map(str::to_owned));
+            // What its process for TCP says when the others have ended before it.
+            let is_end = |line: &&str| line.contains("receive_fd(): EOF on");
+            let is_bad = |line: &&str| bad.iter().any(|bad| line.contains(bad)) && !is_end(line);
+            found.extend(log.lines().filter(is_bad).map(str::to_owned));
         }
         found.extend(unread_byes(&dump::read(&self.captures())));
         if !wait_until(STOP_LIMIT, || processes_of(self.directory.path()).is_empty()) {

@@ -25,6 +25,7 @@ struct settings settings = {
 	.refuse_requests = 1,
 	.charging_vector = 1,
 	.session_timer = 1,
+	.flow = 1,
 	.dialog_lifetime = 43200,
 	.send_rate = 400,
 	.job_rate = 200,
@@ -176,6 +177,7 @@ static int check_numbers(uint32_t transaction_ms, const char *transaction)
 		{"refuse_requests", settings.refuse_requests, 0, 1},
 		{"charging_vector", settings.charging_vector, 0, 1},
 		{"session_timer", settings.session_timer, 0, 1},
+		{"flow", settings.flow, 0, 2},
 		{"dialog_lifetime", settings.dialog_lifetime, 60, 31536000},
 		{"send_rate", settings.send_rate, 1, 10000},
 		{"job_rate", settings.job_rate, 1, 65535},
@@ -245,7 +247,8 @@ int settings_open(uint32_t uid, uint32_t gid, ims_release_ended_fn ended)
 					| (settings.hold ? 0 : IMS_RELEASE_NO_HOLD)
 					| (settings.refuse_requests ? 0 : IMS_RELEASE_NO_REFUSAL)
 					| (settings.charging_vector ? 0 : IMS_RELEASE_NO_CHARGING_VECTOR)
-					| (settings.session_timer ? 0 : IMS_RELEASE_NO_SESSION_TIMER);
+					| (settings.session_timer ? 0 : IMS_RELEASE_NO_SESSION_TIMER)
+					| (settings.flow == 0 ? IMS_RELEASE_NO_FLOW : 0) | (settings.flow == 2 ? IMS_RELEASE_ALWAYS_FLOW : 0);
 	config.own = own;
 	config.own_count = own_count;
 	config.ended = ended;

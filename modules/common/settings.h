@@ -25,6 +25,7 @@ struct settings {
 	int refuse_requests;
 	int charging_vector;
 	int session_timer;
+	int flow; /* 0: never, 1: where it is needed, 2: always */
 	int dialog_lifetime; /* seconds */
 	int send_rate;       /* BYEs a second that the timer sends */
 	int job_rate;        /* releases a second */

@@ -56,6 +56,7 @@ pub fn invite<'a>(message: &'a Captured<'_>, roles: Roles, identities: &'a Ident
         to_tag: message.called_tag_at(),
         calling: Party {
             contact: message.contact.as_deref().unwrap_or_default(),
+            flow: message.flow,
             session_id: message.session_id,
             identities: &identities.calling,
             ..Party::default()
@@ -116,6 +117,7 @@ pub fn early<'a>(invite: &Record<'a>, reply: &'a Captured<'_>) -> Record<'a> {
         to_tag: reply.called_tag_at(),
         called: Party {
             contact: reply.contact.as_deref().unwrap_or_default(),
+            flow: reply.flow,
             session_id: reply.session_id,
             identities: invite.called.identities,
             ..Party::default()
@@ -182,6 +184,7 @@ pub fn answered<'a>(
         },
         called: Party {
             contact: reply.contact.as_deref().unwrap_or_default(),
+            flow: reply.flow,
             session_id,
             identities: newest(|record| record.called.identities),
             ..early.map_or(Party::default(), |e| e.called)
@@ -263,6 +266,13 @@ impl<'a> Party<'a> {
         }
     }
 
+    /// That is where the user is, whatever becomes of the request.
+    fn came_by(&mut self, flow: &'a [u8]) {
+        if !flow.is_empty() {
+            self.flow = flow;
+        }
+    }
+
     /// CSeq of the last request of this user, of any kind, whose Contact is the target.
     fn target_of(&self) -> Option<u32> {
         self.by_invite.committed.max(self.by_update.committed).max(self.by_other.committed)
@@ -291,6 +301,7 @@ fn refresh_wanted<'a>(dialog: &Record<'a>, sender: User, message: &'a Captured<'
         }
         own.refreshes(message.method).pending = Some(Pending { cseq: message.cseq, contact });
     }
+    own.came_by(message.flow);
     Some(dialog.with_parties(sender, own, other))
 }
 
@@ -322,6 +333,7 @@ fn refreshed<'a>(dialog: &Record<'a>, sender: User, message: &'a Captured<'_>, f
     }
     if let Some(contact) = message.contact.as_deref() {
         other.contact = contact;
+        other.came_by(message.flow);
     }
     let changed = dialog.with_parties(sender, own, other);
     (changed != *dialog).then_some(changed)

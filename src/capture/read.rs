@@ -56,6 +56,8 @@ pub struct Captured<'a> {
     /// The branch of the topmost Via: it says to which request a reply belongs, and to which pass of an INVITE
     /// (RFC 3261 17.1.3, 17.2.3). Empty where there is none: such a reply may belong to any.
     pub branch: Cow<'a, [u8]>,
+    /// How it came, see [`crate::flow::Flow`]; empty where that was not told. It does not stand in the message.
+    pub flow: &'a [u8],
 }
 
 impl Captured<'_> {
@@ -283,6 +285,7 @@ pub fn read(bytes: &[u8]) -> Result<Captured<'_>, Refused> {
         served_user,
         charging_vector,
         branch: topmost_via.map_or(Cow::Borrowed(b""), via::branch),
+        flow: b"",
     })
 }
 

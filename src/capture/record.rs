@@ -77,6 +77,9 @@ impl BitOr for Roles {
 pub struct Party<'a> {
     /// The whole Contact value given last; empty where none can be used.
     pub contact: &'a [u8],
+    /// How the message came that gave it, or the last target refresh request: see [`crate::flow::Flow`]; empty where that
+    /// was not told.
+    pub flow: &'a [u8],
     /// The user's Session-ID UUID; empty where unknown.
     pub session_id: &'a [u8],
     /// Of a served user the URIs by which it is known, divided by blanks; empty where From or To is all that tells.
@@ -165,7 +168,7 @@ pub struct Record<'a> {
     pub branch: &'a [u8],
 }
 
-const VERSION: u8 = 4;
+const VERSION: u8 = 5;
 /// Of every record: version, stage, roles, whether there is more, CSeq and time; lengths of the texts, places of the tags.
 const TEXTS: usize = 9;
 const LENGTHS: usize = 16;
@@ -174,13 +177,17 @@ const HEAD: usize = LENGTHS + 2 * (TEXTS + 4);
 const MORE_TEXTS: usize = REFRESHES + 4;
 const MORE: usize = 2 + 4 * 2 * REFRESHES + 2 * MORE_TEXTS;
 
-/// Bits of what a record has beside that: [`More`], the texts of the IMS, and the exemption.
+/// Bits of what a record has beside that: [`More`], the texts of the IMS, the exemption, and the flows.
 const HAS_MORE: u8 = 1;
 const HAS_IMS: u8 = 1 << 1;
 const EXEMPT: u8 = 1 << 2;
+const HAS_FLOWS: u8 = 1 << 3;
 /// Identities of both users and the ICID: their lengths.
 const IMS_TEXTS: usize = 3;
 const IMS: usize = 2 * IMS_TEXTS;
+/// Flows of both users: their lengths.
+const FLOW_TEXTS: usize = 2;
+const FLOWS: usize = 2 * FLOW_TEXTS;
 
 /// Kinds of refresh of both users; of each, one flag bit says that a CSeq is committed, one that a Contact is pending.
 const REFRESHES: usize = 6;
@@ -251,6 +258,10 @@ impl<'a> Record<'a> {
         [self.calling.identities, self.called.identities, self.icid]
     }
 
+    fn flow_texts(&self) -> [&'a [u8]; FLOW_TEXTS] {
+        [self.calling.flow, self.called.flow]
+    }
+
     /// Writes the record into `bytes` (what was there goes away), for a store; `TooLarge` above the limit of a dialog.
     pub fn encode(&self, bytes: &mut Vec<u8>) -> Result<(), Error> {
         bytes.clear();
@@ -260,6 +271,8 @@ impl<'a> Record<'a> {
             || self.refreshes() != [Refreshes::default(); REFRESHES];
         let ims_texts = self.ims_texts();
         let ims = ims_texts.iter().any(|text| !text.is_empty());
+        let flow_texts = self.flow_texts();
+        let flows = flow_texts.iter().any(|text| !text.is_empty());
         let sum = |texts: &[&[u8]]| texts.iter().map(|t| t.len()).sum::<usize>();
         let mut length = HEAD + sum(&texts);
         if more {
@@ -267,6 +280,9 @@ impl<'a> Record<'a> {
         }
         if ims {
             length += IMS + sum(&ims_texts);
+        }
+        if flows {
+            length += FLOWS + sum(&flow_texts);
         }
         if length > MAX_DIALOG {
             return Err(Error::TooLarge);
@@ -279,7 +295,7 @@ impl<'a> Record<'a> {
         };
         let mut head = [0; HEAD];
         let bit = |there: bool, bit| if there { bit } else { 0 };
-        let parts = bit(more, HAS_MORE) | bit(ims, HAS_IMS) | bit(self.exempt, EXEMPT);
+        let parts = bit(more, HAS_MORE) | bit(ims, HAS_IMS) | bit(self.exempt, EXEMPT) | bit(flows, HAS_FLOWS);
         head[..4].copy_from_slice(&[VERSION, stage, self.roles.0, parts]);
         head[4..8].copy_from_slice(&self.invite_cseq.to_le_bytes());
         head[8..LENGTHS].copy_from_slice(&self.answered.to_le_bytes());
@@ -290,11 +306,18 @@ impl<'a> Record<'a> {
         if more {
             self.encode_more(bytes);
         }
-        if ims {
+        let mut few = |texts: &[&[u8]]| {
             let mut lengths = [0; IMS];
-            put_lengths(&mut lengths, ims_texts.iter().map(|t| t.len()));
-            bytes.extend_from_slice(&lengths);
-            ims_texts.iter().for_each(|text| bytes.extend_from_slice(text));
+            let lengths = &mut lengths[..2 * texts.len()];
+            put_lengths(lengths, texts.iter().map(|t| t.len()));
+            bytes.extend_from_slice(lengths);
+            texts.iter().for_each(|text| bytes.extend_from_slice(text));
+        };
+        if ims {
+            few(&ims_texts);
+        }
+        if flows {
+            few(&flow_texts);
         }
         for text in texts {
             bytes.extend_from_slice(text);
@@ -329,7 +352,7 @@ impl<'a> Record<'a> {
             _ => return None,
         };
         let has = |part| head[3] & part != 0;
-        if head[3] & !(HAS_MORE | HAS_IMS | EXEMPT) != 0 {
+        if head[3] & !(HAS_MORE | HAS_IMS | EXEMPT | HAS_FLOWS) != 0 {
             return None;
         }
         let (More { refreshes: [a, b, c, d, e, f], reason, credentials }, behind) =
@@ -337,6 +360,9 @@ impl<'a> Record<'a> {
         let (lengths, behind) = behind.split_at_checked(if has(HAS_IMS) { IMS } else { 0 })?;
         let lengths = if has(HAS_IMS) { lengths } else { &[0; IMS] };
         let ([calling_identities, called_identities, icid], behind) = cut(lengths, behind)?;
+        let (lengths, behind) = behind.split_at_checked(if has(HAS_FLOWS) { FLOWS } else { 0 })?;
+        let lengths = if has(HAS_FLOWS) { lengths } else { &[0; FLOWS] };
+        let ([calling_flow, called_flow], behind) = cut(lengths, behind)?;
         let (texts, text): ([&[u8]; TEXTS], _) = cut(&head[LENGTHS..], behind)?;
         if !text.is_empty() {
             return None;
@@ -358,6 +384,7 @@ impl<'a> Record<'a> {
             to_tag: tag(TEXTS + 2, to)?,
             calling: Party {
                 contact: calling_contact,
+                flow: calling_flow,
                 session_id: calling_id,
                 identities: calling_identities,
                 by_invite: a,
@@ -366,6 +393,7 @@ impl<'a> Record<'a> {
             },
             called: Party {
                 contact: called_contact,
+                flow: called_flow,
                 session_id: called_id,
                 identities: called_identities,
                 by_invite: d,
@@ -447,11 +475,13 @@ mod tests {
             to_tag: (14, 16),
             calling: Party {
                 contact: b"<sip:a>",
+                flow: b"udp:192.0.2.7:1;local=udp:192.0.2.1:2",
                 by_invite: Refreshes { committed: Some(0), pending: None },
                 ..Party::default()
             },
             called: Party {
                 contact: b"<sip:c>",
+                flow: b"",
                 session_id: b"id",
                 identities: b"sip:c@d tel:+1",
                 by_invite: Refreshes { committed: None, pending: Some(Pending { cseq: 9, contact: b"<sip:n>" }) },

@@ -162,6 +162,11 @@ impl<'a> Dialog<'a> {
         self.prepared(user).target()
     }
 
+    /// Whether the direct BYE to `user` has a Route: somebody else stands between the proxy and that user.
+    pub fn has_route(&self, user: User) -> bool {
+        self.prepared(user).bare().has_routes
+    }
+
     /// The prepared BYE to `user`.
     #[inline]
     pub(crate) fn prepared(&self, user: User) -> Prepared<'a> {

@@ -17,6 +17,7 @@ pub mod bye;
 pub mod challenge;
 pub mod dialog;
 pub mod due;
+pub mod flow;
 pub mod job;
 pub mod list;
 pub mod log;

@@ -10,11 +10,13 @@ use std::path::Path;
 use super::by::number_of_by;
 use super::challenge::{CredentialsFn, on_challenge};
 use super::dialog::{Own, owns, serves as number_of_side};
+use super::flow::flow_of;
 use super::guard::{guard, guard_unit};
 use super::log::{IMS_RELEASE_LOG_ERROR, IMS_RELEASE_LOG_INFO, IMS_RELEASE_LOG_WARNING, log};
 use super::sized::{Sized32, read};
 use super::status::{self, IMS_RELEASE_ARGUMENT, IMS_RELEASE_NULL, Status};
 use super::str::Str;
+use crate::flow::UseFlow;
 use crate::pending::{Outcome, Policy};
 use crate::registry::{self, LONGEST_HOLD, Settings, What};
 use crate::store::shared::{Level, SharedConfig, SharedStore};
@@ -48,6 +50,11 @@ pub const IMS_RELEASE_NO_SESSION_TIMER: u32 = 16;
 
 /// `policy`: no BYE gets a P-Charging-Vector with the icid-value that was stored for its dialog.
 pub const IMS_RELEASE_NO_CHARGING_VECTOR: u32 = 32;
+/// `policy`: no BYE goes the way by which its user's own messages came, see ims_release_registry_way_back(). Else it does
+/// where that is a connection, or where the user's Contact is an address behind NAT or a name below `.invalid`.
+pub const IMS_RELEASE_NO_FLOW: u32 = 64;
+/// `policy`: each does whose user's way is known.
+pub const IMS_RELEASE_ALWAYS_FLOW: u32 = 128;
 
 const _: () = assert!(IMS_RELEASE_LONGEST_HOLD_MS as u64 == registry::LONGEST_HOLD);
 
@@ -56,7 +63,9 @@ const POLICY: u32 = IMS_RELEASE_NO_RETRY
     | IMS_RELEASE_NO_HOLD
     | IMS_RELEASE_NO_REFUSAL
     | IMS_RELEASE_NO_SESSION_TIMER
-    | IMS_RELEASE_NO_CHARGING_VECTOR;
+    | IMS_RELEASE_NO_CHARGING_VECTOR
+    | IMS_RELEASE_NO_FLOW
+    | IMS_RELEASE_ALWAYS_FLOW;
 
 /// `seen`: of no call that is tracked.
 pub const IMS_RELEASE_SEEN_UNKNOWN: u32 = 0;
@@ -189,7 +198,8 @@ pub struct Config {
     pub attempt_ms: u32,
     /// A dialog of which nothing was seen for so long is forgotten; 0 for 43,200.
     pub dialog_lifetime_s: u32,
-    /// IMS_RELEASE_NO_RETRY, _NO_BYPASS, _NO_HOLD, _NO_REFUSAL, _NO_SESSION_TIMER and _NO_CHARGING_VECTOR, added up.
+    /// IMS_RELEASE_NO_RETRY, _NO_BYPASS, _NO_HOLD, _NO_REFUSAL, _NO_SESSION_TIMER, _NO_CHARGING_VECTOR, and _NO_FLOW or
+    /// _ALWAYS_FLOW, added up.
     pub policy: u32,
     /// Asked for credentials when a user answers a BYE 401 or 407; NULL for none: then that leg has failed.
     pub credentials: CredentialsFn,
@@ -207,7 +217,7 @@ unsafe impl Sized32 for Config {}
 /// Time: `now_ms` is Unix time in milliseconds, the host's.
 ///
 /// Methods: ims_release_registry_open(), _close(), _resume(), _track(), _observe(), _find(), _start(), _note(),
-/// _next(), _adopt(), _own_hop(), _recognise(), _answered(), _sent_on(), _sweep(), _drop(), _list(), _stats(),
+/// _next(), _adopt(), _own_hop(), _way_back(), _recognise(), _answered(), _sent_on(), _sweep(), _drop(), _list(), _stats(),
 /// _job_make(), _job_step(), _job_cancel(), _jobs(), _exempt().
 pub struct Registry(pub(super) registry::Registry<Box<dyn Store>>);
 
@@ -332,6 +342,12 @@ pub unsafe extern "C" fn ims_release_registry_open(config: *const Config, regist
             return Err(IMS_RELEASE_ARGUMENT);
         }
         let allows = |flag| c.policy & flag == 0;
+        let use_flow = match (allows(IMS_RELEASE_NO_FLOW), allows(IMS_RELEASE_ALWAYS_FLOW)) {
+            (true, true) => UseFlow::Needed,
+            (false, true) => UseFlow::Never,
+            (true, false) => UseFlow::Always,
+            (false, false) => return Err(IMS_RELEASE_ARGUMENT),
+        };
         let or = |given: u32, default: u64| if given == 0 { default } else { given.into() };
         let (deadline, attempt) = (or(c.deadline_ms, 120_000), or(c.attempt_ms, 40_000));
         if allows(IMS_RELEASE_NO_HOLD) && deadline < LONGEST_HOLD + attempt {
@@ -364,6 +380,7 @@ pub unsafe extern "C" fn ims_release_registry_open(config: *const Config, regist
             refuse_requests: allows(IMS_RELEASE_NO_REFUSAL),
             session_timer: allows(IMS_RELEASE_NO_SESSION_TIMER),
             charging_vector: allows(IMS_RELEASE_NO_CHARGING_VECTOR),
+            use_flow,
             early_lifetime: or(c.early_lifetime_s, 300) * 1_000,
             ..Settings::default()
         };
@@ -421,6 +438,10 @@ pub unsafe extern "C" fn ims_release_registry_close(registry: *mut Registry) {
 /// 5.4.3.3 say: P-Served-User, if its session case is that of this pass; else of a calling user P-Asserted-Identity, of a
 /// called user the Request-URI; where there is none From or To.
 ///
+/// `flow` tells how the message came, for ims_release_registry_way_back():
+/// `transport:address:port;local=transport:address:port`, who has sent it and the own socket that has received it; the
+/// transport is udp, tcp, tls, sctp, ws or wss, an IPv6 address stands in brackets. Empty: not told.
+///
 /// Consumes nothing. Errors: 1, 3, 112, 200 to 299, 310 for a `user` that is none, 320 to 399; the call itself is never
 /// touched by one.
 /// From any thread and process. No callback but the log.
@@ -430,6 +451,7 @@ pub unsafe extern "C" fn ims_release_registry_track(
     message: Str,
     serves: u32,
     user: Str,
+    flow: Str,
     now_ms: u64,
 ) -> Status {
     guard("ims_release_registry_track", || {
@@ -437,14 +459,17 @@ pub unsafe extern "C" fn ims_release_registry_track(
         let (registry, message, user) = unsafe {
             (Registry::of(registry)?, message.bytes(IMS_RELEASE_ARGUMENT)?, user.bytes(IMS_RELEASE_ARGUMENT)?)
         };
-        registry.track_user(message, number_of_side(serves)?, user, now_ms).map_err(|error| refused(&error))?;
+        // SAFETY: the header asks the caller for a valid text.
+        let flow = unsafe { flow_of(flow) }?;
+        registry.track_user(message, number_of_side(serves)?, user, flow, now_ms).map_err(|error| refused(&error))?;
         Ok(())
     })
 }
 
 /// Takes in any other message of a call, whole, in both directions: replies to the INVITE, the ACK, requests within the
 /// dialog and their replies. Of the refusals of an INVITE that was forked hand in only the one that is sent on: another
-/// branch may still answer (RFC 3261 16.7). `*seen` tells what it was: IMS_RELEASE_SEEN_*. A message of no tracked call
+/// branch may still answer (RFC 3261 16.7). `flow` is that of a message which a user has sent, as for
+/// ims_release_registry_track(). `*seen` tells what it was: IMS_RELEASE_SEEN_*. A message of no tracked call
 /// is fine, and so is one given twice.
 ///
 /// Consumes nothing. Errors: 1, 3, 200 to 299, 320 to 399; the call itself is never touched by one.
@@ -453,16 +478,19 @@ pub unsafe extern "C" fn ims_release_registry_track(
 pub unsafe extern "C" fn ims_release_registry_observe(
     registry: *const Registry,
     message: Str,
+    flow: Str,
     now_ms: u64,
     seen: *mut u32,
 ) -> Status {
     guard("ims_release_registry_observe", || {
         // SAFETY: the header asks the caller for an open registry and a valid text.
         let (registry, message) = unsafe { (Registry::of(registry)?, message.bytes(IMS_RELEASE_ARGUMENT)?) };
+        // SAFETY: as above.
+        let flow = unsafe { flow_of(flow) }?;
         if seen.is_null() {
             return Err(IMS_RELEASE_NULL);
         }
-        let what = match registry.observe(message, now_ms).map_err(|error| refused(&error))?.what {
+        let what = match registry.observe_from(message, flow, now_ms).map_err(|error| refused(&error))?.what {
             What::Unknown => IMS_RELEASE_SEEN_UNKNOWN,
             What::Nothing => IMS_RELEASE_SEEN_NOTHING,
             What::Counted => IMS_RELEASE_SEEN_COUNTED,

@@ -14,6 +14,7 @@ mod crossing;
 mod error;
 mod exempt;
 mod find;
+mod flow;
 mod hop;
 mod job;
 mod keys;
@@ -37,6 +38,7 @@ use core::sync::atomic::{AtomicBool, AtomicU64};
 
 use crate::capture::{Captured, Record, Stage, read};
 use crate::dialog::User;
+use crate::flow::UseFlow;
 use crate::pending::{Leg, Outcome, Phase, Policy, Release};
 use crate::route::Own;
 use crate::store::{Entry as Stored, Id, Store, StoreError};
@@ -81,6 +83,8 @@ pub struct Settings<'a> {
     pub refuse_requests: bool,
     /// Whether each BYE carries the icid-value that was stored for its dialog, in a P-Charging-Vector (RFC 7315).
     pub charging_vector: bool,
+    /// When a BYE takes the way by which its user's own messages came.
+    pub use_flow: UseFlow,
     /// A dialog of which nothing was seen for so long is dropped, in milliseconds.
     pub dialog_lifetime: u64,
     /// Whether a dialog is dropped when its session timer (RFC 4028) runs out.
@@ -104,6 +108,7 @@ impl Default for Settings<'_> {
             refuse_requests: true,
             session_timer: true,
             charging_vector: true,
+            use_flow: UseFlow::default(),
             dialog_lifetime: 12 * 60 * 60 * 1_000,
             early_lifetime: 300_000,
             keep_ended: false,
@@ -159,6 +164,7 @@ pub struct Registry<S> {
     policy: Policy,
     refuse_requests: bool,
     charging_vector: bool,
+    use_flow: UseFlow,
     dialog_lifetime: u64,
     session_timer: bool,
     early_lifetime: u64,
@@ -241,6 +247,7 @@ impl<S: Store> Registry<S> {
             policy: settings.policy,
             refuse_requests: settings.refuse_requests,
             charging_vector: settings.charging_vector,
+            use_flow: settings.use_flow,
             dialog_lifetime: settings.dialog_lifetime,
             session_timer: settings.session_timer,
             early_lifetime: settings.early_lifetime,

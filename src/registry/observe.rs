@@ -9,6 +9,7 @@ use crate::capture::change::{self, Change, Signal};
 use crate::capture::identity::NONE;
 use crate::capture::{Captured, Record, Roles, Stage};
 use crate::dialog::{Serves, User};
+use crate::flow::Flow;
 use crate::message::StartLine;
 use crate::pending::Phase;
 use crate::store::{Id, Insert, Key, Store, StoreError, WORDS};
@@ -73,7 +74,13 @@ impl<S: Store> Registry<S> {
     /// Takes in any message of a call. `now` is in milliseconds. What overtakes the reply that makes its dialog is
     /// [`What::Unknown`] as yet.
     pub fn observe(&self, message: &[u8], now: u64) -> Result<Seen, RegistryError> {
-        let message = self.read_message(message)?;
+        self.observe_from(message, None, now)
+    }
+
+    /// The same with the way by which a user has sent it.
+    pub fn observe_from(&self, message: &[u8], flow: Option<Flow<'_>>, now: u64) -> Result<Seen, RegistryError> {
+        let mut message = self.read_message(message)?;
+        message.flow = flow.map_or(b"", |flow| flow.text());
         self.counted(self.observe_captured(&message, now))
     }
 

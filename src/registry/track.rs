@@ -4,6 +4,7 @@
 use crate::capture::identity::Identities;
 use crate::capture::{Captured, Fault, Record, Refused, Roles, change};
 use crate::dialog::{Serves, User};
+use crate::flow::Flow;
 use crate::message::StartLine;
 use crate::store::{Id, Insert, Store, StoreError, WORDS};
 
@@ -26,20 +27,28 @@ pub enum Tracked {
 impl<S: Store> Registry<S> {
     /// Tracks the call of an initial INVITE. `now` is in milliseconds.
     pub fn track(&self, message: &[u8], serves: Serves, now: u64) -> Result<Tracked, RegistryError> {
-        self.track_user(message, serves, b"", now)
+        self.track_user(message, serves, b"", None, now)
     }
 
     /// The same with the identity of the served user, see [`Identities::given`]; empty: the one that the INVITE
-    /// [tells](Identities::told).
+    /// [tells](Identities::told). `flow` is the way by which it came.
     ///
     /// Errors: [`RegistryError::User`] for one that cannot be read, and the call is not tracked by that.
-    pub fn track_user(&self, message: &[u8], serves: Serves, user: &[u8], now: u64) -> Result<Tracked, RegistryError> {
+    pub fn track_user(
+        &self,
+        message: &[u8],
+        serves: Serves,
+        user: &[u8],
+        flow: Option<Flow<'_>>,
+        now: u64,
+    ) -> Result<Tracked, RegistryError> {
         let roles = serves.into();
         let given = match user {
             b"" => None,
             user => Some(Identities::given(user, roles).ok_or(RegistryError::User)?),
         };
-        let message = self.read_message(message)?;
+        let mut message = self.read_message(message)?;
+        message.flow = flow.map_or(b"", |flow| flow.text());
         if !matches!(message.start, StartLine::Request { method: b"INVITE", .. }) {
             return Err(RegistryError::NotAnInvite);
         }

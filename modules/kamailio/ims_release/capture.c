@@ -6,6 +6,7 @@
 #include "../../core/dprint.h"
 #include "../../core/script_cb.h"
 
+#include "flow.h"
 #include "loop.h"
 
 /* The INVITE that the script of this process has tracked last. A clone in shared memory has its numbers. */
@@ -25,13 +26,25 @@ static int is_tracked(const struct sip_msg *message)
 	return tracked.pid != 0 && tracked.id == message->id && tracked.pid == message->pid;
 }
 
-void capture(ims_release_str message)
+static void observe(ims_release_str message, ims_release_str flow)
 {
 	uint32_t seen;
-	ims_release_status status = ims_release_registry_observe(registry, message, now_ms(), &seen);
+	ims_release_status status = ims_release_registry_observe(registry, message, flow, now_ms(), &seen);
 
 	if(status != IMS_RELEASE_OK)
 		log_refusal("a message is not counted for its dialog", status);
+}
+
+void capture(ims_release_str message)
+{
+	observe(message, (ims_release_str){NULL, 0});
+}
+
+void capture_received(const struct sip_msg *message)
+{
+	char flow[FLOW_SIZE];
+
+	observe(message_of(message), flow_of(&message->rcv, flow));
 }
 
 /* Our BYE that has left for the far user is no longer service control's. */
@@ -65,7 +78,7 @@ static void in_transaction(struct cell *t, int type, struct tmcb_params *paramet
 		case TMCB_REQUEST_FWDED:
 			/* Not before: what the script refuses never reached the other user. What was tracked was read then. */
 			if(parameters->req != NULL && !is_tracked(parameters->req))
-				capture(message_of(parameters->req));
+				capture_received(parameters->req);
 			break;
 		case TMCB_REQUEST_OUT:
 			sent_on(text_of(&parameters->send_buf));
@@ -76,7 +89,7 @@ static void in_transaction(struct cell *t, int type, struct tmcb_params *paramet
 				sent_by(t);
 			/* As the user sent it. A refusal counts only when it is sent on: another branch may still answer. */
 			if(reply != NULL && reply != FAKED_REPLY && reply->first_line.u.reply.statuscode < 300)
-				capture(message_of(reply));
+				capture_received(reply);
 			break;
 		case TMCB_RESPONSE_READY:
 			if(parameters->code >= 300 || reply == NULL || reply == FAKED_REPLY)

@@ -3,7 +3,7 @@
  * Releases calls from the network, the way 3GPP TS 24.229 5.4.5.1.2 says. README.md is the manual.
  *
  * This file: the tables that Kamailio reads, and the start. Then read script.c, capture.c, send.c, loop.c, timer.c and
- * done.c, in the order in which a call passes them, and jobs.c for many calls; config.c, sockets.c and host.c serve
+ * done.c, in the order in which a call passes them, and jobs.c for many calls; config.c, sockets.c, flow.c and host.c serve
  * them; kemi.c, rpc.c, rpc_jobs.c and statistics.c are beside them.
  */
 #include "../../core/dprint.h"
@@ -66,6 +66,7 @@ static param_export_t parameters[] = {
 	{"refuse_requests", PARAM_INT, &settings.refuse_requests},
 	{"session_timer", PARAM_INT, &settings.session_timer},
 	{"charging_vector", PARAM_INT, &settings.charging_vector},
+	{"flow", PARAM_INT, &settings.flow},
 	{"dialog_lifetime", PARAM_INT, &settings.dialog_lifetime},
 	{"send_rate", PARAM_INT, &settings.send_rate},
 	{"job_rate", PARAM_INT, &settings.job_rate},

@@ -11,6 +11,7 @@
 #include "../../modules/sl/sl.h"
 
 #include "capture.h"
+#include "flow.h"
 #include "sockets.h"
 
 /* Our BYE that the script of this process is running for; id 0: none. */
@@ -80,6 +81,22 @@ static void again(struct sip_msg *message, uint32_t answer)
 	}
 }
 
+/*
+ * Where no Route is left, and the script chooses nothing else, our BYE goes the way that its user came; loose_route() leaves
+ * both as they are then.
+ */
+static void point_back(struct sip_msg *message, uint64_t id)
+{
+	struct way_back way;
+
+	if(!find_way_back(id, IMS_RELEASE_LEG_SERVICE_CONTROL, &way))
+		return;
+	if(set_dst_uri(message, &way.destination) < 0)
+		LM_ERR("out of memory: a BYE goes to its Request-URI\n");
+	else if(way.socket != NULL)
+		set_force_socket(message, way.socket);
+}
+
 static int before_script(struct sip_msg *message, unsigned int flags, void *parameter)
 {
 	uint32_t pass = IMS_RELEASE_PASS_NOT_OURS;
@@ -103,6 +120,7 @@ static int before_script(struct sip_msg *message, unsigned int flags, void *para
 		case IMS_RELEASE_PASS_FIRST:
 			ours.id = id;
 			ours.message = message->id;
+			point_back(message, id);
 			return 1;
 		case IMS_RELEASE_PASS_AGAIN:
 			again(message, answer);

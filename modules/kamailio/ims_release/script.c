@@ -5,6 +5,7 @@
 #include "../../core/mod_fix.h"
 
 #include "capture.h"
+#include "flow.h"
 #include "job.h"
 #include "loop.h"
 #include "selection.h"
@@ -14,17 +15,20 @@ int track_call(struct sip_msg *message, const str *serves, const str *user)
 {
 	static const str empty = STR_NULL;
 	uint32_t side = serves_of_word(text_of(serves));
+	char buffer[FLOW_SIZE];
+	ims_release_str flow;
 	ims_release_status status;
 
 	if(side == 0) {
 		LM_ERR("ims_release_track(): the served user is \"%.*s\", expected orig, term or neither\n", serves->len, serves->s);
 		return -1;
 	}
-	status = ims_release_registry_track(registry, message_of(message), side, text_of(user), now_ms());
+	flow = flow_of(&message->rcv, buffer);
+	status = ims_release_registry_track(registry, message_of(message), side, text_of(user), flow, now_ms());
 	if(status == IMS_RELEASE_BAD_USER) {
 		/* No call is lost for a wrong word. */
 		log_refused_script("ims_release_track(): the call is tracked by what its INVITE tells of the user", status);
-		status = ims_release_registry_track(registry, message_of(message), side, text_of(&empty), now_ms());
+		status = ims_release_registry_track(registry, message_of(message), side, text_of(&empty), flow, now_ms());
 	}
 	if(status != IMS_RELEASE_OK) {
 		log_refused_script("ims_release_track(): the call is not tracked and cannot be released", status);
@@ -50,7 +54,7 @@ static void count_now(struct sip_msg *message)
 {
 	/* HTTP requests run event routes too. */
 	if(message->first_line.type == SIP_REQUEST && IS_SIP(message))
-		capture(message_of(message));
+		capture_received(message);
 }
 
 int release_call(struct sip_msg *message, int cause, const str *text)

@@ -9,6 +9,7 @@
 #include "../../core/timer_ticks.h"
 
 #include "capture.h"
+#include "flow.h"
 #include "sockets.h"
 
 /* The proxy's own attempt to the far user is to give up first, so that its answer is the leg's result. */
@@ -91,7 +92,7 @@ static void foreign_answer(struct cell *t, int type, struct tmcb_params *paramet
 	(void)t;
 	(void)type;
 	if(parameters->rpl != NULL && parameters->rpl != FAKED_REPLY)
-		capture(message_of(parameters->rpl));
+		capture_received(parameters->rpl);
 }
 
 /* tm has printed a request of this process and is about to send it. */
@@ -128,6 +129,7 @@ enum handed hand_over(uint64_t id, uint32_t leg, const ims_release_bye *bye)
 	static str method = str_init("BYE");
 	char own[URI_SIZE];
 	char hop[SOCKET_URI_SIZE];
+	struct way_back way;
 	struct sent *sent;
 	str headers = str_of(bye->headers);
 	dlg_t dialog;
@@ -150,6 +152,9 @@ enum handed hand_over(uint64_t id, uint32_t leg, const ims_release_bye *bye)
 			LM_ERR("no own socket for the BYE to service control; set modparam loop_address\n");
 			return HANDED_NOT;
 		}
+	} else if(find_way_back(id, leg, &way)) {
+		dialog.dst_uri = way.destination;
+		dialog.send_sock = way.socket;
 	} else {
 		size_t length = 0;
 

@@ -10,7 +10,7 @@
 void capture(ims_release_str message)
 {
 	uint32_t seen;
-	ims_release_status status = ims_release_registry_observe(registry, message, now_ms(), &seen);
+	ims_release_status status = ims_release_registry_observe(registry, message, (ims_release_str){NULL, 0}, now_ms(), &seen);
 
 	if(status != IMS_RELEASE_OK)
 		log_refusal("a message is not counted for its dialog", status);

@@ -22,11 +22,11 @@ static int track(struct sip_msg *message, const str *serves, const str *user)
 		return -1;
 	}
 	status = ims_release_registry_track(
-			registry, message_of(message), side, user != NULL ? text_of(user) : nobody, now_ms());
+			registry, message_of(message), side, user != NULL ? text_of(user) : nobody, nobody, now_ms());
 	if(status == IMS_RELEASE_BAD_USER) {
 		/* No call is lost for a wrong word. */
 		log_refused_script("ims_release_track(): the call is tracked by what its INVITE tells of the user", status);
-		status = ims_release_registry_track(registry, message_of(message), side, nobody, now_ms());
+		status = ims_release_registry_track(registry, message_of(message), side, nobody, nobody, now_ms());
 	}
 	if(status != IMS_RELEASE_OK) {
 		log_refused_script("ims_release_track(): the call is not tracked and cannot be released", status);

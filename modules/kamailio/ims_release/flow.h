@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * How messages come to the proxy, in the words of the library, and whether the way back of a BYE is still there.
+ */
+#ifndef IMS_RELEASE_FLOW_H
+#define IMS_RELEASE_FLOW_H
+
+#include "../../core/ip_addr.h"
+
+#include "host.h"
+
+/* Room for "wss:[IPv6]:65535;local=wss:[IPv6]:65535". */
+#define FLOW_SIZE 128
+
+/* Where a BYE goes that takes the way back; the texts are in `buffer`. */
+struct way_back {
+	str destination;
+	struct socket_info *socket; /* NULL: the core chooses */
+	char buffer[IMS_RELEASE_WAY_BACK_SIZE + 1];
+};
+
+#pragma GCC visibility push(hidden)
+
+/* How a message came, written into `buffer`; empty where that is not to be known. */
+ims_release_str flow_of(const struct receive_info *received, char buffer[FLOW_SIZE]);
+
+/* 1 when the BYE of this leg has a way back and it is there, else 0. `leg` may be IMS_RELEASE_LEG_SERVICE_CONTROL. */
+int find_way_back(uint64_t id, uint32_t leg, struct way_back *way);
+
+#pragma GCC visibility pop
+
+#endif
