@@ -38,7 +38,7 @@ enum Operation {
 
 fn operations() -> impl Strategy<Value = Vec<Operation>> {
     let (group, member) = (0..GROUPS, 0..MEMBERS);
-    let length = prop_oneof![0..200usize, 1000..1100usize, 2000..2088usize];
+    let length = prop_oneof![0..200usize, 850..1150usize, 2350..2450usize];
     let one = prop_oneof![
         4 => (group.clone(), member.clone(), length.clone()).prop_map(|(g, m, l)| Operation::Insert(g, m, l)),
         3 => (group.clone(), member.clone(), length).prop_map(|(g, m, l)| Operation::Replace(g, m, l)),

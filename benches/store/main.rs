@@ -25,7 +25,7 @@ use ims_release::store::{MemoryStore, SharedStore, Store};
 use operations::{Calls, Sample, Share, Times, registry, run};
 
 /// More than a dialog takes: parts of the store fill unevenly.
-const ROOMY: u64 = 2300;
+const ROOMY: u64 = 1500;
 
 fn shared(directory: &str, size: u64) -> SharedStore {
     let config = SharedConfig {

@@ -27,7 +27,7 @@ pub(super) enum Slot {
 }
 
 impl Slot {
-    /// Reads the head of the slot at `place`.
+    /// Reads the head of the slot at `place` in the file.
     pub(super) fn decode(bytes: &[u8; SLOT_HEAD], place: usize) -> Self {
         let at = |start: usize| u64::from_le_bytes(core::array::from_fn(|i| bytes[start + i]));
         let wide = |start: usize| u128::from(at(start)) | u128::from(at(start + 8)) << 64;
@@ -58,13 +58,13 @@ impl SlotHead {
         bytes
     }
 
-    /// The word that makes this head and the record behind it valid at `place`. At least two of its bits are set: no
+    /// The word that makes this head and the record behind it valid at `place` in the file. At least two of its bits are set: no
     /// flip of one makes it 0, and none makes it of 0.
     pub(super) fn seal(&self, place: usize) -> u64 {
         let Key { group, member } = self.key;
         let rest = u64::from(self.checksum) << 32 | u64::from(self.length);
         let words = [self.id.0, group as u64, (group >> 64) as u64, member as u64, (member >> 64) as u64, rest];
-        let mut digest = (place as u64) << 32 | u64::from(self.version);
+        let mut digest = (place as u64).rotate_left(32) ^ u64::from(self.version);
         for word in words {
             // No two values of a word lead from one digest to the same next one.
             digest = (digest ^ word).wrapping_mul(0xbf58_476d_1ce4_e5b9);

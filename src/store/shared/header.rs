@@ -2,7 +2,7 @@
 //! The head of the file, written twice: which format this is, how many stripes there are, the secret of its digests,
 //! and in which run of the machine it was last opened.
 
-use super::layout::{self, CELL, CHAINS, CLASSES, HEADER, SLOT_HEAD};
+use super::layout::{self, CELL, CELLS, CHAINS, CLASSES, HEADER, PAGES, SLOT_HEAD};
 
 const MAGIC: [u8; 8] = *b"IMSRELSE";
 /// One more with each change of what the file holds: a file of another format is put aside.
@@ -61,12 +61,12 @@ impl Header {
 /// A digest of all sizes that decide where things lie.
 fn geometry() -> u32 {
     let mut digest = crc32fast::Hasher::new();
-    for size in [SLOT_HEAD, CELL, CHAINS, layout::STRIPE] {
+    for size in [SLOT_HEAD, CELL, CELLS, PAGES, CHAINS, layout::STRIPE] {
         digest.update(&(size as u64).to_le_bytes());
     }
     for class in CLASSES {
         digest.update(&(class.room as u64).to_le_bytes());
-        digest.update(&(class.count as u64).to_le_bytes());
+        digest.update(&(class.in_page as u64).to_le_bytes());
     }
     digest.finalize()
 }

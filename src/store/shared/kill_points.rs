@@ -9,7 +9,7 @@ use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use super::super::StoreError;
 use super::cell::Use;
 use super::head::Slot;
-use super::layout::{self, CHAINS, CLASSES, Number, SLOTS};
+use super::layout::{CELLS, CHAINS, CLASSES, Number, PAGES, PER_PAGE, SLOTS};
 use super::stripe::{Locked, cell_in_stripe, generation_of};
 use super::{SharedStore, map};
 
@@ -115,7 +115,9 @@ fn walk(store: &SharedStore, stripe: usize, first: Number, next: impl Fn(usize) 
     let mut at = store.maps.get(stripe, first) as usize;
     let mut found = Vec::new();
     // One more than there are: a loop then shows as something that is in two places.
-    while let (Some(index), true) = (at.checked_sub(1).filter(|index| *index < SLOTS), found.len() <= SLOTS) {
+    while let (Some(index), true) =
+        (at.checked_sub(1).filter(|index| *index < SLOTS.max(CELLS)), found.len() <= SLOTS.max(CELLS))
+    {
         found.push(index);
         at = store.maps.get(stripe, next(index)) as usize;
     }
@@ -125,16 +127,39 @@ fn walk(store: &SharedStore, stripe: usize, first: Number, next: impl Fn(usize) 
 fn census_of_slots(store: &SharedStore, locked: &Locked<'_>, stripe: usize, wrong: &mut Disorder) {
     let maps = &store.maps;
     let mut places = [0; SLOTS];
-    for class in 0..CLASSES.len() {
-        let free = walk(store, stripe, Number::FreeSlots(class), Number::Next);
-        if free.len() != maps.get(stripe, Number::FreeCount(class)) as usize {
-            wrong.push(format!("class {class}: {} slots free, counted otherwise", free.len()));
+    let (mut empty, mut pages, mut free_slots) = (0, [0; CLASSES.len()], [0; CLASSES.len()]);
+    for page in 0..PAGES {
+        let class = maps.class_of(stripe, page * PER_PAGE);
+        let free = walk(store, stripe, Number::FreeIn(page), Number::Next);
+        let (taken, slots) = (maps.get(stripe, Number::Taken(page)) as usize, maps.slots_of(stripe, page));
+        if maps.stored_class(stripe, page).unwrap_or_default() != class || free.len() + taken != slots.len() {
+            wrong.push(format!("page {page} of class {class}: {} slots free, {taken} taken", free.len()));
         }
-        for slot in free {
-            places[slot] += 1;
-            if layout::class_of(slot) != class || maps.slot(stripe, slot) != Slot::Free {
+        for slot in &free {
+            places[*slot] += 1;
+            if !slots.contains(slot) || maps.slot(stripe, *slot) != Slot::Free {
                 wrong.push(format!("slot {slot} is free, but not so"));
             }
+        }
+        if taken == 0 {
+            empty += 1;
+        } else {
+            pages[class] += 1;
+            free_slots[class] += free.len() as u32;
+        }
+        // Numbers that no slot of this class has.
+        (slots.end..(page + 1) * PER_PAGE).for_each(|slot| places[slot] += 1);
+    }
+    if empty != maps.get(stripe, Number::EmptyPages) {
+        wrong.push(format!("{empty} pages are empty, counted otherwise"));
+    }
+    for class in 0..CLASSES.len() {
+        let counted = (maps.get(stripe, Number::Pages(class)), maps.get(stripe, Number::FreeSlots(class)));
+        if counted != (pages[class], free_slots[class]) {
+            wrong.push(format!(
+                "class {class}: {} pages, {} slots free, counted {counted:?}",
+                pages[class], free_slots[class]
+            ));
         }
     }
     let mut records = 0;
@@ -163,10 +188,10 @@ fn census_of_slots(store: &SharedStore, locked: &Locked<'_>, stripe: usize, wron
 
 fn census_of_cells(store: &SharedStore, stripe: usize, wrong: &mut Disorder) {
     let maps = &store.maps;
-    let mut places = [0; SLOTS];
+    let mut places = [0; CELLS];
     for cell in walk(store, stripe, Number::FreeCells, Number::NextCell) {
         places[cell] += 1;
-        let index = (stripe * SLOTS + cell) as u32;
+        let index = (stripe * CELLS + cell) as u32;
         let cell_use = maps.cell_use(stripe, cell).map(|stored| stored.load(Ordering::Acquire));
         if cell_use.and_then(|stored| Use::decode(stored, index)).is_none_or(|found| found.live) {
             wrong.push(format!("cell {cell} is free, but not so"));

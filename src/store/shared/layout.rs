@@ -12,40 +12,70 @@ pub(super) const HEADER: usize = 4096;
 pub(super) const SLOT_HEAD: usize = 56;
 /// Bytes of one cell: what it is used for, then its words.
 pub(super) const CELL: usize = 8 * (1 + WORDS);
-/// Slot classes: room for a record, and how many of them a stripe has. Measured for calls of an IMS core: most records
-/// take 700 to 1,000 bytes, a path over application servers up to 2,000.
-pub(super) const CLASSES: [Class; 3] =
-    [Class { room: 1064, count: 640 }, Class { room: 2088, count: 320 }, Class { room: MAX_RECORD, count: 8 }];
-/// Slots of a stripe, and as many cells.
-pub(super) const SLOTS: usize = CLASSES[0].count + CLASSES[1].count + CLASSES[2].count;
+/// Before the slots of a page: the class that they are of.
+const PAGE_HEAD: usize = 8;
+/// Bytes of a page: room for the longest record.
+const PAGE: usize = PAGE_HEAD + SLOT_HEAD + MAX_RECORD;
+/// Pages of a stripe. A page is given to a class when that needs one, and to another when all its slots are free.
+pub(super) const PAGES: usize = 43;
+/// Pages that new records leave free, for records that grow.
+pub(super) const PAGES_KEPT: usize = 2;
+/// Cells of a stripe: so many records it has at most.
+pub(super) const CELLS: usize = 1024;
+/// Slot classes, from small to large. Most records of an IMS core take 700 to 1,000 bytes, a path over application
+/// servers up to 2,000. Few pages go to records that no honest call has: whoever sends them does not fill the store.
+pub(super) const CLASSES: [Class; 8] = [
+    Class::new(PER_PAGE, PAGES),
+    Class::new(31, PAGES),
+    USUAL,
+    Class::new(22, PAGES),
+    Class::new(15, PAGES),
+    Class::new(10, PAGES),
+    Class::new(6, 20),
+    Class::new(1, 8),
+];
+const USUAL: Class = Class::new(25, PAGES);
+/// Slots of a page, at most.
+pub(super) const PER_PAGE: usize = 38;
+/// Numbers that the slots of a stripe have: each page has as many as it could have slots.
+pub(super) const SLOTS: usize = PAGES * PER_PAGE;
+/// Records of the usual size that fit in a stripe.
+pub(super) const CAPACITY: usize = {
+    // One slot of the last page is kept for a new version.
+    let slots = (PAGES - PAGES_KEPT) * USUAL.in_page - 1;
+    if slots < CELLS { slots } else { CELLS }
+};
 /// Chains of a stripe.
 pub(super) const CHAINS: usize = 1024;
 
 /// Slots of one size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Class {
+    /// How many a page has.
+    pub in_page: usize,
+    /// Pages of a stripe that it gets, at most.
+    pub pages: usize,
+    slot: usize,
+    /// Bytes of a record, at most.
     pub room: usize,
-    pub count: usize,
 }
 
 impl Class {
-    const fn slot(&self) -> usize {
-        (SLOT_HEAD + self.room).next_multiple_of(8)
-    }
-
-    const fn bytes(&self) -> usize {
-        self.slot() * self.count
+    const fn new(in_page: usize, pages: usize) -> Self {
+        let slot = (PAGE - PAGE_HEAD) / in_page / 8 * 8;
+        Self { in_page, pages, slot, room: slot - SLOT_HEAD }
     }
 }
 
 /// Bytes of a stripe in the file.
-pub(super) const STRIPE: usize =
-    (SLOTS * CELL + CLASSES[0].bytes() + CLASSES[1].bytes() + CLASSES[2].bytes()).next_multiple_of(4096);
+pub(super) const STRIPE: usize = (CELLS * CELL + PAGES * PAGE).next_multiple_of(4096);
 
-/// Bytes of a stripe's lock and index: lock, counters and list heads, chains, then three numbers for each slot.
-pub(super) const INDEX: usize = (INDEX_SLOTS + 3 * 4 * SLOTS).next_multiple_of(64);
+/// Bytes of a stripe's lock and index: lock, numbers, those of the pages, chains, then one number for each slot and two
+/// for each cell.
+pub(super) const INDEX: usize = (INDEX_SLOTS + 4 * (SLOTS + 2 * CELLS)).next_multiple_of(64);
 const INDEX_NUMBERS: usize = 64;
-const INDEX_CHAINS: usize = 128;
+const INDEX_PAGES: usize = INDEX_NUMBERS + 4 * (3 + 3 * CLASSES.len());
+const INDEX_CHAINS: usize = INDEX_PAGES + 4 * 3 * PAGES;
 const INDEX_SLOTS: usize = INDEX_CHAINS + 4 * CHAINS;
 
 /// Bytes of the counters before the first stripe's index.
@@ -54,7 +84,7 @@ pub(super) const COUNTERS: usize = 64;
 /// Stripes in a file of at most `size` bytes; at least one.
 pub(super) fn stripes_in(size: u64) -> u32 {
     let room = size.saturating_sub(2 * HEADER as u64) / STRIPE as u64;
-    room.clamp(1, u64::from(u32::MAX) / SLOTS as u64) as u32
+    room.clamp(1, u64::from(u32::MAX) / CELLS as u64) as u32
 }
 
 /// Bytes of a file with so many stripes.
@@ -72,43 +102,39 @@ pub(super) fn cell(stripe_index: usize, cell: usize) -> usize {
     stripe(stripe_index) + cell * CELL
 }
 
-/// The class of a slot of a stripe.
-pub(super) fn class_of(slot: usize) -> usize {
-    let mut first = 0;
-    for (class, Class { count, .. }) in CLASSES.iter().enumerate() {
-        first += count;
-        if slot < first {
-            return class;
-        }
-    }
-    CLASSES.len() - 1
+/// Where a page is, and the word that tells its class.
+pub(super) fn page(stripe_index: usize, page: usize) -> usize {
+    stripe(stripe_index) + CELLS * CELL + page * PAGE
 }
 
-/// Where a slot is.
-pub(super) fn slot(stripe_index: usize, slot: usize) -> usize {
-    let mut at = stripe(stripe_index) + SLOTS * CELL;
-    let mut rest = slot;
-    for class in &CLASSES {
-        if rest < class.count {
-            break;
-        }
-        at += class.bytes();
-        rest -= class.count;
-    }
-    at + rest * CLASSES[class_of(slot)].slot()
+/// Where a slot is in a page of a class; `None` where such a page has none of that number.
+pub(super) fn slot(stripe_index: usize, slot: usize, class: usize) -> Option<usize> {
+    let class = CLASSES.get(class)?;
+    let (in_page, of_page) = (slot % PER_PAGE, slot / PER_PAGE);
+    (in_page < class.in_page && of_page < PAGES).then(|| page(stripe_index, of_page) + PAGE_HEAD + in_page * class.slot)
 }
 
-/// The numbers of a stripe's index. Slots and cells are stored plus one, so that zero is "none".
+/// The numbers of a stripe's index. Pages, slots and cells are stored plus one, so that zero is "none".
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Number {
-    /// First free slot of a class.
-    FreeSlots(usize),
-    /// How many there are.
-    FreeCount(usize),
-    /// First free cell.
-    FreeCells,
     /// Records in the stripe.
     Records,
+    /// First free cell.
+    FreeCells,
+    /// Pages of which no slot is taken.
+    EmptyPages,
+    /// Free slots of a class, in pages of which one is taken.
+    FreeSlots(usize),
+    /// Pages of a class of which a slot is taken.
+    Pages(usize),
+    /// The page of a class to take a slot from.
+    Current(usize),
+    /// The class of a page.
+    ClassOf(usize),
+    /// How many slots of a page are taken.
+    Taken(usize),
+    /// The first free slot of a page.
+    FreeIn(usize),
     /// First slot of a chain.
     Chain(usize),
     /// The slot behind a slot in its chain or free list.
@@ -126,15 +152,22 @@ pub(super) fn lock(stripe: usize) -> usize {
 
 /// Where a number of a stripe's index is.
 pub(super) fn number(stripe: usize, number: Number) -> usize {
+    let class = |kind: usize, class: usize| INDEX_NUMBERS + 4 * (3 + kind * CLASSES.len() + class);
+    let page = |kind: usize, page: usize| INDEX_PAGES + 4 * (kind * PAGES + page);
     let at = match number {
-        Number::FreeSlots(class) => INDEX_NUMBERS + 4 * class,
-        Number::FreeCount(class) => INDEX_NUMBERS + 4 * (CLASSES.len() + class),
-        Number::FreeCells => INDEX_NUMBERS + 4 * 2 * CLASSES.len(),
-        Number::Records => INDEX_NUMBERS + 4 * (2 * CLASSES.len() + 1),
+        Number::Records => INDEX_NUMBERS,
+        Number::FreeCells => INDEX_NUMBERS + 4,
+        Number::EmptyPages => INDEX_NUMBERS + 8,
+        Number::FreeSlots(of) => class(0, of),
+        Number::Pages(of) => class(1, of),
+        Number::Current(of) => class(2, of),
+        Number::ClassOf(of) => page(0, of),
+        Number::Taken(of) => page(1, of),
+        Number::FreeIn(of) => page(2, of),
         Number::Chain(chain) => INDEX_CHAINS + 4 * chain,
         Number::Next(slot) => INDEX_SLOTS + 4 * slot,
         Number::SlotOf(cell) => INDEX_SLOTS + 4 * (SLOTS + cell),
-        Number::NextCell(cell) => INDEX_SLOTS + 4 * (2 * SLOTS + cell),
+        Number::NextCell(cell) => INDEX_SLOTS + 4 * (SLOTS + CELLS + cell),
     };
     lock(stripe) + at
 }
@@ -144,14 +177,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn slots_fill_the_stripe_without_overlap() {
-        let mut end = cell(1, SLOTS);
-        for index in 0..SLOTS {
-            assert_eq!(slot(1, index), end, "slot {index}");
-            assert_eq!(end % 8, 0);
-            end += CLASSES[class_of(index)].slot();
+    fn the_slots_of_a_page_do_not_overlap() {
+        for (index, class) in CLASSES.iter().enumerate() {
+            let mut end = page(1, 5) + PAGE_HEAD;
+            for number in 0..class.in_page {
+                let at = slot(1, 5 * PER_PAGE + number, index);
+                assert_eq!((at, end % 8), (Some(end), 0), "slot {number}");
+                end += SLOT_HEAD + class.room;
+            }
+            assert!(end <= page(1, 6) && class.in_page <= PER_PAGE);
+            assert_eq!(slot(1, 5 * PER_PAGE + class.in_page, index).filter(|_| class.in_page < PER_PAGE), None);
         }
-        assert!(end <= stripe(2) && stripe(2) - end < 4096);
+        assert_eq!(page(1, 0), cell(1, CELLS));
+        assert!(page(1, PAGES) <= stripe(2) && stripe(2) - page(1, PAGES) < 4096);
+        assert_eq!(CLASSES[CLASSES.len() - 1].room, MAX_RECORD);
+        assert!(CLASSES.windows(2).all(|pair| pair[0].room < pair[1].room));
     }
 
     #[test]
@@ -165,10 +205,12 @@ mod tests {
     #[test]
     fn index_numbers_do_not_overlap() {
         use Number::*;
-        let mut at: Vec<usize> = (0..3).flat_map(|c| [number(0, FreeSlots(c)), number(0, FreeCount(c))]).collect();
-        at.extend([number(0, FreeCells), number(0, Records)]);
+        let mut at: Vec<usize> = [Records, FreeCells, EmptyPages].map(|n| number(0, n)).into();
+        at.extend((0..CLASSES.len()).flat_map(|c| [FreeSlots(c), Pages(c), Current(c)]).map(|n| number(0, n)));
+        at.extend((0..PAGES).flat_map(|p| [ClassOf(p), Taken(p), FreeIn(p)]).map(|n| number(0, n)));
         at.extend((0..CHAINS).map(|c| number(0, Chain(c))));
-        at.extend((0..SLOTS).flat_map(|s| [number(0, Next(s)), number(0, SlotOf(s)), number(0, NextCell(s))]));
+        at.extend((0..SLOTS).map(|s| number(0, Next(s))));
+        at.extend((0..CELLS).flat_map(|c| [number(0, SlotOf(c)), number(0, NextCell(c))]));
         at.sort_unstable();
         assert!(at.windows(2).all(|pair| pair[0] + 4 <= pair[1]));
         assert!(at[0] >= lock(0) + size_of::<libc::pthread_mutex_t>() && at[at.len() - 1] + 4 <= lock(1));

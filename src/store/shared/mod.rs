@@ -16,6 +16,7 @@ mod header;
 pub mod kill_points;
 mod layout;
 mod map;
+mod page;
 mod repair;
 mod stripe;
 
@@ -26,7 +27,7 @@ use std::fs::File;
 use std::path::Path;
 
 use self::cell::Use;
-use self::layout::{CLASSES, Number, SLOTS};
+use self::layout::{CAPACITY, CELLS, Number};
 use self::map::{Mapping, Taken};
 use self::stripe::{Counter, Damaged, Locked, Maps, cell_in_stripe, generation_of, stripe_of};
 use super::{Entry, Id, Insert, Key, MAX_RECORD, Store, StoreError, Usage, WORDS};
@@ -184,7 +185,7 @@ impl SharedStore {
 
     /// What a cell is used for. A use that is damaged would hide a whole record: it is mended first.
     fn cell_use(&self, index: u32) -> Option<Use> {
-        let (stripe, cell) = (index as usize / SLOTS, index as usize % SLOTS);
+        let (stripe, cell) = (index as usize / CELLS, index as usize % CELLS);
         let stored = self.maps.cell_use(stripe, cell)?;
         let decoded = || Use::decode(stored.load(Ordering::Acquire), index);
         decoded().or_else(|| {
@@ -322,7 +323,7 @@ impl Store for SharedStore {
     }
 
     fn scan(&self, cursor: u64, limit: usize, visit: &mut dyn FnMut(Id)) -> Result<u64, StoreError> {
-        let cells = u64::from(self.stripes) * SLOTS as u64;
+        let cells = u64::from(self.stripes) * CELLS as u64;
         let end = cursor.saturating_add(SCAN_STEP).min(cells);
         let mut left = limit.max(1);
         for index in cursor..end {
@@ -342,7 +343,7 @@ impl Store for SharedStore {
         let stripes = 0..self.stripes as usize;
         Usage {
             records: stripes.map(|stripe| u64::from(self.maps.get(stripe, Number::Records))).sum(),
-            capacity: u64::from(self.stripes) * CLASSES.iter().map(|class| class.count as u64 - 1).sum::<u64>(),
+            capacity: u64::from(self.stripes) * CAPACITY as u64,
             damaged: counter(Counter::Damaged),
             repairs: counter(Counter::Repairs),
             lock_timeouts: counter(Counter::LockTimeouts),

@@ -8,7 +8,7 @@ use core::sync::atomic::Ordering;
 use super::super::{Id, WORDS};
 use super::cell::{self, Use};
 use super::head::{Slot, SlotHead};
-use super::layout::{CHAINS, CLASSES, Number, SLOTS};
+use super::layout::{CELLS, CHAINS, CLASSES, Number, PAGES};
 use super::map::Word;
 use super::stripe::{Counter, Locked, Maps, cell_in_stripe, generation_of, stripe_of};
 
@@ -17,10 +17,13 @@ use super::stripe::{Counter, Locked, Maps, cell_in_stripe, generation_of, stripe
 /// because they were damaged.
 pub(super) fn repair(maps: &Maps, stripe: usize, stripes: u32) -> u64 {
     let locked = Locked::holding(maps, stripe);
-    let mut holders: Vec<Option<(usize, SlotHead)>> = vec![None; SLOTS];
+    let mut holders: Vec<Option<(usize, SlotHead)>> = vec![None; CELLS];
     let mut record = Vec::new();
+    for page in 0..PAGES {
+        find_class(maps, stripe, stripes, page, &mut record);
+    }
     let mut dropped = 0;
-    for slot in 0..SLOTS {
+    for slot in (0..PAGES).flat_map(|page| maps.slots_of(stripe, page)) {
         let head = match sound(maps, stripe, stripes, slot, &mut record) {
             Slot::Record(head) => head,
             Slot::Free => continue,
@@ -47,22 +50,14 @@ pub(super) fn repair(maps: &Maps, stripe: usize, stripes: u32) -> u64 {
         drop_slot(maps, stripe, loser);
     }
 
-    for class in 0..CLASSES.len() {
-        maps.set(stripe, Number::FreeSlots(class), 0);
-        maps.set(stripe, Number::FreeCount(class), 0);
-    }
     maps.set(stripe, Number::FreeCells, 0);
     for chain in 0..CHAINS {
         maps.set(stripe, Number::Chain(chain), 0);
     }
-    // Backwards, so that low slots are given out first and the pages of a quiet store stay untouched.
-    for slot in (0..SLOTS).rev() {
-        if maps.seal(stripe, slot).is_some_and(|seal| seal.load(Ordering::Relaxed) == 0) {
-            locked.free_slot(slot);
-        }
-    }
+    locked.count_pages();
+    // Backwards, so that low cells are given out first and the pages of a quiet store stay untouched.
     let mut records = 0;
-    for cell in (0..SLOTS).rev() {
+    for cell in (0..CELLS).rev() {
         match holders[cell] {
             Some((slot, head)) => {
                 mend_cell(maps, stripe, cell, head.id);
@@ -82,6 +77,32 @@ pub(super) fn repair(maps: &Maps, stripe: usize, stripes: u32) -> u64 {
     dropped
 }
 
+/// Finds the class of a page. Where that is damaged it is the one in which most whole records lie.
+fn find_class(maps: &Maps, stripe: usize, stripes: u32, page: usize, record: &mut Vec<u8>) {
+    if let Some(class) = maps.stored_class(stripe, page) {
+        return maps.set(stripe, Number::ClassOf(page), class as u32);
+    }
+    let mut best = (0, 0);
+    for class in 0..CLASSES.len() {
+        maps.set(stripe, Number::ClassOf(page), class as u32);
+        let slots = maps.slots_of(stripe, page);
+        let whole = slots.filter(|slot| matches!(sound(maps, stripe, stripes, *slot, record), Slot::Record(_))).count();
+        if whole > best.1 {
+            best = (class, whole);
+        }
+    }
+    let (class, whole) = best;
+    maps.set(stripe, Number::ClassOf(page), class as u32);
+    if whole > 0 || !maps.is_new(stripe, page) {
+        maps.count(Counter::Damaged);
+        maps.store_class(stripe, page, class);
+    }
+    if whole == 0 {
+        // Nothing of that class was ever written here: what stands in the places of its seals is part of something else.
+        maps.slots_of(stripe, page).for_each(|slot| clear(maps, stripe, slot));
+    }
+}
+
 /// What a slot holds, its record included, and whether that belongs here.
 fn sound(maps: &Maps, stripe: usize, stripes: u32, slot: usize, record: &mut Vec<u8>) -> Slot {
     let found = maps.slot(stripe, slot);
@@ -96,6 +117,13 @@ fn sound(maps: &Maps, stripe: usize, stripes: u32, slot: usize, record: &mut Vec
     if at_home && head.fits(record) { found } else { Slot::Damaged }
 }
 
+/// Frees a slot that is not free. A page that was never used stays untouched.
+fn clear(maps: &Maps, stripe: usize, slot: usize) {
+    if maps.slot(stripe, slot) != Slot::Free {
+        drop_slot(maps, stripe, slot);
+    }
+}
+
 fn drop_slot(maps: &Maps, stripe: usize, slot: usize) {
     if let Some(seal) = maps.seal(stripe, slot) {
         seal.store(0, Ordering::Release);
@@ -104,7 +132,7 @@ fn drop_slot(maps: &Maps, stripe: usize, slot: usize) {
 
 /// Makes the cell of a record usable where it was damaged: the record is the truth of whose cell it is.
 fn mend_cell(maps: &Maps, stripe: usize, cell: usize, id: Id) {
-    let index = (stripe * SLOTS + cell) as u32;
+    let index = (stripe * CELLS + cell) as u32;
     let generation = generation_of(id);
     let right = Use { generation, live: true };
     if let Some(cell_use) = maps.cell_use(stripe, cell) {

@@ -12,8 +12,9 @@ use core::sync::atomic::Ordering;
 use super::super::{Id, Key, StoreError, WORDS};
 use super::cell::{self, Use};
 use super::head::{Slot, SlotHead};
-use super::layout::{self, CHAINS, CLASSES, Number, SLOT_HEAD, SLOTS};
+use super::layout::{self, CELLS, CHAINS, Number, SLOT_HEAD, SLOTS};
 use super::map::{Half, Mapping, Word};
+use super::page::For;
 
 /// Both mappings.
 #[derive(Debug)]
@@ -59,20 +60,23 @@ impl Maps {
 
     /// The seal of a slot.
     pub(super) fn seal(&self, stripe: usize, slot: usize) -> Option<&Word> {
-        self.file.word(layout::slot(stripe, slot))
+        self.file.word(self.slot_at(stripe, slot)?)
     }
 
     /// What a slot says that it holds.
     pub(super) fn slot(&self, stripe: usize, slot: usize) -> Slot {
-        let bytes = self.file.copy(layout::slot(stripe, slot));
-        bytes.map_or(Slot::Damaged, |bytes| Slot::decode(&bytes, place(stripe, slot)))
+        let at = self.slot_at(stripe, slot);
+        let bytes = at.and_then(|at| Some((at, self.file.copy(at)?)));
+        bytes.map_or(Slot::Damaged, |(at, bytes)| Slot::decode(&bytes, at))
     }
 
     /// Appends a copy of the record that the head tells of; `false` when its length cannot be true.
     pub(super) fn copy_record(&self, stripe: usize, slot: usize, head: &SlotHead, record: &mut Vec<u8>) -> bool {
-        let length = head.length as usize;
-        length <= CLASSES[layout::class_of(slot)].room
-            && self.file.copy_out(layout::slot(stripe, slot) + SLOT_HEAD, length, record)
+        let (length, class) = (head.length as usize, self.class_of(stripe, slot));
+        let Some(at) = self.slot_at(stripe, slot).filter(|_| length <= layout::CLASSES[class].room) else {
+            return false;
+        };
+        self.file.copy_out(at + SLOT_HEAD, length, record)
     }
 
     /// Cell `index` of the whole store: its use, and where its words are.
@@ -91,8 +95,8 @@ pub(super) struct Damaged;
 
 /// A stripe whose lock this process holds. Drop gives it back.
 pub(super) struct Locked<'s> {
-    maps: &'s Maps,
-    stripe: usize,
+    pub(super) maps: &'s Maps,
+    pub(super) stripe: usize,
 }
 
 impl<'s> Locked<'s> {
@@ -101,11 +105,11 @@ impl<'s> Locked<'s> {
         Self { maps, stripe }
     }
 
-    fn get(&self, number: Number) -> usize {
+    pub(super) fn get(&self, number: Number) -> usize {
         self.maps.get(self.stripe, number) as usize
     }
 
-    fn set(&self, number: Number, value: usize) {
+    pub(super) fn set(&self, number: Number, value: usize) {
         self.maps.set(self.stripe, number, value as u32);
     }
 
@@ -173,31 +177,6 @@ impl<'s> Locked<'s> {
         self.get(Number::SlotOf(cell)).checked_sub(1).filter(|slot| *slot < SLOTS)
     }
 
-    /// Takes a free slot with room for `length` bytes, leaving `keep` of its class.
-    fn take_slot(&self, length: usize, keep: usize) -> Option<usize> {
-        for (index, class) in CLASSES.iter().enumerate() {
-            let free = self.get(Number::FreeCount(index));
-            if class.room < length || free <= keep {
-                continue;
-            }
-            let Some(slot) = self.get(Number::FreeSlots(index)).checked_sub(1).filter(|slot| *slot < SLOTS) else {
-                continue;
-            };
-            self.set(Number::FreeSlots(index), self.get(Number::Next(slot)));
-            self.set(Number::FreeCount(index), free - 1);
-            return Some(slot);
-        }
-        None
-    }
-
-    /// Puts a slot, whose seal is 0, on its free list.
-    pub(super) fn free_slot(&self, slot: usize) {
-        let class = layout::class_of(slot);
-        self.set(Number::Next(slot), self.get(Number::FreeSlots(class)));
-        self.set(Number::FreeSlots(class), slot + 1);
-        self.set(Number::FreeCount(class), self.get(Number::FreeCount(class)) + 1);
-    }
-
     pub(super) fn free_cell(&self, cell: usize) {
         self.set(Number::NextCell(cell), self.get(Number::FreeCells));
         self.set(Number::FreeCells, cell + 1);
@@ -227,24 +206,24 @@ impl<'s> Locked<'s> {
     fn publish(&self, slot: usize, mut head: SlotHead, record: &[u8]) -> Result<(), StoreError> {
         head.length = record.len() as u32;
         head.checksum = head.checksum_of(record);
-        let at = layout::slot(self.stripe, slot);
+        let at = self.maps.slot_at(self.stripe, slot).ok_or(StoreError::Full)?;
         let seal = self.maps.seal(self.stripe, slot).ok_or(StoreError::Full)?;
         // The seal is 0 in every free slot.
         let written = self.maps.file.copy_in(at + 8, &head.encode()) && self.maps.file.copy_in(at + SLOT_HEAD, record);
         if !written {
             return Err(StoreError::TooLarge);
         }
-        seal.store(head.seal(place(self.stripe, slot)), Ordering::Release);
+        seal.store(head.seal(at), Ordering::Release);
         Ok(())
     }
 
     /// Keeps a new record.
     pub(super) fn insert(&self, key: Key, record: &[u8], words: &[u64; WORDS]) -> Result<Id, StoreError> {
-        let cell = self.get(Number::FreeCells).checked_sub(1).filter(|cell| *cell < SLOTS).ok_or(StoreError::Full)?;
-        let slot = self.take_slot(record.len(), 1).ok_or(StoreError::Full)?;
+        let cell = self.get(Number::FreeCells).checked_sub(1).filter(|cell| *cell < CELLS).ok_or(StoreError::Full)?;
+        let slot = self.take_slot(record.len(), For::New).ok_or(StoreError::Full)?;
         self.set(Number::FreeCells, self.get(Number::NextCell(cell)));
 
-        let index = (self.stripe * SLOTS + cell) as u32;
+        let index = (self.stripe * CELLS + cell) as u32;
         let cell_use = self.maps.cell_use(self.stripe, cell).ok_or(StoreError::Full)?;
         let generation = self.generation(cell_use, index).wrapping_add(1).max(1);
         for (word, value) in words.iter().enumerate() {
@@ -263,7 +242,7 @@ impl<'s> Locked<'s> {
 
     /// Puts another version in the place of the one in `old`.
     pub(super) fn replace(&self, old: usize, head: SlotHead, record: &[u8]) -> Result<(), StoreError> {
-        let new = self.take_slot(record.len(), 0).ok_or(StoreError::Full)?;
+        let new = self.take_slot(record.len(), For::Version).ok_or(StoreError::Full)?;
         #[cfg(feature = "kill-points")]
         if super::kill_points::BROKEN_ORDER.load(Ordering::Relaxed) {
             if let Some(seal) = self.maps.seal(self.stripe, old) {
@@ -310,7 +289,7 @@ impl<'s> Locked<'s> {
 
     /// Makes the words of a cell useless to whoever still has its id.
     pub(super) fn kill_cell(&self, cell: usize) {
-        let index = (self.stripe * SLOTS + cell) as u32;
+        let index = (self.stripe * CELLS + cell) as u32;
         if let Some(cell_use) = self.maps.cell_use(self.stripe, cell) {
             let generation = self.generation(cell_use, index);
             cell_use.store(Use { generation, live: false }.encode(index), Ordering::Release);
@@ -331,20 +310,15 @@ impl Drop for Locked<'_> {
 
 /// Which stripe an id belongs to.
 pub(super) fn stripe_of(id: Id) -> usize {
-    id.0 as u32 as usize / SLOTS
+    id.0 as u32 as usize / CELLS
 }
 
 /// Its cell within the stripe.
 pub(super) fn cell_in_stripe(id: Id) -> usize {
-    id.0 as u32 as usize % SLOTS
+    id.0 as u32 as usize % CELLS
 }
 
 /// How often its cell had been given out.
 pub(super) fn generation_of(id: Id) -> u32 {
     (id.0 >> 32) as u32
-}
-
-/// A slot among all of the store.
-fn place(stripe: usize, slot: usize) -> usize {
-    stripe * SLOTS + slot
 }
