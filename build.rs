@@ -27,6 +27,7 @@ const INTERFACE: &[&str] = &[
     "due.rs",
     "flow.rs",
     "job.rs",
+    "items.rs",
 ];
 
 fn main() {

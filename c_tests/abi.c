@@ -110,7 +110,7 @@ static void offsets(void **state)
     MEMBER(ims_release_ended, calling_duration_ms, 104);
     MEMBER(ims_release_ended, text, 112);
     MEMBER(ims_release_ended, job, 128);
-    MEMBER(ims_release_ended, reserved, 132);
+    MEMBER(ims_release_ended, text_lost, 132);
 
     assert_int_equal(sizeof(ims_release_challenge), 56);
     MEMBER(ims_release_challenge, struct_size, 0);
@@ -122,7 +122,7 @@ static void offsets(void **state)
     MEMBER(ims_release_challenge, rows, 40);
     MEMBER(ims_release_challenge, row_count, 48);
 
-    assert_int_equal(sizeof(ims_release_config), 112);
+    assert_int_equal(sizeof(ims_release_config), 120);
     MEMBER(ims_release_config, struct_size, 0);
     MEMBER(ims_release_config, engine, 4);
     MEMBER(ims_release_config, directory, 8);
@@ -142,8 +142,9 @@ static void offsets(void **state)
     MEMBER(ims_release_config, dialog_lifetime_s, 96);
     MEMBER(ims_release_config, policy, 100);
     MEMBER(ims_release_config, credentials, 104);
+    MEMBER(ims_release_config, unconfirmed, 112);
 
-    assert_int_equal(sizeof(ims_release_entry), 232);
+    assert_int_equal(sizeof(ims_release_entry), 256);
     MEMBER(ims_release_entry, struct_size, 0);
     MEMBER(ims_release_entry, state, 4);
     MEMBER(ims_release_entry, id, 8);
@@ -173,6 +174,9 @@ static void offsets(void **state)
     MEMBER(ims_release_entry, calling_user, 184);
     MEMBER(ims_release_entry, called_user, 200);
     MEMBER(ims_release_entry, icid, 216);
+    MEMBER(ims_release_entry, text, 232);
+    MEMBER(ims_release_entry, text_lost, 248);
+    MEMBER(ims_release_entry, reserved, 252);
 
     assert_int_equal(sizeof(ims_release_stats), 248);
     MEMBER(ims_release_stats, tracked, 8);

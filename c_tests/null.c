@@ -107,6 +107,14 @@ static void count_job(void *env, const ims_release_job_entry *job)
     ++*(int *)env;
 }
 
+static void count_item(void *env, const ims_release_entry *entry, uint32_t stage, ims_release_status why)
+{
+    assert_int_equal(entry->struct_size, sizeof *entry);
+    assert_in_range(stage, IMS_RELEASE_ITEM_NOT_STARTED, IMS_RELEASE_ITEM_RELEASED);
+    assert_int_equal(why, IMS_RELEASE_OK);
+    ++*(int *)env;
+}
+
 static void jobs(void **state)
 {
     (void)state;
@@ -183,6 +191,20 @@ static void jobs(void **state)
     assert_int_equal(ims_release_registry_job_cancel(open, 0), IMS_RELEASE_NOT_FOUND);
     assert_int_equal(ims_release_registry_job_cancel(open, 256), IMS_RELEASE_ARGUMENT);
     assert_int_equal(ims_release_registry_job_cancel(open, 8), IMS_RELEASE_OK);
+    uint64_t next = 77;
+    assert_int_equal(ims_release_registry_job_items(NULL, 1, 0, 9, NOW, count_item, &shown, &next), IMS_RELEASE_NULL);
+    assert_int_equal(ims_release_registry_job_items(open, 1, 0, 9, NOW, NULL, &shown, &next), IMS_RELEASE_NULL);
+    assert_int_equal(ims_release_registry_job_items(open, 1, 0, 9, NOW, count_item, &shown, NULL), IMS_RELEASE_NULL);
+    assert_int_equal(ims_release_registry_job_items(open, 1, 0, 0, NOW, count_item, &shown, &next),
+                     IMS_RELEASE_ARGUMENT);
+    assert_int_equal(ims_release_registry_job_items(open, 256, 0, 9, NOW, count_item, &shown, &next),
+                     IMS_RELEASE_ARGUMENT);
+    assert_int_equal(ims_release_registry_job_items(open, 0, 0, 9, NOW, count_item, &shown, &next),
+                     IMS_RELEASE_NOT_FOUND);
+    assert_int_equal(next, 77);
+    assert_int_equal(ims_release_registry_job_items(open, 1, 0, 4096, NOW, count_item, &shown, &next), IMS_RELEASE_OK);
+    assert_int_equal(next, 0);
+    assert_int_equal(shown, 8);
     assert_int_equal(ims_release_registry_job_step(NULL, NOW, never_started, NULL, &running), IMS_RELEASE_NULL);
     assert_int_equal(ims_release_registry_job_step(open, NOW, NULL, NULL, &running), IMS_RELEASE_NULL);
     assert_int_equal(ims_release_registry_job_step(open, NOW, never_started, NULL, NULL), IMS_RELEASE_NULL);

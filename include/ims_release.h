@@ -508,6 +508,25 @@
 // `state`: it has seen all dialogs; what it has started may still be under way.
 #define IMS_RELEASE_JOB_FINISHED 3
 
+// `stage`: the job has not started its release, and could now: it comes to it later, only counts, or had no success when
+// it did, for a reason that holds no more.
+#define IMS_RELEASE_ITEM_NOT_STARTED 1
+
+// `stage`: early; its INVITE is to be cancelled instead.
+#define IMS_RELEASE_ITEM_EARLY 2
+
+// `stage`: exempt, see ims_release_registry_exempt().
+#define IMS_RELEASE_ITEM_EXEMPT 3
+
+// `stage`: its release by this job is refused.
+#define IMS_RELEASE_ITEM_REFUSED 4
+
+// `stage`: its release by this job is under way.
+#define IMS_RELEASE_ITEM_RELEASING 5
+
+// `stage`: it was released by this job, see `outcome` of the entry.
+#define IMS_RELEASE_ITEM_RELEASED 6
+
 // A checked dialog, made by ims_release_dialog_new() from the fields.
 //
 // Building from it costs a fraction of ims_release_build(), which checks the fields each time.
@@ -528,7 +547,7 @@ typedef struct ims_release_dialog ims_release_dialog;
 //
 // Methods: ims_release_registry_open(), _close(), _resume(), _track(), _observe(), _find(), _start(), _note(),
 // _next(), _adopt(), _own_hop(), _way_back(), _recognise(), _answered(), _sent_on(), _sweep(), _drop(), _list(), _stats(),
-// _job_make(), _job_step(), _job_cancel(), _jobs(), _exempt().
+// _job_make(), _job_step(), _job_cancel(), _job_items(), _jobs(), _exempt().
 typedef struct ims_release_registry ims_release_registry;
 
 // Outcome of a call: IMS_RELEASE_OK or a code that says what was refused.
@@ -726,7 +745,7 @@ typedef struct ims_release_bye {
     struct ims_release_str route;
 } ims_release_bye;
 
-// How a release ended; the content of the `ended` callback.
+// How a release ended; the content of the callbacks `ended` and `unconfirmed`.
 //
 // Lifetime: it and its texts end with the callback.
 typedef struct ims_release_ended {
@@ -764,8 +783,8 @@ typedef struct ims_release_ended {
     struct ims_release_str text;
     // The job that has started it; 0: none.
     uint32_t job;
-    // Zero.
-    uint32_t reserved;
+    // 1 where `text` was too much to keep, the record or the store being full: the BYEs have said the cause alone. Else 0.
+    uint32_t text_lost;
 } ims_release_ended;
 
 // Takes the end of a release, once for each release, in the process whose call brought it about: during
@@ -811,8 +830,8 @@ typedef size_t (*ims_release_credentials_fn)(void *env,
 // How to open a registry. Set all to zero first, then `struct_size`, `engine`, and for the shared engine `directory`,
 // `uid` and `gid`; elsewhere zero is the default.
 //
-// Lifetime: read during ims_release_registry_open() only, but `ended`, `credentials` and `env` are used until the registry
-// is closed.
+// Lifetime: read during ims_release_registry_open() only, but `ended`, `unconfirmed`, `credentials` and `env` are used until
+// the registry is closed.
 typedef struct ims_release_config {
     // sizeof(ims_release_config).
     uint32_t struct_size;
@@ -842,7 +861,7 @@ typedef struct ims_release_config {
     size_t own_count;
     // Called at the end of each release; NULL for none.
     ims_release_ended_fn ended;
-    // Given to `ended` and `credentials`.
+    // Given to `ended`, `unconfirmed` and `credentials`.
     void *env;
     // How long an ended release stays known for what comes late; 0 for 32,000, IMS_RELEASE_LINGER_NONE to drop its
     // dialog at once.
@@ -857,6 +876,9 @@ typedef struct ims_release_config {
     uint32_t policy;
     // Asked for credentials when a user answers a BYE 401 or 407; NULL for none: then that leg has failed.
     ims_release_credentials_fn credentials;
+    // Called with an outcome that a process was just telling when it died, by ims_release_registry_resume() or _sweep():
+    // nobody knows whether it was heard, and it is not told to `ended` again. NULL for none.
+    ims_release_ended_fn unconfirmed;
 } ims_release_config;
 
 // One dialog of a registry.
@@ -921,6 +943,12 @@ typedef struct ims_release_entry {
     struct ims_release_str called_user;
     // The icid-value of its session, as written; empty without one.
     struct ims_release_str icid;
+    // The text of the Reason of its release; empty: none.
+    struct ims_release_str text;
+    // 1 where that was too much to keep, the record or the store being full: its BYEs say the cause alone. Else 0.
+    uint32_t text_lost;
+    // Zero.
+    uint32_t reserved;
 } ims_release_entry;
 
 // Takes one dialog. No lock is held: it may call the library. It must not unwind.
@@ -1136,6 +1164,13 @@ typedef struct ims_release_job_entry {
 // Takes one job. No lock is held: it may call the library. It must not unwind.
 typedef void (*ims_release_job_fn)(void *env, const struct ims_release_job_entry *job);
 
+// Takes one dialog of a job: its entry, `stage`, one of IMS_RELEASE_ITEM_*, and of what is refused why, else
+// IMS_RELEASE_OK. No lock is held: it may call the library. It must not unwind.
+typedef void (*ims_release_job_item_fn)(void *env,
+                                        const struct ims_release_entry *entry,
+                                        uint32_t stage,
+                                        ims_release_status why);
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
@@ -1283,8 +1318,8 @@ ims_release_status ims_release_registry_observe(const struct ims_release_registr
                                                 uint64_t now_ms,
                                                 uint32_t *seen);
 
-// Calls `found` with each dialog that `value` means by `selector`, one of IMS_RELEASE_SELECT_*. An INVITE counts as
-// an early dialog while there is none of it.
+// Calls `found` with each dialog that `value` means by `selector`, one of IMS_RELEASE_SELECT_*, by rising numbers. An
+// INVITE counts as an early dialog while there is none of it.
 //
 // Consumes nothing. Errors: IMS_RELEASE_NOT_FOUND when there is none; 1, 3, 200 to 399. From any thread and process.
 // `found` is called during the call.
@@ -1551,6 +1586,22 @@ ims_release_status ims_release_registry_jobs(const struct ims_release_registry *
 // process. No callback but the log.
 ims_release_status ims_release_registry_exempt(const struct ims_release_registry *registry,
                                                struct ims_release_str message);
+
+// Calls `found` with what has become of each dialog of job `number` among the next `limit` records from `cursor` on: 0
+// for the first page, then what `*next` told. `*next` is 0 at the end. It is read from the dialogs themselves: one that
+// was released is shown while it lingers, what has left the store is not. Which are meant is asked now: of a dialog that
+// came later than the job it tells the same.
+//
+// Consumes nothing. Errors: 1, 3, 300 where there is no such job, 320 to 399. From any thread and process. `found` is
+// called during the call.
+ims_release_status ims_release_registry_job_items(const struct ims_release_registry *registry,
+                                                  uint32_t number,
+                                                  uint64_t cursor,
+                                                  uint32_t limit,
+                                                  uint64_t now_ms,
+                                                  ims_release_job_item_fn found,
+                                                  void *env,
+                                                  uint64_t *next);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -134,6 +134,7 @@ impl<'a> Lines<'a> {
             dialog_lifetime_s: self.number("dialog-lifetime", 0) as u32,
             policy: self.number("policy", 0) as u32,
             credentials: None,
+            unconfirmed: None,
         }
     }
 

@@ -371,7 +371,8 @@ fn parameter_names(command: &str) -> &'static [&'static str] {
     match command {
         "release" => &["selector", "value", "cause", "text", "options"],
         "list" => &["cursor"],
-        "show" | "forget" => &["selector", "value"],
+        "show" => &["selector", "value", "cursor"],
+        "forget" => &["selector", "value"],
         _ => &[],
     }
 }
@@ -384,6 +385,9 @@ fn request(method: &str, parameters: &[&str]) -> String {
     match (command, parameters) {
         (Some("jobs"), [word, rest @ ..]) => {
             named.insert((*word).to_owned(), json!(rest.first().unwrap_or(&"")));
+            if let Some(cursor) = rest.get(1) {
+                named.insert("cursor".to_owned(), json!(cursor));
+            }
         }
         (Some(command), _) => {
             for (name, value) in parameter_names(command).iter().zip(parameters) {

@@ -2,7 +2,7 @@
 //! Many calls are released as a job: at once told, no faster than asked for, each call once and accounted for at both
 //! ends, also where the proxy is killed in the middle. With IMS_RELEASE_SOAK=1 of ten thousand calls.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use live::call::{Call, Serves};
@@ -289,9 +289,95 @@ fn a_job_goes_on_after_a_kill() -> Trial {
     check(silent as u64 == unconfirmed || lost && silent as u64 > unconfirmed, || {
         format!("{silent} ends were not heard, {unconfirmed} are unconfirmed")
     })?;
+    let told = host.log().matches(" unconfirmed: call_id=").count() as u64;
+    check(told == unconfirmed, || format!("{told} lines tell of {unconfirmed} unconfirmed"))?;
     // What is under way in one moment, at this rate.
     check((1..=60).contains(&again), || format!("{again} BYEs were sent again"))?;
     check(host.list()?.is_empty(), || "calls are left in the list".to_owned())?;
+    Ok(())
+}
+
+/// What has become of each call of a job, by Call-ID, and in how many pages it is told.
+fn items(host: &dyn Host, job: u64) -> Result<(HashMap<String, Value>, usize)> {
+    let (mut all, mut cursor, mut pages) = (HashMap::new(), "0".to_owned(), 0);
+    while pages == 0 || cursor != "0" {
+        let page = host.call("ims_release.jobs", &["items", &job.to_string(), &cursor])?;
+        let page = page.map_err(|fault| format!("page {pages}: {fault:?}"))?;
+        let entries = page.as_array().ok_or_else(|| page.to_string())?;
+        let (last, items) = entries.split_last().ok_or("an empty page")?;
+        for item in items {
+            let call_id = item["call_id"].as_str().unwrap_or_default().to_owned();
+            check(all.insert(call_id, item.clone()).is_none(), || format!("twice: {item}"))?;
+        }
+        cursor = last["next"].as_str().map_or_else(|| last["next"].to_string(), str::to_owned);
+        pages += 1;
+    }
+    Ok((all, pages))
+}
+
+#[test]
+fn what_has_become_of_each_call_is_told() -> Trial {
+    const CALLS: u32 = 60;
+    let host = proxy(&[])?;
+    let (call, ids) = calls_up(&host, "items", Script::new(&host, Serves::Calling)?, CALLS)?;
+    let silent = Pair::new(&host, Serves::Calling, "")?;
+    let exempt = Pair::with_headers(&host, Serves::Calling, &["X-Exempt: yes"])?;
+    let dry = job(&host, "all", "*", "dry")?;
+    over(&host, dry, PROMPT)?;
+    let (counted, pages) = items(&host, dry)?;
+    let stage = |all: &HashMap<String, Value>, call_id: &str| {
+        all.get(call_id).map_or_else(String::new, |item| item["stage"].as_str().unwrap_or_default().to_owned())
+    };
+    check(counted.len() == CALLS as usize + 2 && pages > 1, || format!("{} in {pages} pages", counted.len()))?;
+    check(ids.iter().all(|id| stage(&counted, id) == "not-started"), || format!("{counted:?}"))?;
+    check(stage(&counted, &exempt.call_id) == "exempt", || format!("{counted:?}"))?;
+
+    let number_of = job(&host, "all", "*", "")?;
+    let told = || items(&host, number_of).map(|(all, _)| all).unwrap_or_default();
+    let at_end = |all: &HashMap<String, Value>| {
+        let waits = all.get(&silent.call_id).is_some_and(|item| item["called_leg"] == "waiting");
+        waits && ids.iter().all(|id| stage(all, id) == "released")
+    };
+    check(wait_until(PROMPT, || at_end(&told())), || format!("{:?}", told()))?;
+    let all = told();
+    let good = |item: &Value| {
+        item["outcome"] == "completed" && number(item, "called_code") == 200 && number(item, "calling_code") == 200
+    };
+    check(ids.iter().all(|id| good(&all[id])), || format!("{all:?}"))?;
+    check(stage(&all, &silent.call_id) == "releasing", || format!("{:?}", all.get(&silent.call_id)))?;
+    check(stage(&all, &exempt.call_id) == "exempt", || format!("{:?}", all.get(&exempt.call_id)))?;
+    let list = host.list()?;
+    let listed = |call_id: &str| list.iter().find(|one| one["call_id"] == *call_id).cloned().unwrap_or_default();
+    check(listed(&exempt.call_id)["exempt"] == 1, || format!("{list:?}"))?;
+    let releasing = listed(&silent.call_id);
+    check(releasing["by"] == "job" && releasing["job"] == number_of, || format!("{releasing}"))?;
+    account_for(&host, "told one by one", &call, &ids, Serves::Calling)?;
+
+    let fault = host.call("ims_release.jobs", &["items", "8", "5"])?.err().ok_or("there are items of any job")?;
+    check(fault.code == 300 && fault.text.contains("no job 8"), || format!("{fault:?}"))?;
+    Ok(())
+}
+
+/// One by one, in the log and on request.
+#[test]
+fn what_a_job_cannot_release_is_told_by_its_call() -> Trial {
+    let host = proxy(&["PARAMETER=\"own\"", "VALUE=\"elsewhere.invalid\""])?;
+    let pairs = [Pair::new(&host, Serves::Calling, "")?, Pair::new(&host, Serves::Calling, "")?];
+    let job = job(&host, "all", "*", "")?;
+    figures(&over(&host, job, PROMPT)?, &[("matched", 2), ("started", 0), ("refused", 2)])?;
+    let (all, _) = items(&host, job)?;
+    let log = host.log();
+    for pair in &pairs {
+        let item = all.get(&pair.call_id).ok_or_else(|| format!("{all:?}"))?;
+        check(item["stage"] == "refused" && number(item, "code") == 110, || item.to_string())?;
+        let begin = format!(
+            "release {} refused: call_id={} by=job job={job} ",
+            item["id"].as_str().unwrap_or(""),
+            pair.call_id
+        );
+        let lines = log.lines().filter(|line| line.contains(&begin) && line.contains("status=110")).count();
+        check(lines == 1, || format!("{begin}: {lines} lines\n{log}"))?;
+    }
     Ok(())
 }
 

@@ -6,6 +6,7 @@ use live::call::{Call, Serves};
 use live::evidence::Leg;
 use live::host::{Fault, Host, Result};
 use live::pair::Pair;
+use live::peer::{Peer, reply};
 use live::process::wait_until;
 use live::scenario::{Answer, Script, Step};
 use live::sipp::Load;
@@ -255,6 +256,52 @@ fn a_refusal_at_the_prompt() -> Trial {
     let host = proxy(&[])?;
     let (_, text) = host.command(&["ims_release.release", "call", "s:4711"])?;
     Ok(check(text.contains("300") && text.contains("not found"), || format!("kamcmd says: {text}"))?)
+}
+
+/// More than one reply has room for.
+#[test]
+fn the_branches_of_a_call_are_shown_in_pages() -> Trial {
+    const BRANCHES: usize = 80;
+    let host = proxy(&[])?;
+    let (mut calling, mut called) = (Peer::new()?, Peer::new()?);
+    let (here, there, proxy) = (calling.address(), called.address(), host.address());
+    let call_id = format!("branches-{}@{}", here.port(), here.ip());
+    let invite = format!(
+        "INVITE sip:bob@{there} SIP/2.0\r\nVia: SIP/2.0/UDP {here};branch=z9hG4bK-branches\r\n\
+         Route: <sip:{proxy};lr;role=orig>\r\nFrom: <sip:alice@home1.net>;tag=a\r\nTo: <sip:bob@home1.net>\r\n\
+         Call-ID: {call_id}\r\nCSeq: 1 INVITE\r\nContact: <sip:alice@{here}>\r\nMax-Forwards: 70\r\n\
+         Content-Length: 0\r\n\r\n"
+    );
+    calling.send(proxy, invite.as_bytes())?;
+    let received = called.await_message(PROMPT, |one| one.is("INVITE"))?;
+    let contact = [format!("Contact: <sip:bob@{there}>")];
+    for branch in 0..BRANCHES {
+        let to = format!("<sip:bob@home1.net>;tag=b-{branch}");
+        called.send(proxy, &reply(&received, 180, Some(&to), &contact))?;
+        calling.await_message(PROMPT, |one| one.answers("INVITE", 180) && one.header("To").ends_with(&to[19..]))?;
+    }
+    let (mut next, mut pages, mut shown) = (String::new(), 0, Vec::new());
+    while pages == 0 || !next.is_empty() {
+        let all = ["call", &call_id, &next];
+        let page = host.call("ims_release.show", if pages == 0 { &all[..2] } else { &all })?;
+        let page = page.map_err(|fault| format!("page {pages}: {fault:?}"))?;
+        let entries = page.as_array().ok_or_else(|| page.to_string())?;
+        let tags = entries.iter().map(|entry| text_of(entry, "to_tag")).filter(|tag| !tag.is_empty());
+        shown.extend(tags);
+        let last = entries.last().ok_or("an empty page")?;
+        let left = BRANCHES - shown.len();
+        let more = text_of(last, "more");
+        check(more == if left == 0 { String::new() } else { left.to_string() }, || format!("{left} are left: {last}"))?;
+        next = text_of(last, "next");
+        pages += 1;
+    }
+    shown.sort();
+    shown.dedup();
+    check(shown.len() == BRANCHES && pages > 2, || format!("{} branches in {pages} pages", shown.len()))?;
+    let (good, said) = host.command(&["ims_release.show", "call", &call_id])?;
+    check(good && said.contains("next: d"), || format!("kamcmd says: {said}"))?;
+    let fault = host.call("ims_release.show", &["call", &call_id, "page two"])?.err().ok_or("any page is shown")?;
+    Ok(check(fault.code == 3 && fault.text.contains("cursor"), || format!("{fault:?}"))?)
 }
 
 #[test]

@@ -31,8 +31,7 @@ struct allowance {
 	unsigned int left_out;
 };
 
-static void report_rarely(
-		uint32_t level, struct allowance *allowance, const char *what, ims_release_status status)
+static void report_rarely(uint32_t level, struct allowance *allowance, const char *what, const char *why)
 {
 	uint64_t second = now_ms() / 1000;
 
@@ -40,7 +39,7 @@ static void report_rarely(
 		allowance->left_out++;
 		return;
 	}
-	report(level, "%s: %s (%u more before this)", what, ims_release_status_text(status), allowance->left_out);
+	report(level, "%s: %s (%u more before this)", what, why, allowance->left_out);
 	*allowance = (struct allowance){second, 0};
 }
 
@@ -55,7 +54,7 @@ void log_refusal(const char *what, ims_release_status status)
 	static struct allowance errors;
 
 	if(is_failure(status))
-		report_rarely(IMS_RELEASE_LOG_ERROR, &errors, what, status);
+		report_rarely(IMS_RELEASE_LOG_ERROR, &errors, what, ims_release_status_text(status));
 	else
 		report(IMS_RELEASE_LOG_DEBUG, "%s: %s", what, ims_release_status_text(status));
 }
@@ -64,5 +63,13 @@ void log_refused_script(const char *what, ims_release_status status)
 {
 	static struct allowance lines;
 
-	report_rarely(is_failure(status) ? IMS_RELEASE_LOG_ERROR : IMS_RELEASE_LOG_WARNING, &lines, what, status);
+	report_rarely(is_failure(status) ? IMS_RELEASE_LOG_ERROR : IMS_RELEASE_LOG_WARNING, &lines, what,
+			ims_release_status_text(status));
+}
+
+void log_wrong_script(const char *function, const char *why)
+{
+	static struct allowance lines;
+
+	report_rarely(IMS_RELEASE_LOG_ERROR, &lines, function, why);
 }

@@ -30,4 +30,7 @@ void log_refusal(const char *what, ims_release_status status);
 /* The same for what a script asked for, whatever the reason: a warning at the least. */
 void log_refused_script(const char *what, ims_release_status status);
 
+/* Says that a script calls a function with what that cannot take: an error, at most one a second from each process. */
+void log_wrong_script(const char *function, const char *why);
+
 #endif

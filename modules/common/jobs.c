@@ -39,6 +39,35 @@ ims_release_status job_make(ims_release_job_request *request, uint32_t *number)
 	return status;
 }
 
+struct refused {
+	uint32_t job;
+	uint32_t cause;
+	ims_release_status why;
+};
+
+/* What a job does not release is told one by one, as the end of a release is: its rate bounds the lines. */
+static void log_refused(void *env, const ims_release_entry *entry)
+{
+	const struct refused *refused = env;
+	char id[ID_SIZE];
+
+	word_of_id(entry->id, id);
+	report(IMS_RELEASE_LOG_WARNING, "release %s refused: call_id=%.*s by=job job=%u cause=%u status=%u why=\"%s\"", id,
+			entry->call_id.len, entry->call_id.s != NULL ? entry->call_id.s : "", refused->job, refused->cause,
+			(unsigned int)refused->why, ims_release_status_text(refused->why));
+}
+
+static void log_refused_id(uint64_t id, struct refused *refused)
+{
+	char word[ID_SIZE];
+	ims_release_str number;
+
+	word_of_id(id, word);
+	number = number_of_id((ims_release_str){word, (int)strlen(word)});
+	/* Else it has ended meanwhile. */
+	ims_release_registry_find(registry, IMS_RELEASE_SELECT_ID, number, log_refused, refused);
+}
+
 static int start(void *env, uint64_t id, uint32_t job, uint32_t cause, ims_release_str text)
 {
 	const struct reason reason = {cause, text, IMS_RELEASE_BY_HOST, job};
@@ -46,7 +75,8 @@ static int start(void *env, uint64_t id, uint32_t job, uint32_t cause, ims_relea
 	ims_release_status status = release(id, &reason, NULL);
 
 	if(status != IMS_RELEASE_OK) {
-		log_refusal("a job does not release a call", status);
+		struct refused refused = {job, cause, status};
+		log_refused_id(id, &refused);
 		return 0;
 	}
 	*byes += 2;

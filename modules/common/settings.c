@@ -9,6 +9,7 @@
 
 #include "base.h"
 #include "check.h"
+#include "unconfirmed.h"
 
 /* Below that the library would take more than it was given. */
 #define STORE_SIZE_LEAST (2 * 1024 * 1024)
@@ -252,6 +253,7 @@ int settings_open(uint32_t uid, uint32_t gid, ims_release_ended_fn ended)
 	config.own = own;
 	config.own_count = own_count;
 	config.ended = ended;
+	config.unconfirmed = unconfirmed;
 	status = ims_release_registry_open(&config, &registry);
 	/* Where the operating system refused, the library has said what and where. */
 	if(status != IMS_RELEASE_OK && status != IMS_RELEASE_STORE_IO)

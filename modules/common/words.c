@@ -95,6 +95,19 @@ const char *word_of_by(uint32_t by)
 	return word_of(askers, COUNT(askers), by);
 }
 
+const char *word_of_item(uint32_t stage)
+{
+	static const struct pair stages[] = {
+		{IMS_RELEASE_ITEM_NOT_STARTED, "not-started"},
+		{IMS_RELEASE_ITEM_EARLY, "early"},
+		{IMS_RELEASE_ITEM_EXEMPT, "exempt"},
+		{IMS_RELEASE_ITEM_REFUSED, "refused"},
+		{IMS_RELEASE_ITEM_RELEASING, "releasing"},
+		{IMS_RELEASE_ITEM_RELEASED, "released"},
+	};
+	return word_of(stages, COUNT(stages), stage);
+}
+
 uint32_t serves_of_word(ims_release_str word)
 {
 	static const struct pair sides[] = {

@@ -24,6 +24,9 @@ const char *word_of_outcome(uint32_t outcome);
 /* IMS_RELEASE_BY_*: "host", "script", "rpc", "job". */
 const char *word_of_by(uint32_t by);
 
+/* IMS_RELEASE_ITEM_*: "not-started", "early", "exempt", "refused", "releasing", "released". */
+const char *word_of_item(uint32_t stage);
+
 /* What a script says of the served user: "orig", "term", "neither". 0 for any other word, else IMS_RELEASE_SERVES_*. */
 uint32_t serves_of_word(ims_release_str word);
 

@@ -114,6 +114,12 @@ pub struct Entry {
     pub called_user: Str,
     /// The icid-value of its session, as written; empty without one.
     pub icid: Str,
+    /// The text of the Reason of its release; empty: none.
+    pub text: Str,
+    /// 1 where that was too much to keep, the record or the store being full: its BYEs say the cause alone. Else 0.
+    pub text_lost: u32,
+    /// Zero.
+    pub reserved: u32,
 }
 
 /// Takes one dialog. No lock is held: it may call the library. It must not unwind.
@@ -214,50 +220,58 @@ fn leg(leg: Leg) -> u32 {
     }
 }
 
+/// An entry as the host sees it.
+pub(super) fn entry_of(entry: &registry::Entry<'_>) -> Entry {
+    let cseq = |number: Option<u32>| number.map_or(IMS_RELEASE_CSEQ_NONE, i64::from);
+    let (by, job) = number_of_by(entry.by);
+    Entry {
+        struct_size: size_of::<Entry>() as u32,
+        state: state(entry.state),
+        id: entry.id.0,
+        roles: entry.roles.bits().into(),
+        cause: entry.release.cause.into(),
+        called_state: leg(entry.called),
+        calling_state: leg(entry.calling),
+        called_code: entry.called.code.into(),
+        calling_code: entry.calling.code.into(),
+        seen_s: entry.seen,
+        started_s: entry.release.started,
+        cseq_to_called: cseq(entry.cseqs.to_called),
+        cseq_to_calling: cseq(entry.cseqs.to_calling),
+        call_id: Str::of(entry.call_id),
+        from_tag: Str::of(entry.from_tag),
+        to_tag: Str::of(entry.to_tag),
+        from: Str::of(entry.from),
+        to: Str::of(entry.to),
+        called_attempts: entry.called.attempts.into(),
+        calling_attempts: entry.calling.attempts.into(),
+        invite_cseq: entry.invite_cseq,
+        outcome: entry.outcome.map_or(0, outcome),
+        unconfirmed: entry.release.unconfirmed.into(),
+        by,
+        job,
+        exempt: entry.exempt.into(),
+        calling_user: Str::of(entry.calling_identities),
+        called_user: Str::of(entry.called_identities),
+        icid: Str::of(entry.icid),
+        text: Str::of(entry.text),
+        text_lost: entry.text_lost.into(),
+        reserved: 0,
+    }
+}
+
 /// Hands an entry to the host's function.
 fn visitor(found: EntryFn, env: *mut c_void) -> Result<impl FnMut(&registry::Entry<'_>), Status> {
     let found = found.ok_or(IMS_RELEASE_NULL)?;
     Ok(move |entry: &registry::Entry<'_>| {
-        let cseq = |number: Option<u32>| number.map_or(IMS_RELEASE_CSEQ_NONE, i64::from);
-        let (by, job) = number_of_by(entry.by);
-        let entry = Entry {
-            struct_size: size_of::<Entry>() as u32,
-            state: state(entry.state),
-            id: entry.id.0,
-            roles: entry.roles.bits().into(),
-            cause: entry.release.cause.into(),
-            called_state: leg(entry.called),
-            calling_state: leg(entry.calling),
-            called_code: entry.called.code.into(),
-            calling_code: entry.calling.code.into(),
-            seen_s: entry.seen,
-            started_s: entry.release.started,
-            cseq_to_called: cseq(entry.cseqs.to_called),
-            cseq_to_calling: cseq(entry.cseqs.to_calling),
-            call_id: Str::of(entry.call_id),
-            from_tag: Str::of(entry.from_tag),
-            to_tag: Str::of(entry.to_tag),
-            from: Str::of(entry.from),
-            to: Str::of(entry.to),
-            called_attempts: entry.called.attempts.into(),
-            calling_attempts: entry.calling.attempts.into(),
-            invite_cseq: entry.invite_cseq,
-            outcome: entry.outcome.map_or(0, outcome),
-            unconfirmed: entry.release.unconfirmed.into(),
-            by,
-            job,
-            exempt: entry.exempt.into(),
-            calling_user: Str::of(entry.calling_identities),
-            called_user: Str::of(entry.called_identities),
-            icid: Str::of(entry.icid),
-        };
+        let entry = entry_of(entry);
         // SAFETY: the header asks for a function that takes an entry and does not unwind.
         unsafe { found(env, &raw const entry) };
     })
 }
 
-/// Calls `found` with each dialog that `value` means by `selector`, one of IMS_RELEASE_SELECT_*. An INVITE counts as
-/// an early dialog while there is none of it.
+/// Calls `found` with each dialog that `value` means by `selector`, one of IMS_RELEASE_SELECT_*, by rising numbers. An
+/// INVITE counts as an early dialog while there is none of it.
 ///
 /// Consumes nothing. Errors: IMS_RELEASE_NOT_FOUND when there is none; 1, 3, 200 to 399. From any thread and process.
 /// `found` is called during the call.

@@ -18,6 +18,7 @@ pub mod challenge;
 pub mod dialog;
 pub mod due;
 pub mod flow;
+pub mod items;
 pub mod job;
 pub mod list;
 pub mod log;

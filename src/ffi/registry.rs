@@ -104,7 +104,7 @@ pub const IMS_RELEASE_FAILED: u32 = 4;
 /// `outcome`: the deadline came first.
 pub const IMS_RELEASE_EXPIRED: u32 = 5;
 
-/// How a release ended; the content of the `ended` callback.
+/// How a release ended; the content of the callbacks `ended` and `unconfirmed`.
 ///
 /// Lifetime: it and its texts end with the callback.
 #[repr(C)]
@@ -144,8 +144,8 @@ pub struct Ended {
     pub text: Str,
     /// The job that has started it; 0: none.
     pub job: u32,
-    /// Zero.
-    pub reserved: u32,
+    /// 1 where `text` was too much to keep, the record or the store being full: the BYEs have said the cause alone. Else 0.
+    pub text_lost: u32,
 }
 
 /// Takes the end of a release, once for each release, in the process whose call brought it about: during
@@ -155,8 +155,8 @@ pub type EndedFn = Option<unsafe extern "C" fn(env: *mut c_void, ended: *const E
 /// How to open a registry. Set all to zero first, then `struct_size`, `engine`, and for the shared engine `directory`,
 /// `uid` and `gid`; elsewhere zero is the default.
 ///
-/// Lifetime: read during ims_release_registry_open() only, but `ended`, `credentials` and `env` are used until the registry
-/// is closed.
+/// Lifetime: read during ims_release_registry_open() only, but `ended`, `unconfirmed`, `credentials` and `env` are used until
+/// the registry is closed.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct Config {
@@ -188,7 +188,7 @@ pub struct Config {
     pub own_count: usize,
     /// Called at the end of each release; NULL for none.
     pub ended: EndedFn,
-    /// Given to `ended` and `credentials`.
+    /// Given to `ended`, `unconfirmed` and `credentials`.
     pub env: *mut c_void,
     /// How long an ended release stays known for what comes late; 0 for 32,000, IMS_RELEASE_LINGER_NONE to drop its
     /// dialog at once.
@@ -203,6 +203,9 @@ pub struct Config {
     pub policy: u32,
     /// Asked for credentials when a user answers a BYE 401 or 407; NULL for none: then that leg has failed.
     pub credentials: CredentialsFn,
+    /// Called with an outcome that a process was just telling when it died, by ims_release_registry_resume() or _sweep():
+    /// nobody knows whether it was heard, and it is not told to `ended` again. NULL for none.
+    pub unconfirmed: EndedFn,
 }
 
 // SAFETY: integers and pointers, and functions that may be absent; zero is "not given".
@@ -218,7 +221,7 @@ unsafe impl Sized32 for Config {}
 ///
 /// Methods: ims_release_registry_open(), _close(), _resume(), _track(), _observe(), _find(), _start(), _note(),
 /// _next(), _adopt(), _own_hop(), _way_back(), _recognise(), _answered(), _sent_on(), _sweep(), _drop(), _list(), _stats(),
-/// _job_make(), _job_step(), _job_cancel(), _jobs(), _exempt().
+/// _job_make(), _job_step(), _job_cancel(), _job_items(), _jobs(), _exempt().
 pub struct Registry(pub(super) registry::Registry<Box<dyn Store>>);
 
 impl Registry {
@@ -246,7 +249,7 @@ pub(super) fn outcome(outcome: Outcome) -> u32 {
 /// A host's function and what it wants to be given. The header asks that both may be used from any thread.
 #[derive(Clone, Copy)]
 struct Callback {
-    ended: unsafe extern "C" fn(env: *mut c_void, ended: *const Ended),
+    function: unsafe extern "C" fn(env: *mut c_void, ended: *const Ended),
     env: *mut c_void,
 }
 
@@ -277,10 +280,10 @@ impl Callback {
             calling_duration_ms: ended.calling_duration,
             text: Str::of(ended.text),
             job,
-            reserved: 0,
+            text_lost: ended.text_lost.into(),
         };
         // SAFETY: the host keeps function and `env` valid until the registry is closed.
-        unsafe { (self.ended)(self.env, &raw const ended) }
+        unsafe { (self.function)(self.env, &raw const ended) }
     }
 }
 
@@ -384,14 +387,17 @@ pub unsafe extern "C" fn ims_release_registry_open(config: *const Config, regist
             early_lifetime: or(c.early_lifetime_s, 300) * 1_000,
             ..Settings::default()
         };
-        let callback = c.ended.map(|ended| Callback { ended, env: c.env });
-        let ended = move |ended: &registry::Ended<'_>| {
-            if let Some(callback) = callback {
-                callback.call(ended);
-            }
+        let tell = |function: EndedFn| -> registry::OnEnded {
+            let callback = function.map(|function| Callback { function, env: c.env });
+            Box::new(move |ended: &registry::Ended<'_>| {
+                if let Some(callback) = callback {
+                    callback.call(ended);
+                }
+            })
         };
         let opened =
-            registry::Registry::new(store, &settings, Box::new(ended)).map_err(|error| refused(&error.into()))?;
+            registry::Registry::new(store, &settings, tell(c.ended)).map_err(|error| refused(&error.into()))?;
+        let opened = opened.with_unconfirmed(tell(c.unconfirmed));
         // SAFETY: as above.
         let opened = match unsafe { on_challenge(c.credentials, c.env) } {
             Some(credentials) => opened.with_credentials(credentials),

@@ -33,8 +33,8 @@ pub fn parse_id(text: &[u8]) -> Option<Id> {
 }
 
 impl<S: Store> Registry<S> {
-    /// Calls `visit` with each dialog that is meant, and says how many. An INVITE counts while no dialog has come of
-    /// it.
+    /// Calls `visit` with each dialog that is meant, by rising numbers, and says how many. An INVITE counts while no
+    /// dialog has come of it.
     pub fn find(&self, selector: Selector<'_>, visit: &mut dyn FnMut(&Entry<'_>)) -> Result<usize, RegistryError> {
         self.counted(match selector {
             Selector::Call(call_id) => self.find_call(call_id, visit),
@@ -47,6 +47,8 @@ impl<S: Store> Registry<S> {
     fn find_call(&self, call_id: &[u8], visit: &mut dyn FnMut(&Entry<'_>)) -> Result<usize, RegistryError> {
         let mut ids = Vec::with_capacity(GROUP);
         self.store.group(self.keys.group(call_id), &mut ids)?;
+        // So that who shows them in pages knows where to go on.
+        ids.sort_unstable();
         let mut count = 0;
         let mut bytes = Vec::new();
         for id in ids {

@@ -62,6 +62,10 @@ pub struct Entry<'a> {
     pub invite_cseq: u32,
     /// Who has asked for its release.
     pub by: By,
+    /// The text of the Reason of its release; empty for none, and where it was lost.
+    pub text: &'a [u8],
+    /// Whether that was too much to keep: its BYEs say the cause alone.
+    pub text_lost: bool,
     /// Whether no release of many calls ends it.
     pub exempt: bool,
     /// The URIs by which a served calling user is known beside From, divided by blanks.
@@ -76,6 +80,7 @@ impl<'a> Entry<'a> {
     pub(super) fn new(id: Id, record: &Record<'a>, words: &[u64; WORDS]) -> Self {
         let seen = Seen::from_word(words[SEEN]);
         let release = Release::from_word(words[RELEASE]);
+        let detail = Detail::from_word(words[DETAIL]);
         let (called, calling) = (Leg::from_word(words[LEG_CALLED]), Leg::from_word(words[LEG_CALLING]));
         let state = match record.stage {
             _ if release.phase.is_over() => State::Released,
@@ -104,7 +109,9 @@ impl<'a> Entry<'a> {
                 _ => Outcome::Expired,
             }),
             invite_cseq: record.invite_cseq,
-            by: Detail::from_word(words[DETAIL]).by,
+            by: detail.by,
+            text: record.reason.text,
+            text_lost: detail.text_lost,
             exempt: record.exempt,
             calling_identities: record.calling.identities,
             called_identities: record.called.identities,

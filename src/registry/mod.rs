@@ -16,6 +16,7 @@ mod exempt;
 mod find;
 mod flow;
 mod hop;
+mod items;
 mod job;
 mod keys;
 mod list;
@@ -48,6 +49,7 @@ pub use challenge::{Challenge, MAX_CREDENTIALS, OnChallenge};
 pub use counters::Counts;
 pub use error::RegistryError;
 pub use find::{Selector, parse_id};
+pub use items::Item;
 pub use job::{Figures, Job, JobShown, JobState, MAX_JOB, MAX_JOBS, MAX_JOBS_OF_SCRIPTS, Many};
 pub use list::{Entry, State, Stats};
 pub use observe::{Seen, What};
@@ -129,6 +131,8 @@ pub struct Ended<'a> {
     pub cause: u16,
     /// The text of that; empty for none, and when the record was damaged.
     pub text: &'a [u8],
+    /// Whether that was too much to keep: the BYEs have said the cause alone.
+    pub text_lost: bool,
     /// The leg to the called user.
     pub called: Leg,
     /// The leg to the calling user.
@@ -170,6 +174,7 @@ pub struct Registry<S> {
     early_lifetime: u64,
     keep_ended: bool,
     ended: OnEnded,
+    unconfirmed: Option<OnEnded>,
     credentials: Option<OnChallenge>,
     /// Where the sweep of this process goes on.
     swept_to: AtomicU64,
@@ -253,6 +258,7 @@ impl<S: Store> Registry<S> {
             early_lifetime: settings.early_lifetime,
             keep_ended: settings.keep_ended,
             ended,
+            unconfirmed: None,
             credentials: None,
             swept_to: AtomicU64::new(0),
             active_until: AtomicU64::new(0),
@@ -263,6 +269,13 @@ impl<S: Store> Registry<S> {
             stepped: AtomicU64::new(0),
             store,
         })
+    }
+
+    /// The same registry, which calls `unconfirmed` when it finds an outcome that a process was just telling when it died:
+    /// nobody knows whether it was heard, and it is not told again.
+    #[must_use]
+    pub fn with_unconfirmed(self, unconfirmed: OnEnded) -> Self {
+        Self { unconfirmed: Some(unconfirmed), ..self }
     }
 
     /// The store.

@@ -139,7 +139,10 @@ impl<S: Store> Registry<S> {
         let crossed = self.counted(self.is_ending(id)).unwrap_or_default();
         let detail = |word| Detail { millis, by, held, crossed, ..Detail::from_word(word) }.to_word();
         let _ = self.counted(self.change(id, DETAIL, |word| Some(detail(word))));
-        let _ = self.counted(self.keep_reason(id, request));
+        if self.counted(self.keep_reason(id, request)).is_err() {
+            let lost = |word| Detail { text_lost: true, ..Detail::from_word(word) }.to_word();
+            let _ = self.counted(self.change(id, DETAIL, |word| Some(lost(word))));
+        }
         let mut send = |to, buffer: &mut [u8]| match self.send(id, to, request, now, random, buffer) {
             Ok(bye) => Ok(bye),
             Err(RegistryError::Dialog(error)) => Err(error),
@@ -339,28 +342,11 @@ impl<S: Store> Registry<S> {
         }
         let times = Times::from_word(self.word(id, TIMES)?);
         let detail = Detail::from_word(self.word(id, DETAIL)?);
-        let millis = u64::from(detail.millis);
         if let By::Job(number) = detail.by {
-            let _ = self.counted(self.job_outcome(number, release.started * MILLIS + millis, outcome));
+            let started = release.started * MILLIS + u64::from(detail.millis);
+            let _ = self.counted(self.job_outcome(number, started, outcome));
         }
-        let duration = now.saturating_sub(release.started * MILLIS + millis);
-        // No longer than the whole: a time is rounded up, or is not written yet by the process that noted that reply.
-        let of = |user| times.of(user).saturating_sub(millis).min(duration);
-        (self.ended)(&Ended {
-            id,
-            outcome,
-            by: detail.by,
-            cause: release.cause,
-            text: record.map_or(b"", |r| r.reason.text),
-            called,
-            calling,
-            call_id: record.map_or(b"", |r| r.call_id),
-            from_tag: record.map_or(b"", |r| r.from_tag()),
-            to_tag: record.map_or(b"", |r| r.to_tag()),
-            duration,
-            called_duration: of(User::Called),
-            calling_duration: of(User::Calling),
-        });
+        (self.ended)(&ended(id, outcome, release, record.as_ref(), (called, calling), (detail, times), now));
         let told = Release { phase: Phase::Told, ..telling };
         let _ = self.counted(
             self.store.compare_exchange(id, RELEASE, telling.to_word(), told.to_word()).map_err(RegistryError::from),
@@ -398,7 +384,7 @@ impl<S: Store> Registry<S> {
     }
 
     /// Whether a release may start now.
-    fn may_start(&self, record: &Record<'_>, words: &[u64; WORDS], now: u64) -> Result<(), RegistryError> {
+    pub(super) fn may_start(&self, record: &Record<'_>, words: &[u64; WORDS], now: u64) -> Result<(), RegistryError> {
         let phase = Release::from_word(words[RELEASE]).phase;
         if phase.is_over() {
             return Err(RegistryError::Released);
@@ -421,6 +407,38 @@ impl<S: Store> Registry<S> {
     }
 }
 
+/// How a release has ended, at `now`.
+pub(super) fn ended<'r>(
+    id: Id,
+    outcome: Outcome,
+    release: Release,
+    record: Option<&Record<'r>>,
+    (called, calling): (Leg, Leg),
+    (detail, times): (Detail, Times),
+    now: u64,
+) -> Ended<'r> {
+    let millis = u64::from(detail.millis);
+    let duration = now.saturating_sub(release.started * MILLIS + millis);
+    // No longer than the whole: a time is rounded up, or is not written yet by the process that noted that reply.
+    let of = |user| times.of(user).saturating_sub(millis).min(duration);
+    Ended {
+        id,
+        outcome,
+        by: detail.by,
+        cause: release.cause,
+        text: record.map_or(b"", |r| r.reason.text),
+        text_lost: detail.text_lost,
+        called,
+        calling,
+        call_id: record.map_or(b"", |r| r.call_id),
+        from_tag: record.map_or(b"", |r| r.from_tag()),
+        to_tag: record.map_or(b"", |r| r.to_tag()),
+        duration,
+        called_duration: of(User::Called),
+        calling_duration: of(User::Calling),
+    }
+}
+
 /// RFC 3261 15: no BYE to the calling user before its ACK, or before 64*T1 have gone by without one.
 pub(super) fn is_held(record: &Record<'_>, seen: u64, now: u64) -> bool {
     // The second in which the 2xx came is not over with its beginning.
@@ -438,7 +456,7 @@ fn looped(serves: Serves) -> Option<User> {
 }
 
 /// Whether at least one BYE can be built, and what can be built fits the buffers.
-fn buildable(
+pub(super) fn buildable(
     dialog: &Dialog<'_>,
     known: CSeqs,
     request: &Request<'_>,

@@ -2,11 +2,12 @@
 //! What is left when all processes of a host have died: releases whose BYEs nobody waits for any more.
 
 use crate::dialog::User;
-use crate::pending::{ATTEMPTS, Leg, LegState, Phase, Release};
+use crate::pending::{self, ATTEMPTS, Leg, LegState, Outcome, Phase, Release};
 use crate::store::{Id, Store};
 
 use super::counters::{Counter, Moment};
-use super::words::{RELEASE, Times, leg_to};
+use super::release::ended;
+use super::words::{DETAIL, Detail, RELEASE, TIMES, Times, leg_to};
 use super::{MILLIS, Registry, RegistryError};
 
 /// What was taken up again.
@@ -86,10 +87,19 @@ impl<S: Store> Registry<S> {
 
     /// The process that told this outcome has died, or is lost: it stays as it is. `true` for the one that notes it.
     pub(super) fn give_up_telling(&self, id: Id, release: Release) -> Result<bool, RegistryError> {
+        let mut bytes = Vec::new();
+        let record = self.load(id, &mut bytes)?.map(|(_, record)| record);
+        let legs = (self.leg(id, User::Called)?, self.leg(id, User::Calling)?);
+        let (detail, times) = (Detail::from_word(self.word(id, DETAIL)?), Times::from_word(self.word(id, TIMES)?));
         let told = Release { phase: Phase::Told, unconfirmed: true, ..release };
         let noted = self.store.compare_exchange(id, RELEASE, release.to_word(), told.to_word())?;
         if noted {
             self.counters.add(&self.store, Counter::Unconfirmed);
+            if let Some(unconfirmed) = &self.unconfirmed {
+                let outcome = pending::outcome(legs.0, legs.1).filter(|_| !release.expired).unwrap_or(Outcome::Expired);
+                let until = release.started * MILLIS + times.of(User::Called).max(times.of(User::Calling));
+                unconfirmed(&ended(id, outcome, release, record.as_ref(), legs, (detail, times), until));
+            }
         }
         Ok(noted)
     }

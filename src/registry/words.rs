@@ -187,6 +187,8 @@ pub(super) struct Detail {
     pub called_hung_up: bool,
     /// The calling user has.
     pub calling_hung_up: bool,
+    /// The text of its Reason was too much to keep.
+    pub text_lost: bool,
     /// For which attempt at the called user credentials were asked for; 0: for none.
     pub called_challenged: u8,
     /// The same of the calling user.
@@ -274,6 +276,7 @@ impl Detail {
             | u64::from(self.calling_hung_up) << 33
             | u64::from(self.called_challenged & 7) << 34
             | u64::from(self.calling_challenged & 7) << 37
+            | u64::from(self.text_lost) << 40
             | u64::from(by) << 46
     }
 
@@ -292,6 +295,7 @@ impl Detail {
             crossed: word >> 31 & 1 == 1,
             called_hung_up: word >> 32 & 1 == 1,
             calling_hung_up: word >> 33 & 1 == 1,
+            text_lost: word >> 40 & 1 == 1,
             called_challenged: (word >> 34) as u8 & 7,
             calling_challenged: (word >> 37) as u8 & 7,
         }
@@ -399,6 +403,7 @@ mod tests {
                 crossed: true,
                 called_hung_up: !service.sent_on,
                 calling_hung_up: true,
+                text_lost: service.sent_on,
                 called_challenged: service.attempt,
                 calling_challenged: 3,
             };

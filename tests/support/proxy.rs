@@ -109,19 +109,23 @@ impl Proxy {
 
     fn over(store: Box<dyn Store>, host: &str, change: &dyn Fn(&mut Settings<'_>)) -> Self {
         let told = Arc::new(Mutex::new(Vec::new()));
-        let tell = Arc::clone(&told);
         let own = [Own::host(host.as_bytes(), b"").unwrap()];
         let mut settings = Settings { own: &own, linger: 0, ..Settings::default() };
         change(&mut settings);
-        let ended: OnEnded = Box::new(move |ended| {
-            let name = name(ended.call_id, ended.from_tag, ended.to_tag);
-            let (called, calling) = (ended.called.code, ended.calling.code);
-            let (outcome, cause, duration) = (ended.outcome.text(), ended.cause, ended.duration);
-            tell.lock().unwrap().push((ended.id, format!("{outcome} {cause} {called} {calling} {name} {duration} ms")));
-        });
-        let registry = Registry::new(store, &settings, ended);
+        let tell = |what: &'static str| -> OnEnded {
+            let told = Arc::clone(&told);
+            Box::new(move |ended| {
+                let name = name(ended.call_id, ended.from_tag, ended.to_tag);
+                let (called, calling) = (ended.called.code, ended.calling.code);
+                let (outcome, cause, duration) = (ended.outcome.text(), ended.cause, ended.duration);
+                let lost = if ended.text_lost { ", text lost" } else { "" };
+                let line = format!("{what}{outcome} {cause} {called} {calling} {name} {duration} ms{lost}");
+                told.lock().unwrap().push((ended.id, line));
+            })
+        };
+        let registry = Registry::new(store, &settings, tell("")).unwrap().with_unconfirmed(tell("unconfirmed: "));
         Self {
-            registry: registry.unwrap(),
+            registry,
             milliseconds: AtomicU64::new(1_800_000_000_000),
             copies: AtomicUsize::new(1),
             calls: AtomicUsize::new(0),
@@ -129,7 +133,7 @@ impl Proxy {
         }
     }
 
-    /// What the host was told of ended releases since it was asked last.
+    /// What the host was told of ended releases since it was asked last, and of outcomes that stay unconfirmed.
     pub fn told(&self) -> Vec<(Id, String)> {
         core::mem::take(&mut self.told.lock().unwrap())
     }

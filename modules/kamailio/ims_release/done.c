@@ -121,11 +121,11 @@ void done(void *env, const ims_release_ended *ended)
 	word_of_id(ended->id, id);
 	/* The one line of a release. What stands last may hold anything. */
 	LM_NOTICE("release %s ended: call_id=%.*s by=%s job=%u cause=%u outcome=%s called=%u/%u/%" PRIu64
-			  " calling=%u/%u/%" PRIu64 " duration=%" PRIu64 " text=\"%.*s\"\n",
+			  " calling=%u/%u/%" PRIu64 " duration=%" PRIu64 "%s text=\"%.*s\"\n",
 			id, ended->call_id.len, ended->call_id.s != NULL ? ended->call_id.s : "", word_of_by(ended->by), ended->job,
 			ended->cause, word_of_outcome(ended->outcome), ended->called_code, ended->called_attempts,
 			ended->called_duration_ms, ended->calling_code, ended->calling_attempts, ended->calling_duration_ms,
-			ended->duration_ms, ended->text.len, ended->text.s != NULL ? ended->text.s : "");
+			ended->duration_ms, ended->text_lost != 0 ? " text_lost=1" : "", ended->text.len, ended->text.s != NULL ? ended->text.s : "");
 	if(event_route >= 0 || done_callback.len > 0)
 		run_event(ended);
 }

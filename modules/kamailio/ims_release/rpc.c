@@ -7,99 +7,45 @@
 #include "figures.h"
 #include "settings.h"
 #include "job.h"
+#include "rpc_items.h"
 #include "rpc_jobs.h"
 #include "send.h"
 #include "words.h"
 
-/* A page of the list. ctl takes replies of 32 KiB in 96 pieces, three for each dialog at the most. */
-#define PAGE_DIALOGS 30
-#define PAGE_OCTETS 16384
 /* Records looked at for one page, so that a call over a large store with few dialogs comes back. */
 #define PAGE_RECORDS 4096
-/* A longer text is cut in what is shown: ctl takes structs of 8 KiB. */
-#define SHOWN_OCTETS 1024
 /* Refusals of one request that are told one by one. */
 #define REFUSALS 32
 
-static void fault(rpc_t *rpc, void *context, ims_release_status status)
-{
-	rpc->fault(context, (int)status, "%s", ims_release_status_text(status));
-}
-
-static str shown(ims_release_str text)
-{
-	str all = str_of(text);
-
-	if(all.len > SHOWN_OCTETS)
-		all.len = SHOWN_OCTETS;
-	return all;
-}
-
-static void add_id(rpc_t *rpc, void *structure, uint64_t id)
-{
-	char word[ID_SIZE];
-
-	word_of_id(id, word);
-	rpc->struct_add(structure, "s", "id", word);
-}
-
-/* What identifies a dialog. */
-static void add_dialog(rpc_t *rpc, void *structure, const ims_release_entry *entry)
-{
-	str call_id = shown(entry->call_id);
-	str from_tag = shown(entry->from_tag);
-	str to_tag = shown(entry->to_tag);
-
-	add_id(rpc, structure, entry->id);
-	rpc->struct_add(structure, "SSS", "call_id", &call_id, "from_tag", &from_tag, "to_tag", &to_tag);
-}
-
-/* What whoever cancels an INVITE needs beside its Call-ID. */
-static void add_invite(rpc_t *rpc, void *structure, const ims_release_entry *entry)
-{
-	if(entry->state == IMS_RELEASE_STATE_EARLY)
-		rpc->struct_printf(structure, "invite_cseq", "%" PRIu32, entry->invite_cseq);
-}
-
-/* What stands behind all parameters is never left out silently: it may say that only counting was meant. */
-static int refuse_more(rpc_t *rpc, void *context, int given, int most, const str *more)
-{
-	if(given <= most)
-		return 0;
-	rpc->fault(context, IMS_RELEASE_ARGUMENT, "the parameter \"%.*s\" is one too many", more->len > 32 ? 32 : more->len,
-			more->s);
-	return -1;
-}
-
 /* Which dialogs are meant; `more` names the further selectors. 0, or -1 after a fault. */
-static int parse_selector(rpc_t *rpc, void *context, const str *word, const str *value, uint32_t *selector,
+static int parse_selector(rpc_t *rpc, void *context, const struct parameters *given, uint32_t *selector,
 		ims_release_str *selected, const char *more)
 {
-	*selector = selector_of_word(text_of(word));
+	ims_release_str word = parameter(given, 0);
+	ims_release_str value = parameter(given, 1);
+
+	*selector = selector_of_word(word);
 	if(*selector == 0) {
 		rpc->fault(context, IMS_RELEASE_BAD_SELECTOR, "the selector is \"%.*s\", expected call, dialog%s",
-				word->len > 32 ? 32 : word->len, word->s, more);
+				word.len > 32 ? 32 : word.len, word.s != NULL ? word.s : "", more);
 		return -1;
 	}
-	*selected = *selector == IMS_RELEASE_SELECT_ID ? number_of_id(text_of(value)) : text_of(value);
+	*selected = *selector == IMS_RELEASE_SELECT_ID ? number_of_id(value) : value;
 	return 0;
 }
 
-/* The same where there is nothing else. */
-static int scan_selector(
-		rpc_t *rpc, void *context, str *word, str *value, uint32_t *selector, ims_release_str *selected)
+/* The same where there is nothing else, or nothing but a cursor. */
+static int read_selector(rpc_t *rpc, void *context, int most, struct parameters *given, uint32_t *selector,
+		ims_release_str *selected)
 {
-	str more = STR_NULL;
-	int given = rpc->scan(context, "*.S.S.S", word, value, &more);
-
-	if(given < 2) {
+	if(read_parameters(rpc, context, most, given) < 0)
+		return -1;
+	if(given->count < 2) {
 		rpc->fault(context, IMS_RELEASE_ARGUMENT,
 				"expected: SELECTOR VALUE; with kamcmd s: before what looks like a number");
 		return -1;
 	}
-	if(refuse_more(rpc, context, given, 2, &more) < 0)
-		return -1;
-	return parse_selector(rpc, context, word, value, selector, selected, " or id");
+	return parse_selector(rpc, context, given, selector, selected, " or id");
 }
 
 struct refusal {
@@ -115,6 +61,7 @@ struct releasing {
 	uint32_t early;
 	uint32_t refused;
 	struct refusal refusals[REFUSALS];
+	struct page page;
 };
 
 /* A BYE that is not sent now: why, or that it is sent later. */
@@ -139,7 +86,10 @@ static void release_dialog(void *env, const ims_release_entry *entry)
 	}
 	if(status == IMS_RELEASE_OK) {
 		work->started++;
-		if(work->rpc->add(work->context, "{", &structure) >= 0) {
+		if(!has_room(&work->page)) {
+			count_left_out(&work->page, entry->id);
+		} else if(work->rpc->add(work->context, "{", &structure) >= 0) {
+			count_shown(&work->page, entry);
 			add_dialog(work->rpc, structure, entry);
 			work->rpc->struct_add(structure, "s", "result", "releasing");
 			add_unbuilt(work->rpc, structure, unbuilt.called, "no_bye_to_called", "bye_to_called");
@@ -158,8 +108,15 @@ static void add_early(void *env, const ims_release_entry *entry)
 	struct releasing *work = env;
 	void *structure;
 
-	if(entry->state != IMS_RELEASE_STATE_EARLY || work->rpc->add(work->context, "{", &structure) < 0)
+	if(entry->state != IMS_RELEASE_STATE_EARLY)
 		return;
+	if(!has_room(&work->page)) {
+		count_left_out(&work->page, entry->id);
+		return;
+	}
+	if(work->rpc->add(work->context, "{", &structure) < 0)
+		return;
+	count_shown(&work->page, entry);
 	add_dialog(work->rpc, structure, entry);
 	work->rpc->struct_add(structure, "s", "result", "early");
 	add_invite(work->rpc, structure, entry);
@@ -177,47 +134,42 @@ static const char *doc_release[] = {
 static void rpc_release(rpc_t *rpc, void *context)
 {
 	struct releasing work = {.rpc = rpc, .context = context, .reason.by = IMS_RELEASE_BY_RPC};
-	str selector = STR_NULL;
-	str value = STR_NULL;
-	str cause = STR_NULL;
-	str text = STR_NULL;
-	str options = STR_NULL;
-	str more = STR_NULL;
+	struct parameters given;
+	ims_release_str cause;
 	uint64_t number;
 	uint32_t dialogs;
 	uint32_t select = 0;
 	ims_release_str selected;
 	ims_release_status status;
-	int given = rpc->scan(context, "*.S.S.S.S.S.S", &selector, &value, &cause, &text, &options, &more);
+	void *structure;
 
-	dialogs = given >= 1 ? dialogs_of_word(text_of(&selector)) : 0;
-	if(given < 2) {
+	if(read_parameters(rpc, context, 5, &given) < 0)
+		return;
+	if(given.count < 2) {
 		rpc->fault(context, IMS_RELEASE_ARGUMENT,
 				"expected: SELECTOR VALUE [cause [text [OPTIONS]]]; with kamcmd s: before what looks like a number");
 		return;
 	}
-	if(refuse_more(rpc, context, given, 5, &more) < 0)
-		return;
+	dialogs = dialogs_of_word(parameter(&given, 0));
 	if(dialogs == 0
-			&& parse_selector(rpc, context, &selector, &value, &select, &selected, ", id, all, user, contact or session") < 0)
+			&& parse_selector(rpc, context, &given, &select, &selected, ", id, all, user, contact or session") < 0)
 		return;
 	settings_default_reason(&work.reason.cause, &work.reason.text);
-	if(given >= 3) {
-		if(number_of_word(text_of(&cause), 699, &number) < 0) {
+	if(given.count >= 3) {
+		cause = parameter(&given, 2);
+		if(number_of_word(cause, 699, &number) < 0) {
 			rpc->fault(context, IMS_RELEASE_BAD_REASON, "the cause is \"%.*s\", expected a SIP status code, 100 to 699",
 					cause.len > 32 ? 32 : cause.len, cause.s);
 			return;
 		}
 		work.reason.cause = (uint32_t)number;
-		work.reason.text = given >= 4 ? text_of(&text) : (ims_release_str){NULL, 0};
+		work.reason.text = parameter(&given, 3);
 	}
 	if(dialogs != 0) {
-		/* ctl fills in what it was not given. */
-		rpc_make_job(rpc, context, dialogs, text_of(&value), &work.reason,
-				given >= 5 ? text_of(&options) : (ims_release_str){NULL, 0});
+		rpc_make_job(rpc, context, dialogs, parameter(&given, 1), &work.reason, parameter(&given, 4));
 		return;
 	}
-	if(given >= 5) {
+	if(given.count >= 5) {
 		rpc->fault(context, IMS_RELEASE_ARGUMENT, "options are for all, user, contact and session");
 		return;
 	}
@@ -232,38 +184,45 @@ static void rpc_release(rpc_t *rpc, void *context)
 	}
 	if(work.early > 0)
 		ims_release_registry_find(registry, select, selected, add_early, &work);
-	for(uint32_t i = 0; i < work.refused && i < REFUSALS; i++) {
-		void *structure;
+	for(uint32_t i = 0; i < work.refused; i++) {
+		if(i >= REFUSALS || !has_room(&work.page)) {
+			work.page.more += work.refused - i;
+			break;
+		}
 		if(rpc->add(context, "{", &structure) < 0)
 			break;
+		work.page.dialogs++;
 		add_id(rpc, structure, work.refusals[i].id);
 		rpc->struct_add(structure, "s", "result", ims_release_status_text(work.refusals[i].status));
 	}
+	if(work.page.more > 0 && rpc->add(context, "{", &structure) >= 0)
+		rpc->struct_add(structure, "d", "more", (int)work.page.more);
 }
 
-struct page {
+struct listing {
 	rpc_t *rpc;
 	void *context;
-	uint32_t dialogs;
-	size_t octets;
+	struct page page;
 	int failed;
 };
 
 static void list_dialog(void *env, const ims_release_entry *entry)
 {
-	struct page *page = env;
+	struct listing *work = env;
 	void *structure;
 
-	if(page->rpc->add(page->context, "{", &structure) < 0) {
-		page->failed = 1;
+	if(work->rpc->add(work->context, "{", &structure) < 0) {
+		work->failed = 1;
 		return;
 	}
-	add_dialog(page->rpc, structure, entry);
-	page->rpc->struct_add(structure, "ss", "state", word_of_state(entry->state), "serves", word_of_roles(entry->roles));
-	add_invite(page->rpc, structure, entry);
-	page->dialogs++;
-	page->octets += 128 + (size_t)shown(entry->call_id).len + (size_t)shown(entry->from_tag).len
-					+ (size_t)shown(entry->to_tag).len;
+	count_shown(&work->page, entry);
+	add_dialog(work->rpc, structure, entry);
+	work->rpc->struct_add(structure, "ss", "state", word_of_state(entry->state), "serves", word_of_roles(entry->roles));
+	add_invite(work->rpc, structure, entry);
+	if(entry->exempt != 0)
+		work->rpc->struct_add(structure, "d", "exempt", 1);
+	if(entry->state == IMS_RELEASE_STATE_RELEASING)
+		work->rpc->struct_add(structure, "sd", "by", word_of_by(entry->by), "job", (int)entry->job);
 }
 
 static const char *doc_list[] = {
@@ -274,42 +233,33 @@ static const char *doc_list[] = {
 
 static void rpc_list(rpc_t *rpc, void *context)
 {
-	struct page page = {.rpc = rpc, .context = context};
-	str text = STR_NULL;
-	uint64_t cursor = 0;
+	struct listing work = {.rpc = rpc, .context = context};
+	struct parameters given;
+	uint64_t cursor;
 	uint32_t records = 0;
-	void *structure;
 
-	str more = STR_NULL;
-	int given = rpc->scan(context, "*.S.S", &text, &more);
-
-	if(refuse_more(rpc, context, given, 1, &more) < 0)
+	if(read_parameters(rpc, context, 1, &given) < 0 || read_cursor(rpc, context, parameter(&given, 0), &cursor) < 0)
 		return;
-	if(given != 0 && (given < 0 || number_of_word(text_of(&text), UINT64_MAX, &cursor) < 0)) {
-		rpc->fault(context, IMS_RELEASE_ARGUMENT, "the cursor is \"%.*s\", expected what the page before told as next",
-				text.len > 32 ? 32 : text.len, text.s);
-		return;
-	}
 	do {
-		ims_release_status status =
-				ims_release_registry_list(registry, cursor, 1, list_dialog, &page, &cursor);
+		ims_release_status status = ims_release_registry_list(registry, cursor, 1, list_dialog, &work, &cursor);
 		if(status != IMS_RELEASE_OK) {
 			fault(rpc, context, status);
 			return;
 		}
 		records++;
-	} while(cursor != 0 && !page.failed && records < PAGE_RECORDS && page.dialogs < PAGE_DIALOGS
-			&& page.octets < PAGE_OCTETS);
-	if(page.failed || rpc->add(context, "{", &structure) < 0) {
+	} while(cursor != 0 && !work.failed && records < PAGE_RECORDS && has_room(&work.page));
+	if(work.failed)
 		rpc->fault(context, IMS_RELEASE_ARGUMENT, "the page does not fit the reply");
-		return;
-	}
-	rpc->struct_printf(structure, "next", "%" PRIu64, cursor);
+	else
+		add_next(rpc, context, cursor);
 }
 
 struct showing {
 	rpc_t *rpc;
 	void *context;
+	/* The first id that is to be shown. */
+	uint64_t from;
+	struct page page;
 };
 
 static void show_dialog(void *env, const ims_release_entry *entry)
@@ -321,10 +271,18 @@ static void show_dialog(void *env, const ims_release_entry *entry)
 	str calling_user = shown(entry->calling_user);
 	str called_user = shown(entry->called_user);
 	str icid = shown(entry->icid);
+	str text = shown(entry->text);
 	void *structure;
 
+	if(entry->id < work->from)
+		return;
+	if(!has_room(&work->page)) {
+		count_left_out(&work->page, entry->id);
+		return;
+	}
 	if(rpc->add(work->context, "{", &structure) < 0)
 		return;
+	count_shown(&work->page, entry);
 	add_dialog(rpc, structure, entry);
 	rpc->struct_add(structure, "ssSS", "state", word_of_state(entry->state), "serves", word_of_roles(entry->roles), "from",
 			&from, "to", &to);
@@ -348,32 +306,42 @@ static void show_dialog(void *env, const ims_release_entry *entry)
 		rpc->struct_add(structure, "s", "outcome", word_of_outcome(entry->outcome));
 	if(entry->unconfirmed != 0)
 		rpc->struct_add(structure, "d", "unconfirmed", 1);
-	rpc->struct_add(structure, "sddsddsdd", "by", word_of_by(entry->by), "job", (int)entry->job, "cause", (int)entry->cause, "called_leg", word_of_leg(entry->called_state),
-			"called_code", (int)entry->called_code, "called_attempts", (int)entry->called_attempts, "calling_leg",
-			word_of_leg(entry->calling_state), "calling_code", (int)entry->calling_code, "calling_attempts",
-			(int)entry->calling_attempts);
+	rpc->struct_add(structure, "sddS", "by", word_of_by(entry->by), "job", (int)entry->job, "cause", (int)entry->cause,
+			"text", &text);
+	if(entry->text_lost != 0)
+		rpc->struct_add(structure, "d", "text_lost", 1);
+	add_legs(rpc, structure, entry);
 	rpc->struct_printf(structure, "started", "%" PRIu64, entry->started_s);
 }
 
 static const char *doc_show[] = {
-	"Shows dialogs in full. Parameters: SELECTOR VALUE; SELECTOR is call, dialog or id, as for ims_release.release.",
+	"Shows dialogs in full. Parameters: SELECTOR VALUE [ID]; SELECTOR is call, dialog or id, as for ims_release.release. "
+	"Where not all fit the reply the last element tells how many more there are, and the ID to go on with as next.",
 	NULL,
 };
 
 static void rpc_show(rpc_t *rpc, void *context)
 {
-	struct showing work = {rpc, context};
-	str selector = STR_NULL;
-	str value = STR_NULL;
+	struct showing work = {.rpc = rpc, .context = context};
+	struct parameters given;
 	uint32_t select;
 	ims_release_str selected;
 	ims_release_status status;
+	char word[ID_SIZE];
+	void *structure;
 
-	if(scan_selector(rpc, context, &selector, &value, &select, &selected) < 0)
+	if(read_selector(rpc, context, 3, &given, &select, &selected) < 0
+			|| read_cursor(rpc, context, number_of_id(parameter(&given, 2)), &work.from) < 0)
 		return;
 	status = ims_release_registry_find(registry, select, selected, show_dialog, &work);
-	if(status != IMS_RELEASE_OK)
+	if(status != IMS_RELEASE_OK) {
 		fault(rpc, context, status);
+		return;
+	}
+	if(work.page.more == 0 || rpc->add(context, "{", &structure) < 0)
+		return;
+	word_of_id(work.page.next, word);
+	rpc->struct_add(structure, "ds", "more", (int)work.page.more, "next", word);
 }
 
 struct dropping {
@@ -401,14 +369,13 @@ static const char *doc_forget[] = {
 static void rpc_forget(rpc_t *rpc, void *context)
 {
 	struct dropping work = {0, IMS_RELEASE_OK};
-	str selector = STR_NULL;
-	str value = STR_NULL;
+	struct parameters given;
 	uint32_t select;
 	ims_release_str selected;
 	ims_release_status status;
 	void *structure;
 
-	if(scan_selector(rpc, context, &selector, &value, &select, &selected) < 0)
+	if(read_selector(rpc, context, 2, &given, &select, &selected) < 0)
 		return;
 	status = ims_release_registry_find(registry, select, selected, drop_dialog, &work);
 	if(status == IMS_RELEASE_OK && work.dropped == 0)
@@ -433,10 +400,10 @@ static void rpc_stats(rpc_t *rpc, void *context)
 {
 	ims_release_stats stats;
 	ims_release_status status;
+	struct parameters none;
 	void *structure;
-	str more = STR_NULL;
 
-	if(refuse_more(rpc, context, rpc->scan(context, "*.S", &more), 0, &more) < 0)
+	if(read_parameters(rpc, context, 0, &none) < 0)
 		return;
 	status = figures_read(&stats);
 	if(status != IMS_RELEASE_OK) {

@@ -132,7 +132,7 @@ int script_release(struct sip_msg *message, char *cause, char *text)
 
 	if(get_int_fparam(&code, message, (fparam_t *)cause) < 0 || code < 0
 			|| (text != NULL && get_str_fparam(&words, message, (fparam_t *)text) < 0)) {
-		LM_ERR("ims_release(): no value for the cause or its text\n");
+		log_wrong_script("ims_release()", "the cause is no integer, or a parameter has no value");
 		return -1;
 	}
 	return release_call(message, code, &words);
@@ -149,7 +149,7 @@ int script_release_by4(struct sip_msg *message, char *selector, char *value, cha
 			|| get_str_fparam(&whose, message, (fparam_t *)value) < 0
 			|| get_int_fparam(&code, message, (fparam_t *)cause) < 0 || code < 0
 			|| (text != NULL && get_str_fparam(&words, message, (fparam_t *)text) < 0)) {
-		LM_ERR("ims_release_by(): no value for a parameter\n");
+		log_wrong_script("ims_release_by()", "the cause is no integer, or a parameter has no value");
 		return -1;
 	}
 	return release_calls(message, &which, &whose, code, &words);

@@ -9,43 +9,10 @@
 #include "settings.h"
 #include "words.h"
 
-/* A page of the list; a datagram takes replies of 64 KiB. */
-#define PAGE_DIALOGS 30
-#define PAGE_OCTETS 16384
 /* Records looked at for one page, so that a call over a large store with few dialogs comes back. */
 #define PAGE_RECORDS 4096
-/* Of a wrong word an error shows this much. */
-#define FAULT_OCTETS 64
 /* Refusals of one request that are told one by one. */
 #define REFUSALS 32
-
-static int cut(ims_release_str text)
-{
-	return text.len > FAULT_OCTETS ? FAULT_OCTETS : text.len;
-}
-
-static mi_response_t *out_of_memory(mi_response_t *reply)
-{
-	if(reply != NULL)
-		free_mi_response(reply);
-	return mi_fault(500, "out of private memory; raise -M");
-}
-
-/* What identifies a dialog. */
-static int add_dialog(mi_item_t *object, const ims_release_entry *entry)
-{
-	return mi_add_id(object, entry->id) < 0 || mi_add_text(object, "call_id", entry->call_id) < 0
-				   || mi_add_text(object, "from_tag", entry->from_tag) < 0
-				   || mi_add_text(object, "to_tag", entry->to_tag) < 0
-			   ? -1
-			   : 0;
-}
-
-/* What whoever cancels an INVITE needs beside its Call-ID. */
-static int add_invite(mi_item_t *object, const ims_release_entry *entry)
-{
-	return entry->state == IMS_RELEASE_STATE_EARLY ? mi_add_number(object, "invite_cseq", entry->invite_cseq) : 0;
-}
 
 /* Which dialogs are meant; `more` names the further selectors. NULL, or an error. */
 static mi_response_t *parse_selector(
@@ -53,7 +20,7 @@ static mi_response_t *parse_selector(
 {
 	*selector = selector_of_word(word);
 	if(*selector == 0)
-		return mi_fault(IMS_RELEASE_BAD_SELECTOR, "the selector is \"%.*s\", expected call, dialog%s", cut(word), word.s,
+		return mi_fault(IMS_RELEASE_BAD_SELECTOR, "the selector is \"%.*s\", expected call, dialog%s", mi_cut(word), word.s,
 				more);
 	*selected = *selector == IMS_RELEASE_SELECT_ID ? number_of_id(value) : value;
 	return NULL;
@@ -77,6 +44,7 @@ struct releasing {
 	uint32_t early;
 	uint32_t refused;
 	int failed;
+	struct page page;
 	struct {
 		uint64_t id;
 		ims_release_status status;
@@ -100,8 +68,13 @@ static void release_dialog(void *env, const ims_release_entry *entry)
 
 	if(status == IMS_RELEASE_OK) {
 		work->started++;
+		if(!has_room(&work->page)) {
+			count_left_out(&work->page, entry->id);
+			return;
+		}
+		count_shown(&work->page, entry);
 		object = add_mi_object(work->list, NULL, 0);
-		if(object == NULL || add_dialog(object, entry) < 0 || mi_add_word(object, "result", "releasing") < 0
+		if(object == NULL || mi_add_dialog(object, entry) < 0 || mi_add_word(object, "result", "releasing") < 0
 				|| add_unbuilt(object, unbuilt.called, "no_bye_to_called", "bye_to_called") < 0
 				|| add_unbuilt(object, unbuilt.calling, "no_bye_to_calling", "bye_to_calling") < 0)
 			work->failed = 1;
@@ -126,9 +99,14 @@ static void add_early(void *env, const ims_release_entry *entry)
 
 	if(entry->state != IMS_RELEASE_STATE_EARLY)
 		return;
+	if(!has_room(&work->page)) {
+		count_left_out(&work->page, entry->id);
+		return;
+	}
+	count_shown(&work->page, entry);
 	object = add_mi_object(work->list, NULL, 0);
-	if(object == NULL || add_dialog(object, entry) < 0 || mi_add_word(object, "result", "early") < 0
-			|| add_invite(object, entry) < 0)
+	if(object == NULL || mi_add_dialog(object, entry) < 0 || mi_add_word(object, "result", "early") < 0
+			|| mi_add_invite(object, entry) < 0)
 		work->failed = 1;
 }
 
@@ -148,12 +126,22 @@ static mi_response_t *release_dialogs(uint32_t select, ims_release_str selected,
 	}
 	if(work->early > 0)
 		ims_release_registry_find(registry, select, selected, add_early, work);
-	for(uint32_t i = 0; i < work->refused && i < REFUSALS && !work->failed; i++) {
-		mi_item_t *object = add_mi_object(work->list, NULL, 0);
+	for(uint32_t i = 0; i < work->refused && !work->failed; i++) {
+		mi_item_t *object;
+		if(i >= REFUSALS || !has_room(&work->page)) {
+			work->page.more += work->refused - i;
+			break;
+		}
+		work->page.dialogs++;
+		object = add_mi_object(work->list, NULL, 0);
 		work->failed = object == NULL || mi_add_id(object, work->refusals[i].id) < 0
 					   || mi_add_word(object, "result", ims_release_status_text(work->refusals[i].status)) < 0;
 	}
-	return work->failed ? out_of_memory(reply) : reply;
+	if(work->page.more > 0 && !work->failed) {
+		mi_item_t *object = add_mi_object(work->list, NULL, 0);
+		work->failed = object == NULL || mi_add_number(object, "more", work->page.more) < 0;
+	}
+	return work->failed ? mi_out_of_memory(reply) : reply;
 }
 
 static mi_response_t *mi_release(const mi_params_t *parameters, struct mi_handler *unused)
@@ -184,7 +172,7 @@ static mi_response_t *mi_release(const mi_params_t *parameters, struct mi_handle
 	if(mi_text(parameters, "cause", &cause)) {
 		if(number_of_word(cause, 699, &number) < 0)
 			return mi_fault(IMS_RELEASE_BAD_REASON, "the cause is \"%.*s\", expected a SIP status code, 100 to 699",
-					cut(cause), cause.s);
+					mi_cut(cause), cause.s);
 		work.reason.cause = (uint32_t)number;
 		mi_text(parameters, "text", &text);
 		work.reason.text = text;
@@ -198,63 +186,64 @@ static mi_response_t *mi_release(const mi_params_t *parameters, struct mi_handle
 	return release_dialogs(select, selected, &work);
 }
 
-struct page {
+struct listing {
 	mi_item_t *list;
-	uint32_t dialogs;
-	size_t octets;
+	struct page page;
 	int failed;
 };
 
+static int add_state(mi_item_t *object, const ims_release_entry *entry)
+{
+	if(mi_add_word(object, "state", word_of_state(entry->state)) < 0
+			|| mi_add_word(object, "serves", word_of_roles(entry->roles)) < 0 || mi_add_invite(object, entry) < 0)
+		return -1;
+	if(entry->exempt != 0 && mi_add_number(object, "exempt", 1) < 0)
+		return -1;
+	if(entry->state != IMS_RELEASE_STATE_RELEASING)
+		return 0;
+	return mi_add_word(object, "by", word_of_by(entry->by)) < 0 ? -1 : mi_add_number(object, "job", entry->job);
+}
+
 static void list_dialog(void *env, const ims_release_entry *entry)
 {
-	struct page *page = env;
-	mi_item_t *object = add_mi_object(page->list, NULL, 0);
+	struct listing *work = env;
+	mi_item_t *object = add_mi_object(work->list, NULL, 0);
 
-	if(object == NULL || add_dialog(object, entry) < 0
-			|| mi_add_word(object, "state", word_of_state(entry->state)) < 0
-			|| mi_add_word(object, "serves", word_of_roles(entry->roles)) < 0 || add_invite(object, entry) < 0) {
-		page->failed = 1;
-		return;
-	}
-	page->dialogs++;
-	page->octets += 128 + (size_t)entry->call_id.len + (size_t)entry->from_tag.len + (size_t)entry->to_tag.len;
+	count_shown(&work->page, entry);
+	if(object == NULL || mi_add_dialog(object, entry) < 0 || add_state(object, entry) < 0)
+		work->failed = 1;
 }
 
 static mi_response_t *mi_list(const mi_params_t *parameters, struct mi_handler *unused)
 {
-	struct page page;
-	ims_release_str text;
-	uint64_t cursor = 0;
+	struct listing work;
+	uint64_t cursor;
 	uint32_t records = 0;
-	mi_response_t *reply;
-	mi_item_t *object;
+	mi_response_t *reply = mi_read_cursor(parameters, &cursor);
 
 	(void)unused;
-	memset(&page, 0, sizeof(page));
-	if(mi_text(parameters, "cursor", &text) && number_of_word(text, UINT64_MAX, &cursor) < 0)
-		return mi_fault(IMS_RELEASE_ARGUMENT, "the cursor is \"%.*s\", expected what the page before told as next",
-				cut(text), text.s);
-	reply = init_mi_result_array(&page.list);
+	if(reply != NULL)
+		return reply;
+	memset(&work, 0, sizeof(work));
+	reply = init_mi_result_array(&work.list);
 	if(reply == NULL)
 		return NULL;
 	do {
-		ims_release_status status = ims_release_registry_list(registry, cursor, 1, list_dialog, &page, &cursor);
+		ims_release_status status = ims_release_registry_list(registry, cursor, 1, list_dialog, &work, &cursor);
 		if(status != IMS_RELEASE_OK) {
 			free_mi_response(reply);
 			return mi_refusal(status);
 		}
 		records++;
-	} while(cursor != 0 && !page.failed && records < PAGE_RECORDS && page.dialogs < PAGE_DIALOGS
-			&& page.octets < PAGE_OCTETS);
-	object = page.failed ? NULL : add_mi_object(page.list, NULL, 0);
-	/* A text: the number may be larger than those of JSON. */
-	if(object == NULL || add_mi_string_fmt(object, "next", 4, "%llu", (unsigned long long)cursor) < 0)
-		return out_of_memory(reply);
-	return reply;
+	} while(cursor != 0 && !work.failed && records < PAGE_RECORDS && has_room(&work.page));
+	return work.failed || mi_add_next(work.list, cursor) < 0 ? mi_out_of_memory(reply) : reply;
 }
 
 struct showing {
 	mi_item_t *list;
+	/* The first id that is to be shown. */
+	uint64_t from;
+	struct page page;
 	int failed;
 };
 
@@ -266,22 +255,17 @@ static int add_release(mi_item_t *object, const ims_release_entry *entry)
 		return -1;
 	if(entry->unconfirmed != 0 && mi_add_number(object, "unconfirmed", 1) < 0)
 		return -1;
-	return mi_add_word(object, "by", word_of_by(entry->by)) < 0 || mi_add_number(object, "job", entry->job) < 0
-				   || mi_add_number(object, "cause", entry->cause) < 0
-				   || mi_add_word(object, "called_leg", word_of_leg(entry->called_state)) < 0
-				   || mi_add_number(object, "called_code", entry->called_code) < 0
-				   || mi_add_number(object, "called_attempts", entry->called_attempts) < 0
-				   || mi_add_word(object, "calling_leg", word_of_leg(entry->calling_state)) < 0
-				   || mi_add_number(object, "calling_code", entry->calling_code) < 0
-				   || mi_add_number(object, "calling_attempts", entry->calling_attempts) < 0
-				   || mi_add_number(object, "started", entry->started_s) < 0
-			   ? -1
-			   : 0;
+	if(mi_add_word(object, "by", word_of_by(entry->by)) < 0 || mi_add_number(object, "job", entry->job) < 0
+			|| mi_add_number(object, "cause", entry->cause) < 0 || mi_add_text(object, "text", entry->text) < 0)
+		return -1;
+	if(entry->text_lost != 0 && mi_add_number(object, "text_lost", 1) < 0)
+		return -1;
+	return mi_add_legs(object, entry) < 0 ? -1 : mi_add_number(object, "started", entry->started_s);
 }
 
 static int add_in_full(mi_item_t *object, const ims_release_entry *entry)
 {
-	if(add_dialog(object, entry) < 0 || mi_add_word(object, "state", word_of_state(entry->state)) < 0
+	if(mi_add_dialog(object, entry) < 0 || mi_add_word(object, "state", word_of_state(entry->state)) < 0
 			|| mi_add_word(object, "serves", word_of_roles(entry->roles)) < 0
 			|| mi_add_text(object, "from", entry->from) < 0 || mi_add_text(object, "to", entry->to) < 0)
 		return -1;
@@ -293,7 +277,7 @@ static int add_in_full(mi_item_t *object, const ims_release_entry *entry)
 		return -1;
 	if(mi_add_number(object, "seen", entry->seen_s) < 0)
 		return -1;
-	if(add_invite(object, entry) < 0)
+	if(mi_add_invite(object, entry) < 0)
 		return -1;
 	if(entry->calling_user.len > 0 && mi_add_text(object, "calling_user", entry->calling_user) < 0)
 		return -1;
@@ -309,21 +293,32 @@ static int add_in_full(mi_item_t *object, const ims_release_entry *entry)
 static void show_dialog(void *env, const ims_release_entry *entry)
 {
 	struct showing *work = env;
-	mi_item_t *object = add_mi_object(work->list, NULL, 0);
+	mi_item_t *object;
 
+	if(entry->id < work->from)
+		return;
+	if(!has_room(&work->page)) {
+		count_left_out(&work->page, entry->id);
+		return;
+	}
+	count_shown(&work->page, entry);
+	object = add_mi_object(work->list, NULL, 0);
 	if(object == NULL || add_in_full(object, entry) < 0)
 		work->failed = 1;
 }
 
 static mi_response_t *mi_show(const mi_params_t *parameters, struct mi_handler *unused)
 {
-	struct showing work = {NULL, 0};
+	struct showing work;
 	uint32_t select;
 	ims_release_str selected;
 	ims_release_status status;
 	mi_response_t *reply = read_selector(parameters, &select, &selected);
 
 	(void)unused;
+	memset(&work, 0, sizeof(work));
+	if(reply == NULL)
+		reply = mi_read_cursor(parameters, &work.from);
 	if(reply != NULL)
 		return reply;
 	reply = init_mi_result_array(&work.list);
@@ -334,7 +329,14 @@ static mi_response_t *mi_show(const mi_params_t *parameters, struct mi_handler *
 		free_mi_response(reply);
 		return mi_refusal(status);
 	}
-	return work.failed ? out_of_memory(reply) : reply;
+	if(work.page.more > 0 && !work.failed) {
+		mi_item_t *object = add_mi_object(work.list, NULL, 0);
+		char word[ID_SIZE];
+		word_of_id(work.page.next, word);
+		work.failed = object == NULL || mi_add_number(object, "more", work.page.more) < 0
+					  || mi_add_word(object, "next", word) < 0;
+	}
+	return work.failed ? mi_out_of_memory(reply) : reply;
 }
 
 struct dropping {
@@ -376,7 +378,7 @@ static mi_response_t *mi_forget(const mi_params_t *parameters, struct mi_handler
 	if(mi_add_number(object, "dropped", work.dropped) < 0
 			|| (work.refused != IMS_RELEASE_OK
 					&& mi_add_word(object, "others", ims_release_status_text(work.refused)) < 0))
-		return out_of_memory(reply);
+		return mi_out_of_memory(reply);
 	return reply;
 }
 
@@ -396,7 +398,7 @@ static mi_response_t *mi_stats(const mi_params_t *parameters, struct mi_handler 
 		return NULL;
 	for(size_t i = 0; i < figure_count; i++) {
 		if(mi_add_number(object, figures[i].command, figure_value(&figures[i], &stats)) < 0)
-			return out_of_memory(reply);
+			return mi_out_of_memory(reply);
 	}
 	return reply;
 }
@@ -431,10 +433,13 @@ const mi_export_t mi_commands[] = {
 	{
 		COMMAND("jobs"),
 		.help = "lists the jobs that release has made, those that are over included; cancel=NUMBER: that job starts nothing "
-			"more, what it has started ends as ever",
+			"more, what it has started ends as ever. items=NUMBER [cursor]: what has become of each of its dialogs, in pages; the "
+			"last element tells the cursor of the next page; 0: this was the last",
 		.recipes = {
 			{mi_jobs, {0}},
 			{mi_jobs, {"cancel", 0}},
+			{mi_jobs, {"items", 0}},
+			{mi_jobs, {"items", "cursor", 0}},
 			{EMPTY_MI_RECIPE},
 		},
 	},
@@ -459,9 +464,11 @@ const mi_export_t mi_commands[] = {
 	},
 	{
 		COMMAND("show"),
-		.help = "shows dialogs in full. selector is call, dialog or id, as for release",
+		.help = "shows dialogs in full. selector is call, dialog or id, as for release. Where not all fit the reply the last "
+			"element tells how many more there are, and the cursor to go on with as next",
 		.recipes = {
 			{mi_show, {"selector", "value", 0}},
+			{mi_show, {"selector", "value", "cursor", 0}},
 			{EMPTY_MI_RECIPE},
 		},
 	},

@@ -9,6 +9,11 @@
 /* A longer text is cut in what is shown: a datagram takes 64 KiB. */
 #define SHOWN_OCTETS 1024
 #define FAULT_SIZE 256
+/* Of a wrong word an error shows this much. */
+#define FAULT_OCTETS 64
+/* A datagram takes replies of 64 KiB. */
+#define PAGE_DIALOGS 30
+#define PAGE_OCTETS 16384
 
 int mi_text(const mi_params_t *parameters, char *name, ims_release_str *text)
 {
@@ -61,4 +66,83 @@ int mi_add_id(mi_item_t *object, uint64_t id)
 
 	word_of_id(id, word);
 	return mi_add_word(object, "id", word);
+}
+
+int mi_add_dialog(mi_item_t *object, const ims_release_entry *entry)
+{
+	return mi_add_id(object, entry->id) < 0 || mi_add_text(object, "call_id", entry->call_id) < 0
+				   || mi_add_text(object, "from_tag", entry->from_tag) < 0
+				   || mi_add_text(object, "to_tag", entry->to_tag) < 0
+			   ? -1
+			   : 0;
+}
+
+int mi_add_invite(mi_item_t *object, const ims_release_entry *entry)
+{
+	return entry->state == IMS_RELEASE_STATE_EARLY ? mi_add_number(object, "invite_cseq", entry->invite_cseq) : 0;
+}
+
+int mi_add_legs(mi_item_t *object, const ims_release_entry *entry)
+{
+	return mi_add_word(object, "called_leg", word_of_leg(entry->called_state)) < 0
+				   || mi_add_number(object, "called_code", entry->called_code) < 0
+				   || mi_add_number(object, "called_attempts", entry->called_attempts) < 0
+				   || mi_add_word(object, "calling_leg", word_of_leg(entry->calling_state)) < 0
+				   || mi_add_number(object, "calling_code", entry->calling_code) < 0
+				   || mi_add_number(object, "calling_attempts", entry->calling_attempts) < 0
+			   ? -1
+			   : 0;
+}
+
+int mi_cut(ims_release_str text)
+{
+	return text.len > FAULT_OCTETS ? FAULT_OCTETS : text.len;
+}
+
+mi_response_t *mi_out_of_memory(mi_response_t *reply)
+{
+	if(reply != NULL)
+		free_mi_response(reply);
+	return mi_fault(500, "out of private memory; raise -M");
+}
+
+int has_room(const struct page *page)
+{
+	return page->dialogs < PAGE_DIALOGS && page->octets < PAGE_OCTETS;
+}
+
+void count_shown(struct page *page, const ims_release_entry *entry)
+{
+	const ims_release_str texts[] = {entry->call_id, entry->from_tag, entry->to_tag, entry->from, entry->to,
+			entry->calling_user, entry->called_user, entry->icid, entry->text};
+
+	page->dialogs++;
+	page->octets += 512;
+	for(size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		page->octets += (size_t)(texts[i].len > SHOWN_OCTETS ? SHOWN_OCTETS : texts[i].len);
+}
+
+void count_left_out(struct page *page, uint64_t id)
+{
+	if(page->more++ == 0)
+		page->next = id;
+}
+
+int mi_add_next(mi_item_t *list, uint64_t cursor)
+{
+	mi_item_t *object = add_mi_object(list, NULL, 0);
+
+	/* A text: the number may be larger than those of JSON. */
+	return object == NULL ? -1 : add_mi_string_fmt(object, "next", 4, "%llu", (unsigned long long)cursor);
+}
+
+mi_response_t *mi_read_cursor(const mi_params_t *parameters, uint64_t *cursor)
+{
+	ims_release_str text;
+
+	*cursor = 0;
+	if(!mi_text(parameters, "cursor", &text) || number_of_word(number_of_id(text), UINT64_MAX, cursor) == 0)
+		return NULL;
+	return mi_fault(IMS_RELEASE_ARGUMENT, "the cursor is \"%.*s\", expected what the page before told as next",
+			mi_cut(text), text.s);
 }

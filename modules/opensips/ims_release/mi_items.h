@@ -23,5 +23,39 @@ int mi_add_text(mi_item_t *object, char *name, ims_release_str text);
 int mi_add_word(mi_item_t *object, char *name, const char *word);
 int mi_add_number(mi_item_t *object, char *name, uint64_t number);
 int mi_add_id(mi_item_t *object, uint64_t id);
+/* What identifies a dialog. */
+int mi_add_dialog(mi_item_t *object, const ims_release_entry *entry);
+/* What whoever cancels an INVITE needs beside its Call-ID. */
+int mi_add_invite(mi_item_t *object, const ims_release_entry *entry);
+/* Both legs of a release. */
+int mi_add_legs(mi_item_t *object, const ims_release_entry *entry);
+
+/* How much of a wrong word an error shows. */
+int mi_cut(ims_release_str text);
+
+/* Gives a reply up for want of memory. */
+mi_response_t *mi_out_of_memory(mi_response_t *reply);
+
+/* Records looked at for one page, so that a call over a large store comes back. */
+#define PAGE_RECORDS 4096
+
+/* What goes into one reply. */
+struct page {
+	uint32_t dialogs;
+	size_t octets;
+	/* Left out for want of room. */
+	uint32_t more;
+	/* The first of them. */
+	uint64_t next;
+};
+
+int has_room(const struct page *page);
+void count_shown(struct page *page, const ims_release_entry *entry);
+void count_left_out(struct page *page, uint64_t id);
+
+/* Where to go on in pages; what stands for it is read back as the parameter cursor. 0, or -1 without memory. */
+int mi_add_next(mi_item_t *list, uint64_t cursor);
+/* NULL, or an error. Not given it is the beginning. */
+mi_response_t *mi_read_cursor(const mi_params_t *parameters, uint64_t *cursor);
 
 #endif
