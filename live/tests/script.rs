@@ -8,7 +8,7 @@ use live::message::uri_of;
 use live::pair::Pair;
 use live::peer::Peer;
 use live::scenario::Script;
-use live::trial::{CAUSE, PROMPT, TEXT, Trial, call, check, proxy, was_released};
+use live::trial::{CAUSE, PROMPT, TEXT, Trial, call, check, opensips_can_not, proxy, was_released};
 
 /// A request to the script that has it release calls; gives its answer.
 fn by_script(host: &dyn Host, selector: &str, value: &str) -> Result<u16> {
@@ -51,6 +51,24 @@ fn a_script_releases_by_selector() -> Trial {
         host.outcome(&call_id, PROMPT)?;
         was_released(&host, &call, &call_id, Serves::Calling, ("503", "By the script"))?;
     }
+    Ok(())
+}
+
+/// A cause that is a text is refused, and each process says so at most once a second.
+#[test]
+fn a_cause_that_is_no_integer_is_refused() -> Trial {
+    const ASKED: usize = 100;
+    if opensips_can_not("hand a text to a function that takes a number")? {
+        return Ok(());
+    }
+    let host = proxy(&[])?;
+    for number in 0..ASKED {
+        let code = by_script(&host, &format!("call{number}"), "x\r\nX-Cause: 480")?;
+        check(code == 403, || format!("{number}: {code}"))?;
+    }
+    let log = host.log();
+    let lines = log.matches("ims_release_by(): the cause is no integer").count();
+    check((1..ASKED / 2).contains(&lines), || format!("{lines} lines for {ASKED} requests\n{log}"))?;
     Ok(())
 }
 
