@@ -152,6 +152,37 @@ fn two_who_make_a_job_at_once_have_one_each() {
     }
 }
 
+/// No record is the one that was read: each place is put back.
+#[test]
+fn a_place_that_cannot_be_replaced_is_left_as_it_was() {
+    at_each_step(|step| {
+        let registry = stepped();
+        let before = used(&registry);
+        let second = Rc::clone(&registry);
+        BETWEEN.set(Some(Rc::new(move || {
+            let (store, mut ids, mut record) = (&second.store().0, Vec::new(), Vec::new());
+            store.scan(0, 900, &mut |id| ids.push(id)).unwrap();
+            for id in ids {
+                let version = store.read(id, &mut record).unwrap().unwrap().version;
+                assert!(store.replace(id, version, &record).unwrap());
+            }
+        })));
+        STEPS_LEFT.set(step);
+        let made = registry.job_make(&job(b"sip:new"), NOW + 2_000);
+        let reached = BETWEEN.take().is_none();
+        STEPS_LEFT.set(0);
+        let after = shown(&registry);
+        let changed: Vec<usize> = (0..before.len()).filter(|one| after.get(*one) != before.get(*one)).collect();
+        let expected = match made {
+            Ok(number) => vec![usize::from(number) - 1],
+            Err(RegistryError::TooManyJobs) => vec![],
+            Err(error) => panic!("step {step}: {error}"),
+        };
+        assert_eq!((changed, after.len()), (expected, before.len()), "step {step}: {after:?}");
+        reached
+    });
+}
+
 /// A job that is cancelled and made anew while a step of it goes on leaves nothing out.
 #[test]
 fn a_step_of_the_job_before_moves_no_other() {
