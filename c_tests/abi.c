@@ -178,7 +178,7 @@ static void offsets(void **state)
     MEMBER(ims_release_entry, text_lost, 248);
     MEMBER(ims_release_entry, reserved, 252);
 
-    assert_int_equal(sizeof(ims_release_stats), 248);
+    assert_int_equal(sizeof(ims_release_stats), 256);
     MEMBER(ims_release_stats, tracked, 8);
     MEMBER(ims_release_stats, refused_large, 152);
     MEMBER(ims_release_stats, retried, 160);
@@ -192,6 +192,7 @@ static void offsets(void **state)
     MEMBER(ims_release_stats, legs_not_built, 224);
     MEMBER(ims_release_stats, pending, 232);
     MEMBER(ims_release_stats, oldest_s, 240);
+    MEMBER(ims_release_stats, misdirected, 248);
 
     assert_int_equal(sizeof(ims_release_resumed), 32);
     MEMBER(ims_release_resumed, struct_size, 0);
@@ -351,6 +352,7 @@ static void numbers(void **state)
         { IMS_RELEASE_NO_CHARGING_VECTOR, 32 },
         { IMS_RELEASE_NO_FLOW, 64 },
         { IMS_RELEASE_ALWAYS_FLOW, 128 },
+        { IMS_RELEASE_NO_BYE_CHECK, 256 },
         { IMS_RELEASE_SEEN_UNKNOWN, 0 },
         { IMS_RELEASE_SEEN_NOTHING, 1 },
         { IMS_RELEASE_SEEN_COUNTED, 2 },
@@ -363,6 +365,7 @@ static void numbers(void **state)
         { IMS_RELEASE_SEEN_NOT_ENDING, 9 },
         { IMS_RELEASE_SEEN_ENDED, 10 },
         { IMS_RELEASE_SEEN_RELEASING, 11 },
+        { IMS_RELEASE_SEEN_MISDIRECTED, 12 },
         { IMS_RELEASE_COMPLETED, 1 },
         { IMS_RELEASE_GONE, 2 },
         { IMS_RELEASE_PARTIAL, 3 },

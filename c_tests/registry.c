@@ -250,7 +250,11 @@ static void a_call_is_found_as_it_proceeds(void **state)
     assert_int_equal(told->entries, 1);
     assert_int_equal(next, 0);
 
-    /* A user ends it. */
+    /* A user would have it that it does; then it ends it. */
+    assert_int_equal(observe(told, MESSAGE_TO("sip:a", "BYE", "129", "c1")), IMS_RELEASE_SEEN_MISDIRECTED);
+    ims_release_stats stats = { .struct_size = sizeof stats };
+    assert_int_equal(ims_release_registry_stats(told->registry, &stats), IMS_RELEASE_OK);
+    assert_int_equal(stats.misdirected, 1);
     assert_int_equal(observe(told, MESSAGE_WITHIN("BYE", "130", "c1")), IMS_RELEASE_SEEN_ENDING);
     assert_int_equal(observe(told, "SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 192.0.2.11;branch=z9hG4bK130\r\nFrom: " SIDE_A
                                    "\r\nTo: " SIDE_B ";tag=314159\r\nCall-ID: c1\r\nCSeq: 130 BYE\r\n\r\n"),
@@ -315,7 +319,8 @@ static void a_bye_of_a_user_comes_first(void **state)
     char bye[512], answer[512], number[16];
     snprintf(number, sizeof number, "%u", cseq);
     snprintf(bye, sizeof bye,
-             "BYE sip:x SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.11;branch=z9hG4bK%s\r\nFrom: " SIDE_A "\r\nTo: " SIDE_B
+             "BYE " CALLED_TARGET " SIP/2.0\r\n" CALLED_ROUTE "Via: SIP/2.0/UDP 192.0.2.11;branch=z9hG4bK%s\r\nFrom: " SIDE_A
+             "\r\nTo: " SIDE_B
              ";tag=314159\r\nCall-ID: c1\r\nCSeq: %s BYE\r\n\r\n",
              number, number);
     snprintf(answer, sizeof answer, "SIP/2.0 200 OK\r\n%s", strstr(bye, "Via: "));
@@ -442,10 +447,12 @@ static void policies(void **state)
     struct pair pair;
     uint32_t pass, answered;
     uint64_t id;
-    set_up_with(state, IMS_RELEASE_NO_RETRY + IMS_RELEASE_NO_BYPASS + IMS_RELEASE_NO_HOLD + IMS_RELEASE_NO_REFUSAL);
+    set_up_with(state, IMS_RELEASE_NO_RETRY + IMS_RELEASE_NO_BYPASS + IMS_RELEASE_NO_HOLD + IMS_RELEASE_NO_REFUSAL
+                           + IMS_RELEASE_NO_BYE_CHECK);
     struct told *told = *state;
     answer(told);
     assert_int_equal(start(told, &pair, sizeof pair.called_buffer), IMS_RELEASE_NOT_ACKNOWLEDGED);
+    assert_int_equal(observe(told, MESSAGE_TO("sip:a", "UPDATE", "127", "c1")), IMS_RELEASE_SEEN_COUNTED);
     assert_int_equal(observe(told, MESSAGE_WITHIN("ACK", "127", "c1")), IMS_RELEASE_SEEN_ACKNOWLEDGED);
     assert_int_equal(start(told, &pair, sizeof pair.called_buffer), IMS_RELEASE_OK);
     assert_int_equal(ims_release_registry_recognise(told->registry, text_of(MESSAGE_WITHIN("UPDATE", "128", "c1")), 0,

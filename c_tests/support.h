@@ -146,9 +146,16 @@ static inline ims_release_fields base_b(void)
     "From: " SIDE_A "\r\nTo: " SIDE_B ";tag=314159\r\nCall-ID: " call_id "\r\nCSeq: 127 INVITE\r\n"                  \
     "Contact: <sip:[5555::eee:fff:aaa:bbb]:8805;comp=sigcomp>\r\nContent-Length: 0\r\n\r\n"
 #define MESSAGE_WITHIN(method, number, call_id)                                                                        \
-    method " sip:[5555::eee:fff:aaa:bbb]:8805 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.11;branch=z9hG4bK" number "\r\n"     \
+    MESSAGE_TO(CALLED_TARGET, method, number, call_id)
+#define CALLED_TARGET "sip:[5555::eee:fff:aaa:bbb]:8805"
+/* The same, sent there. */
+#define MESSAGE_TO(target, method, number, call_id)                                                                    \
+    method " " target " SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.11;branch=z9hG4bK" number "\r\n" CALLED_ROUTE               \
     "From: " SIDE_A "\r\nTo: " SIDE_B ";tag=314159\r\nCall-ID: " call_id "\r\nCSeq: " number " " method               \
     "\r\nContent-Length: 0\r\n\r\n"
+
+#define CALLED_ROUTE                                                                                                   \
+    "Route: <sip:mo@scscf1.home1.net;lr;did=7a1.3>, <sip:mt@scscf2.home2.net;lr>, <sip:pcscf2.visited2.net;lr>\r\n"
 
 /* When the tests take place: the library is told the time. */
 #define NOW UINT64_C(1800000000000)

@@ -343,6 +343,12 @@
 // `policy`: each does whose user's way is known.
 #define IMS_RELEASE_ALWAYS_FLOW 128
 
+// `policy`: a user's BYE ends the session wherever it goes, and so does the answer to a target refresh request change
+// the target. Else only where the request is on its way to the other user: its Request-URI is that user's Contact, and
+// its Route the rest of the route set; without that a user can send it to itself, answer it, and spare the other user
+// the BYE of a release. For a host that sees other Contacts than its users, because it rewrites them.
+#define IMS_RELEASE_NO_BYE_CHECK 256
+
 // `seen`: of no call that is tracked.
 #define IMS_RELEASE_SEEN_UNKNOWN 0
 
@@ -379,6 +385,10 @@
 // `seen`: a BYE on a dialog that is being released, or the answer to one. Where that ends the release the next
 // ims_release_registry_sweep() tells it.
 #define IMS_RELEASE_SEEN_RELEASING 11
+
+// `seen`: a user's BYE or target refresh request that is not on its way to the other user: it ends nothing and changes
+// no target. See IMS_RELEASE_NO_BYE_CHECK.
+#define IMS_RELEASE_SEEN_MISDIRECTED 12
 
 // `outcome`: both BYEs were answered 2xx; or a user's own was, which was under way when the release started.
 #define IMS_RELEASE_COMPLETED 1
@@ -871,8 +881,8 @@ typedef struct ims_release_config {
     uint32_t attempt_ms;
     // A dialog of which nothing was seen for so long is forgotten; 0 for 43,200.
     uint32_t dialog_lifetime_s;
-    // IMS_RELEASE_NO_RETRY, _NO_BYPASS, _NO_HOLD, _NO_REFUSAL, _NO_SESSION_TIMER, _NO_CHARGING_VECTOR, and _NO_FLOW or
-    // _ALWAYS_FLOW, added up.
+    // IMS_RELEASE_NO_RETRY, _NO_BYPASS, _NO_HOLD, _NO_REFUSAL, _NO_SESSION_TIMER, _NO_CHARGING_VECTOR, _NO_BYE_CHECK, and
+    // _NO_FLOW or _ALWAYS_FLOW, added up.
     uint32_t policy;
     // Asked for credentials when a user answers a BYE 401 or 407; NULL for none: then that leg has failed.
     ims_release_credentials_fn credentials;
@@ -1020,6 +1030,9 @@ typedef struct ims_release_stats {
     uint64_t pending;
     // When the oldest of these was started, in Unix seconds; 0: there is none.
     uint64_t oldest_s;
+    // Users' BYEs and target refresh requests that were not on their way to the other user, see
+    // IMS_RELEASE_NO_BYE_CHECK.
+    uint64_t misdirected;
 } ims_release_stats;
 
 // What ims_release_registry_resume() has taken up again. Set `struct_size` before.
@@ -1305,8 +1318,8 @@ ims_release_status ims_release_registry_track(const struct ims_release_registry 
                                               uint64_t now_ms);
 
 // Takes in any other message of a call, whole, in both directions: replies to the INVITE, the ACK, requests within the
-// dialog and their replies. Of the refusals of an INVITE that was forked hand in only the one that is sent on: another
-// branch may still answer (RFC 3261 16.7). `flow` is that of a message which a user has sent, as for
+// dialog, before they are sent on, and their replies. Of the refusals of an INVITE that was forked hand in only the one
+// that is sent on: another branch may still answer (RFC 3261 16.7). `flow` is that of a message which a user has sent, as for
 // ims_release_registry_track(). `*seen` tells what it was: IMS_RELEASE_SEEN_*. A message of no tracked call
 // is fine, and so is one given twice.
 //

@@ -8,7 +8,7 @@ OPENSIPS_SRC ?=
 OPENSIPS_MODULE_DIR ?= modules/opensips/ims_release
 
 # The part of the live suite that runs against any host.
-OPENSIPS_TESTS ?= broken dialog examples failure forged forks identity load loop_repair losses mass operator opensips race \
+OPENSIPS_TESTS ?= broken dialog examples failure forged forks identity load loop_repair losses mass misdirected operator opensips race \
     refused release retransmission retry script sockets stateless survival
 
 .PHONY: opensips opensips-live opensips-test

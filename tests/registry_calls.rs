@@ -74,9 +74,7 @@ const CASES: &[&str] = &[
     "T33b: the 2xx is newer | > INVITE 128 contact=a2; < 183 INVITE 128 contact=b2 reliable=1; < 200 INVITE 128 contact=b3; \
      < 200 INVITE 128 contact=b4 | 129 b3 | drawn a2",
     "T33b: a late copy | > INVITE 128 contact=a2; < 183 INVITE 128 contact=b2 reliable=1; < 488 INVITE 128; \
-     < UPDATE 3 contact=b3; > 200 UPDATE 3 contact=; < 183 INVITE 128 contact=b2 reliable=1 | 129 b3 | 4 a2",
-    "T33b: it comes first | < 183 INVITE 128 contact=b2 reliable=1; > INVITE 128 contact=a2; < 488 INVITE 128 \
-     | 129 b2 | drawn a2",
+     < UPDATE 3 contact=b3 target=a2; > 200 UPDATE 3 contact=; < 183 INVITE 128 contact=b2 reliable=1 | 129 b3 | 4 a2",
     "T33b: an unreliable one | > INVITE 128 contact=a2; < 183 INVITE 128 contact=b2; < 488 INVITE 128 \
      | 129 b1 | drawn a1",
     "T33c | > INVITE 128 contact=a2; > INFO 129 contact=a3; < 200 INFO 129 contact=b3; < 200 INVITE 128; \

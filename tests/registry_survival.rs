@@ -35,6 +35,7 @@ const SETTINGS: Settings<'_> = Settings {
     hold: true,
     policy: ims_release::pending::Policy { retry: true, bypass: true },
     refuse_requests: true,
+    check_bye: true,
     charging_vector: true,
     use_flow: UseFlow::Needed,
     session_timer: true,

@@ -69,7 +69,9 @@ impl Call {
     /// A request of the calling user within the dialog, so many after the INVITE.
     pub fn request(&self, method: &str, number: u32) -> Vec<u8> {
         let start = format!("{method} {} SIP/2.0", input("INPUT_CALLEE_CONTACT"));
-        self.message(&start, input("INPUT_CALLEE"), (number, method), "")
+        let path = routes("CALLEE").join(", ");
+        let more = format!("Route: <sip:{};lr>, {path}\r\n", own());
+        self.message(&start, input("INPUT_CALLEE"), (number, method), &more)
     }
 
     /// The 2xx to it.

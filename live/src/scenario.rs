@@ -77,6 +77,23 @@ pub enum Step {
     Bye(Answer),
 }
 
+impl Step {
+    /// Of one that is an exchange with a step of the other user the Contact that counts from then on.
+    fn contact(&self) -> Option<Option<&str>> {
+        match self {
+            Self::Send { contact, .. } | Self::Take { contact, .. } => Some(contact.as_deref()),
+            Self::SendInVain { .. } | Self::Refuse { .. } => Some(None),
+            _ => None,
+        }
+    }
+}
+
+/// Where a user is after so many exchanges.
+fn target(user: &User, exchanges: usize) -> &str {
+    let contacts = user.steps.iter().filter_map(Step::contact).take(exchanges).flatten();
+    crate::message::uri_of(contacts.last().unwrap_or(&user.contact))
+}
+
 /// One user.
 #[derive(Clone, Debug)]
 pub struct User {
@@ -189,7 +206,7 @@ struct Side<'a> {
     route: Vec<String>,
 }
 
-impl Side<'_> {
+impl<'a> Side<'a> {
     fn request(&self, method: &str, cseq: u32, contact: Option<&str>, header: Option<&str>) -> Vec<String> {
         let mut lines = vec![
             format!("{method} {} SIP/2.0", self.target),
@@ -206,6 +223,16 @@ impl Side<'_> {
         }
         lines.extend(header.map(str::to_owned));
         lines
+    }
+
+    /// All steps; a request goes to the Contact that the other user has given last.
+    fn steps(&mut self, xml: &mut String, other: &'a User) {
+        let mut exchanges = 0;
+        for step in &self.user.steps {
+            self.target = target(other, exchanges);
+            self.step(xml, step);
+            exchanges += usize::from(step.contact().is_some());
+        }
     }
 
     fn step(&self, xml: &mut String, step: &Step) {
@@ -319,15 +346,13 @@ impl Script {
         recv_ok(&mut xml);
         let mut route = self.own_entries();
         route.extend(self.called.hop.clone());
-        let target = crate::message::uri_of(&self.called.contact);
-        let side = Side { user, from: &user.identity, to: &self.called.identity, target, route };
+        let target = target(&self.called, 0);
+        let mut side = Side { user, from: &user.identity, to: &self.called.identity, target, route };
         if self.acknowledge_after > 0 {
             pause(&mut xml, self.acknowledge_after);
         }
         send(&mut xml, &side.request("ACK", self.cseq, None, None), false);
-        for step in &user.steps {
-            side.step(&mut xml, step);
-        }
+        side.steps(&mut xml, &self.called);
         xml + LINGER
     }
 
@@ -355,11 +380,9 @@ impl Script {
         let mut route = self.own_entries();
         route.reverse();
         route.extend(self.calling.hop.clone());
-        let target = crate::message::uri_of(&self.calling.contact);
-        let side = Side { user, from: &user.identity, to: &self.calling.identity, target, route };
-        for step in &user.steps {
-            side.step(&mut xml, step);
-        }
+        let target = target(&self.calling, 0);
+        let mut side = Side { user, from: &user.identity, to: &self.calling.identity, target, route };
+        side.steps(&mut xml, &self.calling);
         xml + LINGER
     }
 }

@@ -40,7 +40,7 @@ fn a_bad_value_is_named() -> Trial {
     refused_value("deadline", "47", &["47 seconds", "15000", "33000", "hold"])?;
     refused_value("attempt", "3601", &["3601"])?;
     refused_value("linger", "-1", &["-1"])?;
-    for name in ["retry", "bypass", "hold", "refuse_requests", "session_timer"] {
+    for name in ["retry", "bypass", "hold", "refuse_requests", "check_bye", "session_timer"] {
         refused_value(name, "2", &["2"])?;
     }
     refused_value("dialog_lifetime", "0", &["0"])?;

@@ -69,6 +69,7 @@ fn a_scraper_sees_them() -> Trial {
         "legs_failed 0 ",
         "legs_not_built 0 ",
         "refused_messages 0 ",
+        "misdirected 0 ",
         "store_records ",
         "store_capacity ",
     ] {

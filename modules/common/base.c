@@ -31,16 +31,26 @@ struct allowance {
 	unsigned int left_out;
 };
 
-static void report_rarely(uint32_t level, struct allowance *allowance, const char *what, const char *why)
+/* Whether one may be written now; how many were not since the last one. */
+static int is_allowed(struct allowance *allowance, unsigned int *left_out)
 {
 	uint64_t second = now_ms() / 1000;
 
 	if(second == allowance->second) {
 		allowance->left_out++;
-		return;
+		return 0;
 	}
-	report(level, "%s: %s (%u more before this)", what, why, allowance->left_out);
+	*left_out = allowance->left_out;
 	*allowance = (struct allowance){second, 0};
+	return 1;
+}
+
+static void report_rarely(uint32_t level, struct allowance *allowance, const char *what, const char *why)
+{
+	unsigned int left_out;
+
+	if(is_allowed(allowance, &left_out))
+		report(level, "%s: %s (%u more before this)", what, why, left_out);
 }
 
 /* 200 to 299: the message, 300 to 319: no such dialog, or not in that state. */
@@ -57,6 +67,19 @@ void log_refusal(const char *what, ims_release_status status)
 		report_rarely(IMS_RELEASE_LOG_ERROR, &errors, what, ims_release_status_text(status));
 	else
 		report(IMS_RELEASE_LOG_DEBUG, "%s: %s", what, ims_release_status_text(status));
+}
+
+void log_misdirected(ims_release_str call_id)
+{
+	static struct allowance lines;
+	unsigned int left_out;
+
+	if(is_allowed(&lines, &left_out))
+		report(IMS_RELEASE_LOG_WARNING,
+				"call_id=%.*s: a user's BYE or target refresh is not on its way to the other user: it ends nothing and "
+				"moves no target (%u more before this). Where this proxy rewrites Contacts, as fix_nated_contact() does, "
+				"set modparam check_bye to 0",
+				call_id.len, call_id.s, left_out);
 }
 
 void log_refused_script(const char *what, ims_release_status status)

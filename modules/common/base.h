@@ -33,4 +33,10 @@ void log_refused_script(const char *what, ims_release_status status);
 /* Says that a script calls a function with what that cannot take: an error, at most one a second from each process. */
 void log_wrong_script(const char *function, const char *why);
 
+/*
+ * Says of which call the library took a user's BYE or target refresh for misdirected, and what to do where it was not: a
+ * warning, as often as above.
+ */
+void log_misdirected(ims_release_str call_id);
+
 #endif

@@ -39,6 +39,8 @@ struct figure figures[] = {
 			"outcomes that may not have been heard"},
 	{"refused_messages", "refused_messages", offsetof(ims_release_stats, refused_messages),
 			"messages refused as malformed"},
+	{"misdirected", "misdirected", offsetof(ims_release_stats, misdirected),
+			"users' BYEs and target refreshes that were not on their way to the other user"},
 	{"early_dropped", "early_dropped", offsetof(ims_release_stats, early_dropped),
 			"INVITEs and early dialogs dropped because no 2xx came"},
 	{"idle_dropped", "idle_dropped", offsetof(ims_release_stats, idle_dropped),

@@ -24,6 +24,7 @@ struct settings settings = {
 	.bypass = 1,
 	.hold = 1,
 	.refuse_requests = 1,
+	.check_bye = 1,
 	.charging_vector = 1,
 	.session_timer = 1,
 	.flow = 1,
@@ -176,6 +177,7 @@ static int check_numbers(uint32_t transaction_ms, const char *transaction)
 		{"bypass", settings.bypass, 0, 1},
 		{"hold", settings.hold, 0, 1},
 		{"refuse_requests", settings.refuse_requests, 0, 1},
+		{"check_bye", settings.check_bye, 0, 1},
 		{"charging_vector", settings.charging_vector, 0, 1},
 		{"session_timer", settings.session_timer, 0, 1},
 		{"flow", settings.flow, 0, 2},
@@ -247,6 +249,7 @@ int settings_open(uint32_t uid, uint32_t gid, ims_release_ended_fn ended)
 	config.policy = (settings.retry ? 0 : IMS_RELEASE_NO_RETRY) | (settings.bypass ? 0 : IMS_RELEASE_NO_BYPASS)
 					| (settings.hold ? 0 : IMS_RELEASE_NO_HOLD)
 					| (settings.refuse_requests ? 0 : IMS_RELEASE_NO_REFUSAL)
+					| (settings.check_bye ? 0 : IMS_RELEASE_NO_BYE_CHECK)
 					| (settings.charging_vector ? 0 : IMS_RELEASE_NO_CHARGING_VECTOR)
 					| (settings.session_timer ? 0 : IMS_RELEASE_NO_SESSION_TIMER)
 					| (settings.flow == 0 ? IMS_RELEASE_NO_FLOW : 0) | (settings.flow == 2 ? IMS_RELEASE_ALWAYS_FLOW : 0);

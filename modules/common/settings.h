@@ -23,6 +23,7 @@ struct settings {
 	int bypass;
 	int hold;
 	int refuse_requests;
+	int check_bye;
 	int charging_vector;
 	int session_timer;
 	int flow; /* 0: never, 1: where it is needed, 2: always */

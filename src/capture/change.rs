@@ -40,6 +40,9 @@ pub enum Signal {
     /// That BYE was answered 2xx, or with a code that says that there is no session any more: the dialog is over, for
     /// good.
     Ended,
+    /// A BYE or target refresh request that is not on its way to the other user: that one takes no part in what comes of
+    /// it.
+    Misdirected,
 }
 
 /// The record of an initial INVITE, with the identities of the served users.
@@ -122,6 +125,7 @@ pub fn early<'a>(invite: &Record<'a>, reply: &'a Captured<'_>) -> Record<'a> {
             identities: invite.called.identities,
             ..Party::default()
         },
+        record_route: &reply.record_route,
         branch: &reply.branch,
         ..*invite
     }
@@ -195,37 +199,59 @@ pub fn answered<'a>(
 }
 
 /// What a request inside the dialog does; `sender` is who sent it. An ACK that overtakes the 2xx is remembered where an
-/// early dialog is there to remember it; else a release waits as if it were lost.
-pub fn request<'a>(dialog: &Record<'a>, sender: User, message: &'a Captured<'_>) -> Change<'a> {
+/// early dialog is there to remember it; else a release waits as if it were lost. `addressed` tells whether the request
+/// is on its way to the other user, see [`Record::is_addressed`]; it matters where [`asks`] says so.
+pub fn request<'a>(dialog: &Record<'a>, sender: User, message: &'a Captured<'_>, addressed: bool) -> Change<'a> {
     let counts = counts(message);
     let (record, signal) = match message.method {
         b"ACK" => {
             let acknowledged = sender == User::Calling && message.cseq == dialog.invite_cseq;
             (None, if acknowledged { Signal::Acknowledged } else { Signal::None })
         }
-        b"BYE" => (None, Signal::Ending),
+        b"BYE" if addressed => (None, Signal::Ending),
+        b"BYE" => (None, Signal::Misdirected),
+        method if refreshes(method) && !addressed => (misdirected(dialog, sender, message), Signal::Misdirected),
         method if refreshes(method) => (refresh_wanted(dialog, sender, message), Signal::None),
         _ => (None, Signal::None),
     };
     Change { counts, record, signal }
 }
 
-/// What the reply to a request inside the dialog does; `sender` is who sent that request.
-pub fn reply<'a>(dialog: &Record<'a>, sender: User, message: &'a Captured<'_>) -> Change<'a> {
+/// What the reply to a request inside the dialog does; `sender` is who sent that request, and `addressed` tells the same
+/// of it.
+pub fn reply<'a>(dialog: &Record<'a>, sender: User, message: &'a Captured<'_>, addressed: bool) -> Change<'a> {
     let code = match message.start {
         StartLine::Reply { code } => code,
         StartLine::Request { .. } => return Change::default(),
     };
     let (record, signal) = match (message.method, code) {
+        _ if !addressed => (None, Signal::None),
         (method, 200..=299) if refreshes(method) => (refreshed(dialog, sender, message, true), Signal::None),
         // RFC 6141 4.4: a reliable provisional reply commits the Contacts, even if the re-INVITE fails in the end.
         (b"INVITE", 101..=199) if message.reliable => (refreshed(dialog, sender, message, false), Signal::None),
         (b"BYE", 200..=299) => (None, Signal::Ended),
-        (b"BYE", 300..) if pending::ends_session(code) => (None, Signal::Ended),
+        (b"BYE", 300..) if ends_session(code) => (None, Signal::Ended),
         (b"BYE", 300..) => (None, Signal::NotEnding),
         _ => (None, Signal::None),
     };
     Change { counts: counts(message), record, signal }
+}
+
+/// Whether a refusal of a user's BYE says that the session is over for the other one. A BYE that has gone in circles, or
+/// was let go too few hops, has come to nobody: its sender can bring that about.
+pub fn ends_session(code: u16) -> bool {
+    !matches!(code, 482 | 483) && pending::ends_session(code)
+}
+
+/// Whether it matters where a request of this method goes: what is answered to it is taken for the other user's word.
+pub fn asks(method: &[u8]) -> bool {
+    method == b"BYE" || refreshes(method)
+}
+
+/// Whether a request whose reply this is was on its way to the other user, of those that may change the targets.
+pub fn was_addressed(dialog: &Record<'_>, sender: User, reply: &Captured<'_>) -> bool {
+    let mut own = dialog.parties(sender).0;
+    own.refreshes(reply.method).pending.is_some_and(|pending| pending.cseq == reply.cseq)
 }
 
 /// Whether the method is a target refresh request inside a dialog: INVITE (RFC 3261 12.2), UPDATE (RFC 3311 5.1), and
@@ -302,6 +328,20 @@ fn refresh_wanted<'a>(dialog: &Record<'a>, sender: User, message: &'a Captured<'
         own.refreshes(message.method).pending = Some(Pending { cseq: message.cseq, contact });
     }
     own.came_by(message.flow);
+    Some(dialog.with_parties(sender, own, other))
+}
+
+/// Of a target refresh request that goes elsewhere no reply counts, nor of a copy of it that goes to the other user: it
+/// is as if it had been committed, with nothing.
+fn misdirected<'a>(dialog: &Record<'a>, sender: User, message: &'a Captured<'_>) -> Option<Record<'a>> {
+    let (mut own, other) = dialog.parties(sender);
+    let Refreshes { committed, pending } = own.refreshes(message.method);
+    let waits = |pending: &Pending<'_>| pending.cseq <= message.cseq;
+    if *committed > Some(message.cseq) || (*committed == Some(message.cseq) && !pending.as_ref().is_some_and(waits)) {
+        return None;
+    }
+    *committed = Some(message.cseq);
+    *pending = pending.filter(|pending| !waits(pending));
     Some(dialog.with_parties(sender, own, other))
 }
 

@@ -41,6 +41,8 @@ pub struct Captured<'a> {
     /// The Record-Route rows, each but the last with a line feed behind it (no value holds one). Rows and comma lists
     /// are the same list (RFC 3261 7.3.1).
     pub record_route: Cow<'a, [u8]>,
+    /// The Route rows, in the same way.
+    pub route: Cow<'a, [u8]>,
     /// Whether a provisional reply is reliable (RSeq, RFC 3262).
     pub reliable: bool,
     /// The sender's UUID of Session-ID (RFC 7989); empty where there is none.
@@ -177,6 +179,7 @@ pub fn read(bytes: &[u8]) -> Result<Captured<'_>, Refused> {
     let mut single = Singles::default();
     let mut contact = None;
     let mut record_route: Cow<'_, [u8]> = Cow::Borrowed(b"");
+    let mut route: Cow<'_, [u8]> = Cow::Borrowed(b"");
     let mut asserted_identity: Cow<'_, [u8]> = Cow::Borrowed(b"");
     let mut served_user: Cow<'_, [u8]> = Cow::Borrowed(b"");
     let mut charging_vector: Cow<'_, [u8]> = Cow::Borrowed(b"");
@@ -200,8 +203,9 @@ pub fn read(bytes: &[u8]) -> Result<Captured<'_>, Refused> {
                 contact = Some(one_line(header.value).filter(|_| !several).unwrap_or_default());
                 Ok(())
             }
-            Name::RecordRoute => {
-                add_row(&mut record_route, one_line(header.value).unwrap_or_else(|| marked(header.value)));
+            Name::RecordRoute | Name::Route => {
+                let rows = if header.name == Name::Route { &mut route } else { &mut record_route };
+                add_row(rows, one_line(header.value).unwrap_or_else(|| marked(header.value)));
                 Ok(())
             }
             Name::AssertedIdentity => {
@@ -278,6 +282,7 @@ pub fn read(bytes: &[u8]) -> Result<Captured<'_>, Refused> {
         method: cseq.method,
         contact,
         record_route,
+        route,
         reliable,
         session_id,
         session_interval,
@@ -380,7 +385,7 @@ fn read_cseq(value: &[u8]) -> Option<cseq::CSeq<'_>> {
     message::is_token(method).then_some(cseq::CSeq { number, method })
 }
 
-/// A Record-Route row that would break the BYE that carries it: brackets stand for what would, so that the entry that
+/// A Record-Route or Route row that would break the BYE that carries it: brackets stand for what would, so that the entry that
 /// holds it cannot be read, keeps its place, and marks the leg that needs it.
 #[cold]
 fn marked(row: &[u8]) -> Cow<'_, [u8]> {

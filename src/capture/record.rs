@@ -153,7 +153,7 @@ pub struct Record<'a> {
     pub calling: Party<'a>,
     /// The called user.
     pub called: Party<'a>,
-    /// The Record-Route rows of the 2xx, divided by line feeds; empty before it.
+    /// The Record-Route rows of the 2xx, divided by line feeds; of an early dialog those of the reply that has made it.
     pub record_route: &'a [u8],
     /// What the Reason of its release says beside the cause. Empty before one, and where it was too much to keep.
     pub reason: ReasonTexts<'a>,

@@ -134,7 +134,7 @@ fn tag_of(value: &[u8], fault: Error) -> Result<Option<Tag>, Error> {
 }
 
 /// The remote target of a Contact value (RFC 3261 12.1.1, 20.10): the URI alone; `None` when it cannot be used.
-fn target_of(contact: &[u8], fault: Error) -> Result<Option<Target<'_>>, Error> {
+pub(super) fn target_of(contact: &[u8], fault: Error) -> Result<Option<Target<'_>>, Error> {
     if let Some(uri) = name_addr::only_uri(contact) {
         return Ok(uri::cut(uri).map(|cut| Target::new(uri, cut)));
     }

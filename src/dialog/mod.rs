@@ -11,6 +11,11 @@ use crate::route::Own;
 pub(crate) use prepared::{BYE, MAX_FORWARDS_REASON, Parties, Prepared, VERSION, Way};
 use prepared::{Layout, Span};
 
+/// The remote target of a Contact value: its URI; `None` where it cannot be used.
+pub(crate) fn target(contact: &[u8]) -> Option<&[u8]> {
+    check::target_of(contact, Error::BadCalledContact).ok().flatten().map(|target| target.uri)
+}
+
 /// Bytes of text in one dialog, at most: of its fields, as far as they are kept.
 pub const MAX_DIALOG: usize = 16 * 1024;
 

@@ -193,6 +193,9 @@ pub struct Stats {
     pub pending: u64,
     /// When the oldest of these was started, in Unix seconds; 0: there is none.
     pub oldest_s: u64,
+    /// Users' BYEs and target refresh requests that were not on their way to the other user, see
+    /// IMS_RELEASE_NO_BYE_CHECK.
+    pub misdirected: u64,
 }
 
 // SAFETY: integers.
@@ -376,6 +379,7 @@ pub unsafe extern "C" fn ims_release_registry_stats(registry: *const Registry, s
                 legs_not_built: counts.legs_not_built,
                 pending: counts.pending,
                 oldest_s: counts.oldest,
+                misdirected: counts.misdirected,
             });
         });
         Ok(())

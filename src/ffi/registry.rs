@@ -56,6 +56,12 @@ pub const IMS_RELEASE_NO_FLOW: u32 = 64;
 /// `policy`: each does whose user's way is known.
 pub const IMS_RELEASE_ALWAYS_FLOW: u32 = 128;
 
+/// `policy`: a user's BYE ends the session wherever it goes, and so does the answer to a target refresh request change
+/// the target. Else only where the request is on its way to the other user: its Request-URI is that user's Contact, and
+/// its Route the rest of the route set; without that a user can send it to itself, answer it, and spare the other user
+/// the BYE of a release. For a host that sees other Contacts than its users, because it rewrites them.
+pub const IMS_RELEASE_NO_BYE_CHECK: u32 = 256;
+
 const _: () = assert!(IMS_RELEASE_LONGEST_HOLD_MS as u64 == registry::LONGEST_HOLD);
 
 const POLICY: u32 = IMS_RELEASE_NO_RETRY
@@ -65,7 +71,8 @@ const POLICY: u32 = IMS_RELEASE_NO_RETRY
     | IMS_RELEASE_NO_SESSION_TIMER
     | IMS_RELEASE_NO_CHARGING_VECTOR
     | IMS_RELEASE_NO_FLOW
-    | IMS_RELEASE_ALWAYS_FLOW;
+    | IMS_RELEASE_ALWAYS_FLOW
+    | IMS_RELEASE_NO_BYE_CHECK;
 
 /// `seen`: of no call that is tracked.
 pub const IMS_RELEASE_SEEN_UNKNOWN: u32 = 0;
@@ -92,6 +99,9 @@ pub const IMS_RELEASE_SEEN_ENDED: u32 = 10;
 /// `seen`: a BYE on a dialog that is being released, or the answer to one. Where that ends the release the next
 /// ims_release_registry_sweep() tells it.
 pub const IMS_RELEASE_SEEN_RELEASING: u32 = 11;
+/// `seen`: a user's BYE or target refresh request that is not on its way to the other user: it ends nothing and changes
+/// no target. See IMS_RELEASE_NO_BYE_CHECK.
+pub const IMS_RELEASE_SEEN_MISDIRECTED: u32 = 12;
 
 /// `outcome`: both BYEs were answered 2xx; or a user's own was, which was under way when the release started.
 pub const IMS_RELEASE_COMPLETED: u32 = 1;
@@ -198,8 +208,8 @@ pub struct Config {
     pub attempt_ms: u32,
     /// A dialog of which nothing was seen for so long is forgotten; 0 for 43,200.
     pub dialog_lifetime_s: u32,
-    /// IMS_RELEASE_NO_RETRY, _NO_BYPASS, _NO_HOLD, _NO_REFUSAL, _NO_SESSION_TIMER, _NO_CHARGING_VECTOR, and _NO_FLOW or
-    /// _ALWAYS_FLOW, added up.
+    /// IMS_RELEASE_NO_RETRY, _NO_BYPASS, _NO_HOLD, _NO_REFUSAL, _NO_SESSION_TIMER, _NO_CHARGING_VECTOR, _NO_BYE_CHECK, and
+    /// _NO_FLOW or _ALWAYS_FLOW, added up.
     pub policy: u32,
     /// Asked for credentials when a user answers a BYE 401 or 407; NULL for none: then that leg has failed.
     pub credentials: CredentialsFn,
@@ -381,6 +391,7 @@ pub unsafe extern "C" fn ims_release_registry_open(config: *const Config, regist
             policy: Policy { retry: allows(IMS_RELEASE_NO_RETRY), bypass: allows(IMS_RELEASE_NO_BYPASS) },
             hold: allows(IMS_RELEASE_NO_HOLD),
             refuse_requests: allows(IMS_RELEASE_NO_REFUSAL),
+            check_bye: allows(IMS_RELEASE_NO_BYE_CHECK),
             session_timer: allows(IMS_RELEASE_NO_SESSION_TIMER),
             charging_vector: allows(IMS_RELEASE_NO_CHARGING_VECTOR),
             use_flow,
@@ -473,8 +484,8 @@ pub unsafe extern "C" fn ims_release_registry_track(
 }
 
 /// Takes in any other message of a call, whole, in both directions: replies to the INVITE, the ACK, requests within the
-/// dialog and their replies. Of the refusals of an INVITE that was forked hand in only the one that is sent on: another
-/// branch may still answer (RFC 3261 16.7). `flow` is that of a message which a user has sent, as for
+/// dialog, before they are sent on, and their replies. Of the refusals of an INVITE that was forked hand in only the one
+/// that is sent on: another branch may still answer (RFC 3261 16.7). `flow` is that of a message which a user has sent, as for
 /// ims_release_registry_track(). `*seen` tells what it was: IMS_RELEASE_SEEN_*. A message of no tracked call
 /// is fine, and so is one given twice.
 ///
@@ -509,6 +520,7 @@ pub unsafe extern "C" fn ims_release_registry_observe(
             What::NotEnding => IMS_RELEASE_SEEN_NOT_ENDING,
             What::Ended => IMS_RELEASE_SEEN_ENDED,
             What::Releasing => IMS_RELEASE_SEEN_RELEASING,
+            What::Misdirected => IMS_RELEASE_SEEN_MISDIRECTED,
         };
         // SAFETY: not NULL, and writable as the header asks.
         unsafe { seen.write(what) };

@@ -77,6 +77,8 @@ pub enum Name {
     Contact,
     /// Record-Route
     RecordRoute,
+    /// Route
+    Route,
     /// Content-Length, l
     ContentLength,
     /// RSeq (RFC 3262): marks a reliable provisional reply
@@ -229,6 +231,7 @@ fn name(written: &[u8]) -> Name {
         b"Via" => return Name::Via,
         b"Contact" => return Name::Contact,
         b"Record-Route" => return Name::RecordRoute,
+        b"Route" => return Name::Route,
         b"Content-Length" => return Name::ContentLength,
         _ => {}
     }
@@ -250,6 +253,7 @@ fn name(written: &[u8]) -> Name {
         [_, _, _] => &[(b"via", Name::Via)],
         [_, _, _, _] => &[(b"from", Name::From), (b"cseq", Name::CSeq), (b"rseq", Name::RSeq)],
         _ => match written.len() {
+            5 => &[(b"route", Name::Route)],
             7 => &[(b"call-id", Name::CallId), (b"contact", Name::Contact)],
             10 => &[(b"session-id", Name::SessionId)],
             12 => &[(b"record-route", Name::RecordRoute)],

@@ -184,6 +184,50 @@ fn same_literal(one: &[u8], other: &[u8]) -> bool {
     one.eq_ignore_ascii_case(other) || address(one).is_some_and(|one| address(other) == Some(one))
 }
 
+/// Whether a request to the one goes where a request to the other goes: scheme, user, host and port, the port that is
+/// the default alike to none. Of the parameters those that are in both must be the same (RFC 3261 19.1.4), and those
+/// that a request is sent by must be in both; others may have been added on the way.
+pub(crate) fn same_target(one: &Uri<'_>, other: &Uri<'_>) -> bool {
+    // Each parameter is compared with each.
+    let is_short = |uri: &Uri<'_>| uri.params().nth(MOST_PARAMETERS).is_none();
+    one == other
+        || is_short(one)
+            && is_short(other)
+            && one.secure == other.secure
+            && same_user(one.user, other.user)
+            && same_host(one.host, other.host)
+            && (one.port == other.port || has_default_port(one) && has_default_port(other))
+            && agree(one, other)
+            && lacks_nothing(one, other)
+            && lacks_nothing(other, one)
+}
+
+/// In URIs that are compared; longer ones must be the same octets.
+const MOST_PARAMETERS: usize = 64;
+
+/// RFC 3261 19.1.2. Who leaves 5060 out may leave it out of a `sips:` URI too.
+fn has_default_port(uri: &Uri<'_>) -> bool {
+    uri.port.is_none_or(|port| port == 5060 || uri.secure && port == 5061)
+}
+
+/// Whether parameters of one name have one value. It does not matter how a loose router says that it is one.
+fn agree(one: &Uri<'_>, other: &Uri<'_>) -> bool {
+    one.params().filter(|param| !is_named(param, b"lr")).all(|param| {
+        let mut namesakes = other.params().filter(|other| is_named(other, name_of(param)));
+        namesakes.all(|other| other.eq_ignore_ascii_case(param))
+    })
+}
+
+/// Whether the other has the parameters of the one that a request is sent by (RFC 3261 19.1.1, RFC 5627), save a
+/// transport that is the default.
+fn lacks_nothing(one: &Uri<'_>, other: &Uri<'_>) -> bool {
+    one.params().all(|param| {
+        let by_default: &[u8] = if one.secure { b"transport=tcp" } else { b"transport=udp" };
+        let steers = [&b"transport"[..], b"maddr", b"gr"].iter().any(|name| is_named(param, name));
+        !steers || param.eq_ignore_ascii_case(by_default) || other.has(name_of(param))
+    })
+}
+
 /// The octets that are meant, each with whether it stands for itself: a reserved one that is escaped is another than
 /// the plain one.
 pub(crate) fn unescaped(text: &[u8]) -> impl Iterator<Item = (u8, bool)> {
@@ -319,6 +363,43 @@ mod tests {
             ("[x]", "[X]", true),
         ] {
             assert_eq!(same_host(one.as_bytes(), other.as_bytes()), same, "{one} {other}");
+        }
+    }
+
+    #[test]
+    fn targets_are_compared() {
+        for (one, other, same) in [
+            ("sip:b@h", "SIP:b@H", true),
+            ("sip:b@h", "sip:%62@h:5060", true),
+            ("sip:b@[2001:db8::1]", "sip:b@[2001:DB8:0::1]:5060", true),
+            ("sips:b@h", "sips:b@h:5061", true),
+            ("sips:b@h", "sips:b@h:5060", true),
+            ("sip:b@h", "sip:b@h:5061", false),
+            ("sip:b@h:5061", "sip:b@h:5060", false),
+            ("sip:b@h", "sips:b@h", false),
+            ("sip:b@h", "sip:B@h", false),
+            ("sip:b@h", "sip:h", false),
+            ("sip:b@h", "sip:b@g", false),
+            // Added on the way, or left out of a Request-URI.
+            ("sip:b@h", "sip:b@h;alias=192.0.2.1~5070~1", true),
+            ("sip:b@h;ob;x=1?Subject=a", "sip:b@h;X=1;lr=on", true),
+            ("sip:h;lr", "sip:h;lr=on", true),
+            ("sip:b@h;line=1", "sip:b@h;line=2", false),
+            ("sip:b@h;line=1", "sip:b@h;line=1;line=2", false),
+            // What it is sent by.
+            ("sip:b@h", "sip:b@h;maddr=192.0.2.1", false),
+            ("sip:b@h;maddr=A", "sip:b@h;MADDR=a", true),
+            ("sip:b@h", "sip:b@h;gr=x", false),
+            ("sip:b@h;gr=y", "sip:b@h;gr=x", false),
+            ("sip:b@h", "sip:b@h;transport=tcp", false),
+            ("sip:b@h", "sip:b@h;Transport=UDP", true),
+            ("sip:b@h", "sip:b@h;transport=udp;transport=tcp", false),
+            ("sips:b@h", "sips:b@h;transport=tcp", true),
+            ("sips:b@h", "sips:b@h;transport=udp", false),
+        ] {
+            let [one_uri, other_uri] = [one, other].map(|uri| parse(uri.as_bytes()).unwrap());
+            assert_eq!(same_target(&one_uri, &other_uri), same, "{one} {other}");
+            assert_eq!(same_target(&other_uri, &one_uri), same, "{other} {one}");
         }
     }
 

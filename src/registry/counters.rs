@@ -33,6 +33,7 @@ pub(super) enum Counter {
     LegsGone,
     LegsFailed,
     LegsNotBuilt,
+    Misdirected = 26,
 }
 
 /// A time that all processes must know, in Unix seconds.
@@ -49,7 +50,10 @@ pub(super) enum Moment {
 }
 
 // Each has a word of its own.
-const _: () = assert!((Counter::LegsNotBuilt as usize) < Moment::Restarted as usize);
+const _: () = {
+    assert!((Counter::LegsNotBuilt as usize) < Moment::Restarted as usize);
+    assert!(Counter::Misdirected as usize > Gauge::Oldest as usize && (Counter::Misdirected as usize) < CELLS * WORDS);
+};
 
 /// What is so now, as the last round of the sweep has found it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,6 +88,8 @@ pub struct Counts {
     pub expired: u64,
     /// Messages that were refused as malformed.
     pub refused_messages: u64,
+    /// Users' BYEs and target refresh requests that were not on their way to the other user.
+    pub misdirected: u64,
     /// INVITEs and early dialogs that were dropped because no 2xx came.
     pub early_dropped: u64,
     /// Operations that the store refused: full, busy, damaged.
@@ -168,6 +174,7 @@ impl Counters {
             failed: get(Counter::Failed)?,
             expired: get(Counter::Expired)?,
             refused_messages: get(Counter::RefusedMessages)?,
+            misdirected: get(Counter::Misdirected)?,
             early_dropped: get(Counter::EarlyDropped)?,
             store_failures: get(Counter::StoreFailures)?,
             retried: get(Counter::Retried)?,

@@ -3,9 +3,10 @@
 //! answer that ends the session settles both legs, and no BYE of ours goes out; a refusal frees them at once.
 
 use crate::capture::Captured;
+use crate::capture::change::ends_session;
 use crate::dialog::User;
 use crate::message::StartLine;
-use crate::pending::{Leg, LegState, Phase, Release, ends_session};
+use crate::pending::{Leg, LegState, Phase, Release};
 use crate::store::{Id, Store, WORDS};
 
 use super::words::{LEG_CALLED, LEG_CALLING, RELEASE, Times, UserBye, bye_is_under_way, leg_to};
@@ -33,9 +34,8 @@ impl<S: Store> Registry<S> {
     ) -> Result<(), RegistryError> {
         let StartLine::Reply { code: code @ 200.. } = reply.start else { return Ok(()) };
         let to = other(sender);
-        let under_way = UserBye { cseq: reply.cseq, refused: false }.to_word();
         let release = self.release(id)?;
-        if release.phase != Phase::UnderWay || self.word(id, leg_to(to))? != under_way {
+        if release.phase != Phase::UnderWay || !self.is_under_way(id, sender, reply.cseq)? {
             return Ok(());
         }
         let state = match code {

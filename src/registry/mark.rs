@@ -151,15 +151,13 @@ impl<S: Store> Registry<S> {
         if !may_be_marked(message) {
             return Ok(());
         }
-        let (Ok(captured), Ok(parsed)) = (capture::read(message), Message::parse(message)) else { return Ok(()) };
+        let Ok(captured) = capture::read(message) else { return Ok(()) };
         let own = self.own();
         let is_own = |entry: &[u8]| {
             let uri = name_addr::parse(entry).and_then(|entry| uri::cut(entry.uri));
             uri.is_some_and(|uri| own.iter().any(|own| own.matches(&uri)))
         };
-        let routes =
-            parsed.headers().filter(|header| header.written.eq_ignore_ascii_case(b"Route")).map(|header| header.value);
-        if routes.flat_map(list::elements).flatten().any(is_own) {
+        if captured.route.split(|b| *b == b'\n').flat_map(list::elements).flatten().any(is_own) {
             return Ok(());
         }
         for mark in marks(message).into_iter().flatten() {

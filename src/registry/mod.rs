@@ -83,6 +83,10 @@ pub struct Settings<'a> {
     pub policy: Policy,
     /// Whether the requests of users are refused on a dialog under release (TS 24.229 5.4.5.1.3).
     pub refuse_requests: bool,
+    /// Whether a user's BYE ends the session, and the answer to a target refresh request changes the other user's target,
+    /// only where the request [was on its way to that user](Record::is_addressed). For a proxy, which sees each request
+    /// before its reply; off for one that sees other Contacts than its users.
+    pub check_bye: bool,
     /// Whether each BYE carries the icid-value that was stored for its dialog, in a P-Charging-Vector (RFC 7315).
     pub charging_vector: bool,
     /// When a BYE takes the way by which its user's own messages came.
@@ -94,7 +98,7 @@ pub struct Settings<'a> {
     /// An INVITE or early dialog without a 2xx is dropped after this time without a message, in milliseconds.
     pub early_lifetime: u64,
     /// Whether an ended dialog stays, as [`State::Ending`], and is never swept: for reading a capture, where what a
-    /// call was matters after it is over. A proxy leaves it off.
+    /// call was matters after it is over, and messages may be missing: `check_bye` is off with it. A proxy leaves it off.
     pub keep_ended: bool,
 }
 
@@ -108,6 +112,7 @@ impl Default for Settings<'_> {
             hold: true,
             policy: Policy::default(),
             refuse_requests: true,
+            check_bye: true,
             session_timer: true,
             charging_vector: true,
             use_flow: UseFlow::default(),
@@ -167,6 +172,7 @@ pub struct Registry<S> {
     hold: bool,
     policy: Policy,
     refuse_requests: bool,
+    check_bye: bool,
     charging_vector: bool,
     use_flow: UseFlow,
     dialog_lifetime: u64,
@@ -251,6 +257,7 @@ impl<S: Store> Registry<S> {
             hold: settings.hold,
             policy: settings.policy,
             refuse_requests: settings.refuse_requests,
+            check_bye: settings.check_bye && !settings.keep_ended,
             charging_vector: settings.charging_vector,
             use_flow: settings.use_flow,
             dialog_lifetime: settings.dialog_lifetime,

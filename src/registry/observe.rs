@@ -53,6 +53,8 @@ pub enum What {
     NotEnding,
     /// That BYE was answered: the dialog was removed, or is kept as ended.
     Ended,
+    /// A user's BYE or target refresh request that is not on its way to the other user: counted for its CSeq.
+    Misdirected,
     /// A BYE on a dialog that is being released, or the answer to one: what it means is the release's matter.
     Releasing,
 }
@@ -189,7 +191,7 @@ impl<S: Store> Registry<S> {
         member: &Member,
         message: &Captured<'_>,
         now: u64,
-        change: for<'a> fn(&Record<'a>, User, &'a Captured<'_>) -> Change<'a>,
+        change: for<'a> fn(&Record<'a>, User, &'a Captured<'_>, bool) -> Change<'a>,
     ) -> Result<Seen, RegistryError> {
         let Member { id, sender } = *member;
         let (mut bytes, mut next) = (Vec::new(), Vec::new());
@@ -203,7 +205,8 @@ impl<S: Store> Registry<S> {
                 self.crossing_answered(id, sender, message, now)?;
                 return Ok(seen(What::Releasing, id));
             }
-            let Change { counts, record: changed, signal } = change(&record, sender, message);
+            let addressed = self.is_addressed(member, &record, message)?;
+            let Change { counts, record: changed, signal } = change(&record, sender, message, addressed);
             let refreshed = changed.is_some();
             if let Some(changed) = changed {
                 // First of all: what is too much to keep is refused, and a refused message changes nothing.
@@ -217,6 +220,10 @@ impl<S: Store> Registry<S> {
             }
             let bye = |refused| UserBye { cseq: message.cseq, refused };
             let (set, what) = match signal {
+                Signal::Misdirected => {
+                    self.counters.add(&self.store, Counter::Misdirected);
+                    (0, What::Misdirected)
+                }
                 Signal::None if refreshed => (0, What::Refreshed),
                 Signal::None if counts.is_some() => (0, What::Counted),
                 Signal::None => (0, What::Nothing),
@@ -236,14 +243,38 @@ impl<S: Store> Registry<S> {
                     return Ok(seen(What::Ended, id));
                 }
             };
-            if matches!((message.start, message.method), (StartLine::Reply { code: 200..=299 }, b"INVITE" | b"UPDATE"))
-            {
+            let answers = matches!(message.start, StartLine::Reply { code: 200..=299 });
+            if answers && addressed && matches!(message.method, b"INVITE" | b"UPDATE") {
                 self.set_session_timer(id, message)?;
             }
             self.touch(id, now, set, 0)?;
             return Ok(seen(what, id));
         }
         Err(StoreError::Busy.into())
+    }
+
+    /// Whether a request is on its way to the other user, or that of a reply was. What was seen of it tells, and a proxy
+    /// sees each request before it lets it go.
+    fn is_addressed(
+        &self,
+        member: &Member,
+        record: &Record<'_>,
+        message: &Captured<'_>,
+    ) -> Result<bool, RegistryError> {
+        let Member { id, sender } = *member;
+        if !self.check_bye || !change::asks(message.method) {
+            return Ok(true);
+        }
+        Ok(match message.start {
+            StartLine::Request { .. } => record.is_addressed(&self.own(), sender, message),
+            StartLine::Reply { .. } if message.method == b"BYE" => self.is_under_way(id, sender, message.cseq)?,
+            StartLine::Reply { .. } => change::was_addressed(record, sender, message),
+        })
+    }
+
+    /// Whether a user's BYE with this CSeq has been seen, and no refusal of it.
+    pub(super) fn is_under_way(&self, id: Id, sender: User, cseq: u32) -> Result<bool, RegistryError> {
+        Ok(self.word(id, leg_to(other(sender)))? == UserBye { cseq, refused: false }.to_word())
     }
 
     /// Notes a user's BYE or its refusal; tells whether a BYE ends the session now, this or another.

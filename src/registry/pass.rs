@@ -11,7 +11,7 @@ use crate::store::{Id, Store};
 use super::counters::Counter;
 use super::mark::may_be_marked;
 use super::observe::Member;
-use super::words::{DETAIL, Detail, UserBye, leg_to};
+use super::words::{DETAIL, Detail};
 use super::{Registry, RegistryError, other};
 
 /// What a request is to the proxy's script.
@@ -71,7 +71,8 @@ impl<S: Store> Registry<S> {
                 // The called user acknowledges nothing with a number that is the calling user's.
                 if acknowledged && sender == User::Calling { Pass::NotOurs } else { Pass::Swallowed(id) }
             }
-            b"BYE" if self.holds_ours(id, sender, request.cseq)? => Pass::NotOurs,
+            // It was sent on before the release started, once more: it belongs to that one's transaction.
+            b"BYE" if self.is_under_way(id, sender, request.cseq)? => Pass::NotOurs,
             // Where ours does not end the session at the other user, this one may.
             b"BYE" if !self.ends_at(id, other(sender), release)? => Pass::NotOurs,
             _ => Pass::Refused(id),
@@ -84,12 +85,6 @@ impl<S: Store> Registry<S> {
             self.counters.add(&self.store, Counter::RefusedRequests);
         }
         Ok(pass)
-    }
-
-    /// Whether it is the BYE that was sent on before the release started, once more: it belongs to that one's
-    /// transaction.
-    fn holds_ours(&self, id: Id, sender: User, cseq: u32) -> Result<bool, RegistryError> {
-        Ok(self.word(id, leg_to(other(sender)))? == UserBye { cseq, refused: false }.to_word())
     }
 
     /// Whether the session ends, or has ended, at a user by our BYE.

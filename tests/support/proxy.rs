@@ -25,6 +25,11 @@ use super::{Built, Pair, built, request};
 /// The proxy is `s`, and both users are on it.
 pub const LIST: &str = "<sip:pcscf2;lr>, <sip:mt@s;lr>, <sip:mo@s;lr>, <sip:pcscf1;lr>";
 
+/// As a request of the calling user comes in.
+const TO_CALLED: &str = "<sip:mo@s;lr>, <sip:mt@s;lr>, <sip:pcscf2;lr>";
+/// As one of the called user does.
+const TO_CALLING: &str = "<sip:mt@s;lr>, <sip:mo@s;lr>, <sip:pcscf1;lr>";
+
 /// A proxy whose clock stands still until it is moved.
 pub struct Proxy {
     pub registry: Registry<Box<dyn Store>>,
@@ -342,7 +347,8 @@ fn name(call_id: &[u8], from_tag: &[u8], to_tag: &[u8]) -> String {
 
 /// One message of a call. `> INFO 128` is a request that goes to the called user, `< 200 INFO 128` the reply to it.
 /// Then words may follow: `tag` of the called user, `from` of the calling user without its tag, `contact` (of `a2` it
-/// is `<sip:a2>`), `routes` for Record-Route, `reliable` for RSeq.
+/// is `<sip:a2>`), `routes` for Record-Route, `reliable` for RSeq; of a request `target` for the Request-URI without its
+/// scheme and `route`, which are else those of the plainest call.
 pub fn message(call: &str, line: &str) -> String {
     let mut words = line.split(' ');
     let to_called = words.next() == Some(">");
@@ -357,7 +363,15 @@ pub fn message(call: &str, line: &str) -> String {
     let called = format!("<tel:+1-212-555-2222>;tag={}", get("tag", "b"));
     let called = called.strip_suffix(";tag=").unwrap_or(&called);
     let (from, to) = if to_called == code.is_none() { (&*calling, called) } else { (called, &*calling) };
-    let start = code.map_or(format!("{method} sip:x SIP/2.0"), |code| format!("SIP/2.0 {code} x"));
+    let (target, route) = match (get("tag", "b"), to_called) {
+        ("", true) => ("x", ""),
+        (_, true) => ("b1", TO_CALLED),
+        (_, false) => ("a1", TO_CALLING),
+    };
+    let start = match code {
+        Some(code) => format!("SIP/2.0 {code} x"),
+        None => format!("{method} sip:{} SIP/2.0", get("target", target)),
+    };
     let mut message = format!(
         "{start}\r\nVia: SIP/2.0/UDP 192.0.2.9;branch=z9hG4bKx\r\nFrom: {from}\r\nTo: {to}\r\nCall-ID: {call}\r\n\
          CSeq: {cseq} {method}\r\n"
@@ -370,7 +384,9 @@ pub fn message(call: &str, line: &str) -> String {
     };
     let routes = get("routes", if method == "INVITE" && refreshes && code.is_some() { LIST } else { "" });
     let further = [("RSeq", get("reliable", "")), ("Session-Expires", get("session", "")), ("x", get("x", ""))];
-    for (name, value) in [("Contact", &*contact), ("Record-Route", routes)].into_iter().chain(further) {
+    let route = get("route", if code.is_some() { "" } else { route });
+    let routes = [("Contact", &*contact), ("Record-Route", routes), ("Route", route)];
+    for (name, value) in routes.into_iter().chain(further) {
         if !value.is_empty() {
             message += &format!("{name}: {value}\r\n");
         }

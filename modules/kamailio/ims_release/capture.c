@@ -26,13 +26,14 @@ static int is_tracked(const struct sip_msg *message)
 	return tracked.pid != 0 && tracked.id == message->id && tracked.pid == message->pid;
 }
 
-static void observe(ims_release_str message, ims_release_str flow)
+static uint32_t observe(ims_release_str message, ims_release_str flow)
 {
-	uint32_t seen;
+	uint32_t seen = IMS_RELEASE_SEEN_UNKNOWN;
 	ims_release_status status = ims_release_registry_observe(registry, message, flow, now_ms(), &seen);
 
 	if(status != IMS_RELEASE_OK)
 		log_refusal("a message is not counted for its dialog", status);
+	return seen;
 }
 
 void capture(ims_release_str message)
@@ -44,7 +45,9 @@ void capture_received(const struct sip_msg *message)
 {
 	char flow[FLOW_SIZE];
 
-	observe(message_of(message), flow_of(&message->rcv, flow));
+	uint32_t seen = observe(message_of(message), flow_of(&message->rcv, flow));
+	if(seen == IMS_RELEASE_SEEN_MISDIRECTED && message->callid != NULL)
+		log_misdirected(text_of(&message->callid->body));
 }
 
 /* Our BYE that has left for the far user is no longer service control's. */

@@ -64,6 +64,7 @@ static param_export_t parameters[] = {
 	{"bypass", PARAM_INT, &settings.bypass},
 	{"hold", PARAM_INT, &settings.hold},
 	{"refuse_requests", PARAM_INT, &settings.refuse_requests},
+	{"check_bye", PARAM_INT, &settings.check_bye},
 	{"session_timer", PARAM_INT, &settings.session_timer},
 	{"charging_vector", PARAM_INT, &settings.charging_vector},
 	{"flow", PARAM_INT, &settings.flow},

@@ -7,13 +7,26 @@
 #include "loop.h"
 #include "send.h"
 
-void capture(ims_release_str message)
+static uint32_t observe(ims_release_str message)
 {
-	uint32_t seen;
+	uint32_t seen = IMS_RELEASE_SEEN_UNKNOWN;
 	ims_release_status status = ims_release_registry_observe(registry, message, (ims_release_str){NULL, 0}, now_ms(), &seen);
 
 	if(status != IMS_RELEASE_OK)
 		log_refusal("a message is not counted for its dialog", status);
+	return seen;
+}
+
+void capture(ims_release_str message)
+{
+	observe(message);
+}
+
+/* A request on its way to where it goes. */
+static void capture_request(const struct sip_msg *request)
+{
+	if(observe(message_of(request)) == IMS_RELEASE_SEEN_MISDIRECTED && request->callid != NULL)
+		log_misdirected(text_of(&request->callid->body));
 }
 
 /* Our BYE that has left for the far user is no longer service control's. */
@@ -48,7 +61,7 @@ static void in_transaction(struct cell *t, int type, struct tmcb_params *paramet
 		case TMCB_REQUEST_FWDED:
 			/* Not before: what the script refuses never reached the other user. */
 			if(parameters->req != NULL)
-				capture(message_of(parameters->req));
+				capture_request(parameters->req);
 			break;
 		case TMCB_MSG_SENT_OUT:
 			/* Without a reply it is a request. */
@@ -97,7 +110,7 @@ static void foreign_request(struct cell *t, int type, struct tmcb_params *parame
 
 	(void)t;
 	if(type == TMCB_LOCAL_REQUEST_OUT)
-		capture(message_of(parameters->req));
+		capture_request(parameters->req);
 	else if(reply != NULL && reply != FAKED_REPLY)
 		capture(message_of(reply));
 }

@@ -49,6 +49,7 @@ const param_export_t config_parameters[] = {
 	{"bypass", INT_PARAM, &settings.bypass},
 	{"hold", INT_PARAM, &settings.hold},
 	{"refuse_requests", INT_PARAM, &settings.refuse_requests},
+	{"check_bye", INT_PARAM, &settings.check_bye},
 	{"charging_vector", INT_PARAM, &settings.charging_vector},
 	{"session_timer", INT_PARAM, &settings.session_timer},
 	{"dialog_lifetime", INT_PARAM, &settings.dialog_lifetime},
