@@ -8,8 +8,8 @@ OPENSIPS_SRC ?=
 OPENSIPS_MODULE_DIR ?= modules/opensips/ims_release
 
 # The part of the live suite that runs against any host.
-OPENSIPS_TESTS ?= broken dialog examples failure forged forks identity load loop_repair losses mass misdirected operator opensips race \
-    refused release retransmission retry script sockets stateless survival
+OPENSIPS_TESTS ?= broken dialog examples failure flows forged forks identity load loop_repair losses mass misdirected operator \
+    opensips race refused release retransmission retry script sockets stateless survival
 
 .PHONY: opensips opensips-live opensips-test
 opensips: opensips_results := ims_release.so

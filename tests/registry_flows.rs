@@ -140,7 +140,7 @@ fn who_stands_behind_a_route_has_no_way_back() {
 fn a_user_that_moves_takes_its_way_along() {
     both(|proxy| {
         let call = Call::established(proxy, OWN);
-        let update = message("UPDATE sip:b@h SIP/2.0", CALLING, "2 UPDATE", &contact("a"));
+        let update = message("UPDATE sip:b@10.0.0.1:5060 SIP/2.0", CALLING, "2 UPDATE", &contact("a"));
         assert_eq!(call.see(&update, MOVED), What::Refreshed);
         assert_eq!(call.ways()[0], uri(MOVED));
         // As it came in again on another pass.
@@ -150,13 +150,16 @@ fn a_user_that_moves_takes_its_way_along() {
         call.answer(200, "2 UPDATE", CALLING, "b", ALICE);
         call.answer(200, "2 UPDATE", CALLING, "b", MOVED);
         assert_eq!(call.ways(), [uri(MOVED), uri(ALICE), uri(ALICE)]);
+        // One that is not on its way to the other user moves nobody.
+        let elsewhere = message("UPDATE sip:x@h SIP/2.0", CALLED, "6 UPDATE", &contact("b"));
+        assert_eq!(call.see(&elsewhere, BOB), What::Misdirected);
         // What brings no Contact moves nobody, and what a host does not tell neither.
         call.see(&message("INFO sip:a@h SIP/2.0", CALLED, "7 INFO", ""), MOVED);
-        let again = message("INVITE sip:a@h SIP/2.0", CALLED, "8 INVITE", &contact("b"));
+        let again = message("INVITE sip:a@10.0.0.1:5060 SIP/2.0", CALLED, "8 INVITE", &contact("b"));
         assert_eq!(call.see(&again, ""), What::Refreshed);
         assert_eq!(call.ways(), [uri(MOVED), uri(ALICE), uri(ALICE)]);
         // Refused: there it is all the same.
-        let again = message("INVITE sip:a@h SIP/2.0", CALLED, "9 INVITE", &contact("b"));
+        let again = message("INVITE sip:a@10.0.0.1:5060 SIP/2.0", CALLED, "9 INVITE", &contact("b"));
         call.see(&again, BOB);
         call.answer(491, "9 INVITE", CALLED, "a", ALICE);
         assert_eq!(call.ways(), [uri(MOVED), uri(BOB), uri(BOB)]);

@@ -79,7 +79,10 @@ fn split(value: &str, separator: u8) -> Vec<&str> {
 }
 
 fn is_own(host: &dyn Host, entry: &str) -> bool {
-    let own = |address: SocketAddr| uri_of(entry).contains(&address.to_string());
+    let uri = uri_of(entry);
+    // There are many ways to write an IPv6 address.
+    let place = uri.trim_start_matches("sip:").split(';').next().unwrap_or_default().parse::<SocketAddr>();
+    let own = |address: SocketAddr| uri.contains(&address.to_string()) || place == Ok(address);
     own(host.address()) || own(host.address_towards_called())
 }
 

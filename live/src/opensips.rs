@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::fs;
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
@@ -89,7 +89,7 @@ impl Opensips {
         let tree = Tree::given()?;
         let directory = Directory::new().map_err(|error| format!("no temporary directory: {error}"))?;
         fs::create_dir(directory.path().join("captures")).map_err(|error| format!("captures: {error}"))?;
-        let address = own_loopback_address();
+        let address = if defines.contains(&"WITH_IPV6") { Ipv6Addr::LOCALHOST.into() } else { own_loopback_address() };
         let wildcard = defines.contains(&"WITH_WILDCARD");
         let one = if wildcard {
             SocketAddr::new(address, free_port(Ipv4Addr::UNSPECIFIED.into())?.port())

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use crate::host::Result;
 use crate::message::Message;
+use crate::process::wait_until;
 
 /// How a user speaks with the proxy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,13 +80,14 @@ impl User {
                 (Way::Datagrams(socket, proxy), address)
             }
             Transport::Tcp | Transport::WebSocket => {
-                let mut stream = TcpStream::connect(proxy).map_err(told)?;
+                let mut stream = connect(proxy).map_err(told)?;
                 let mut ears = stream.try_clone().map_err(told)?;
                 let address = stream.local_addr().map_err(told)?;
                 if transport == Transport::WebSocket {
                     shake_hands(&mut stream, proxy).map_err(told)?;
                     std::thread::spawn(move || hear_frames(&mut ears, &arrived));
                 } else {
+                    ping(&mut stream, &mut ears).map_err(told)?;
                     std::thread::spawn(move || hear_stream(&mut ears, &arrived));
                 }
                 (Way::Connection(stream), address)
@@ -100,10 +102,8 @@ impl User {
                     .spawn()
                     .map_err(told)?;
                 let mut ears = child.stdout.take().ok_or("openssl has no output")?;
-                // The answer to this tells that the connection is there (RFC 5626 3.5.1).
                 let mouth = child.stdin.as_mut().ok_or("openssl has no input")?;
-                mouth.write_all(b"\r\n\r\n").and_then(|()| mouth.flush()).map_err(told)?;
-                ears.read_exact(&mut [0; 2]).map_err(told)?;
+                ping(mouth, &mut ears).map_err(told)?;
                 std::thread::spawn(move || hear_stream(&mut ears, &arrived));
                 (Way::Process(child), address)
             }
@@ -187,6 +187,25 @@ pub fn free_port(ip: IpAddr) -> Result<SocketAddr> {
         UdpSocket::bind(address).ok().map(|_| address)
     });
     found.ok_or_else(|| format!("{ip}: no free port"))
+}
+
+/// A proxy that has just been started answers commands before it listens for connections.
+fn connect(proxy: SocketAddr) -> std::io::Result<TcpStream> {
+    let mut stream = TcpStream::connect(proxy);
+    wait_until(LIMIT, || {
+        if stream.is_err() {
+            stream = TcpStream::connect(proxy);
+        }
+        stream.is_ok()
+    });
+    stream
+}
+
+/// The answer tells that the proxy has the connection (RFC 5626 3.5.1).
+fn ping(mouth: &mut dyn Write, ears: &mut dyn Read) -> std::io::Result<()> {
+    mouth.write_all(b"\r\n\r\n")?;
+    mouth.flush()?;
+    ears.read_exact(&mut [0; 2])
 }
 
 /// The opening handshake of RFC 6455 with the subprotocol of RFC 7118.

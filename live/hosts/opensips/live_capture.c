@@ -117,7 +117,7 @@ static int received(struct sip_msg *message, void *parameter)
 #define SEND_ARGUMENTS socket, message, length, to, id, request
 #endif
 
-static int (*send_udp)(SEND_PARAMETERS) = NULL;
+static int (*send_by[PROTO_TCP + 1])(SEND_PARAMETERS);
 
 static int sent(SEND_PARAMETERS)
 {
@@ -128,7 +128,7 @@ static int sent(SEND_PARAMETERS)
 	/* Before it can be answered. */
 	write_block("snd", endpoint_of(&socket->address, socket->port_no), endpoint_of(&address, su_getport(&copy)), message,
 			length);
-	return send_udp(SEND_ARGUMENTS);
+	return send_by[socket->proto](SEND_ARGUMENTS);
 }
 
 static int mod_init(void)
@@ -140,8 +140,11 @@ static int mod_init(void)
 	lost = mmap(NULL, sizeof(*lost), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if(lost == MAP_FAILED)
 		return -1;
-	send_udp = protos[PROTO_UDP].tran.send;
-	protos[PROTO_UDP].tran.send = sent;
+	for(int protocol = PROTO_UDP; protocol <= PROTO_TCP; protocol++) {
+		send_by[protocol] = protos[protocol].tran.send;
+		if(send_by[protocol] != NULL)
+			protos[protocol].tran.send = sent;
+	}
 	/* Before any other module can drop it. */
 	return __register_script_cb(received, PRE_SCRIPT_CB | REQ_TYPE_CB | RPL_TYPE_CB, NULL, 1000);
 }

@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "flow.h"
 
-#include <stdio.h>
-#include <string.h>
-
 #include "../../core/dprint.h"
 #include "../../core/globals.h"
 #include "../../core/parser/parse_uri.h"
@@ -11,8 +8,6 @@
 #include "../../core/socket_info.h"
 #include "../../core/tcp_conn.h"
 #include "../../core/tcp_options.h"
-
-#include "settings.h"
 
 /* Kamailio has one transport for both kinds of WebSocket in a URI. NULL: none that could be written down. */
 static const char *transport_of(int protocol)
@@ -37,23 +32,18 @@ static const char *transport_of(int protocol)
 ims_release_str flow_of(const struct receive_info *received, char buffer[FLOW_SIZE])
 {
 	const struct socket_info *socket = received->bind_address;
-	ims_release_str none = {NULL, 0};
 	char source[IP_ADDR_MAX_STRZ_SIZE + 2];
 	char local[IP_ADDR_MAX_STRZ_SIZE + 2];
 
-	/* What Kamailio makes up for its event routes came from nowhere. */
-	if(!settings.flow || socket == NULL || received->src_port == 0)
-		return none;
-	const char *transport = transport_of(received->proto);
-	const char *local_transport = transport_of(socket->proto);
+	if(socket == NULL)
+		return (ims_release_str){NULL, 0};
 	struct ip_addr source_ip = received->src_ip;
 	struct ip_addr local_ip = socket->address;
-	if(transport == NULL || local_transport == NULL || ip_addr2sbufz(&source_ip, source, sizeof(source)) <= 0
-			|| ip_addr2sbufz(&local_ip, local, sizeof(local)) <= 0)
-		return none;
-	int length = snprintf(buffer, FLOW_SIZE, "%s:%s:%u;local=%s:%s:%u", transport, source, (unsigned)received->src_port,
-			local_transport, local, (unsigned)socket->port_no);
-	return length > 0 && length < FLOW_SIZE ? (ims_release_str){buffer, length} : none;
+	if(ip_addr2sbufz(&source_ip, source, sizeof(source)) <= 0 || ip_addr2sbufz(&local_ip, local, sizeof(local)) <= 0)
+		return (ims_release_str){NULL, 0};
+	const struct end sender = {transport_of(received->proto), source, received->src_port};
+	const struct end own = {transport_of(socket->proto), local, socket->port_no};
+	return flow_between(&sender, &own, buffer);
 }
 
 /* Whether a connection with the peer at this URI is there. */
@@ -91,25 +81,13 @@ static struct socket_info *socket_named(char *text, const str *destination)
 
 int find_way_back(uint64_t id, uint32_t leg, struct way_back *way)
 {
-	ims_release_way_back told;
-	ims_release_status status;
-
-	memset(&told, 0, sizeof(told));
-	told.struct_size = sizeof(told);
-	status = ims_release_registry_way_back(registry, id, leg, way->buffer, sizeof(way->buffer) - 1, &told);
-	if(status != IMS_RELEASE_OK) {
-		log_refusal("a BYE goes to its next hop, whatever way its user came", status);
+	if(!ask_way_back(id, leg, &way->told))
 		return 0;
-	}
-	way->destination = str_of(told.destination);
-	if(way->destination.len == 0)
-		return 0;
-	if(told.connection && !is_connected(&way->destination)) {
+	way->destination = str_of(way->told.destination);
+	if(way->told.connection && !is_connected(&way->destination)) {
 		LM_DBG("no connection with %.*s any more\n", way->destination.len, way->destination.s);
 		return 0;
 	}
-	/* Nothing in the buffer is behind it. */
-	way->buffer[told.destination.len + told.local.len] = '\0';
-	way->socket = socket_named(way->buffer + told.destination.len, &way->destination);
+	way->socket = socket_named((char *)way->told.local.s, &way->destination);
 	return 1;
 }

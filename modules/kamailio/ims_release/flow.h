@@ -8,15 +8,13 @@
 #include "../../core/ip_addr.h"
 
 #include "host.h"
+#include "way.h"
 
-/* Room for "wss:[IPv6]:65535;local=wss:[IPv6]:65535". */
-#define FLOW_SIZE 128
-
-/* Where a BYE goes that takes the way back; the texts are in `buffer`. */
+/* Where a BYE goes that takes the way back. */
 struct way_back {
 	str destination;
 	struct socket_info *socket; /* NULL: the core chooses */
-	char buffer[IMS_RELEASE_WAY_BACK_SIZE + 1];
+	struct way told;
 };
 
 #pragma GCC visibility push(hidden)

@@ -4,13 +4,14 @@
 #include "../../dprint.h"
 #include "../../script_cb.h"
 
+#include "flow.h"
 #include "loop.h"
 #include "send.h"
 
-static uint32_t observe(ims_release_str message)
+static uint32_t observe(ims_release_str message, ims_release_str flow)
 {
 	uint32_t seen = IMS_RELEASE_SEEN_UNKNOWN;
-	ims_release_status status = ims_release_registry_observe(registry, message, (ims_release_str){NULL, 0}, now_ms(), &seen);
+	ims_release_status status = ims_release_registry_observe(registry, message, flow, now_ms(), &seen);
 
 	if(status != IMS_RELEASE_OK)
 		log_refusal("a message is not counted for its dialog", status);
@@ -19,14 +20,20 @@ static uint32_t observe(ims_release_str message)
 
 void capture(ims_release_str message)
 {
-	observe(message);
+	observe(message, (ims_release_str){NULL, 0});
 }
 
-/* A request on its way to where it goes. */
-static void capture_request(const struct sip_msg *request)
+static void capture_from(const struct sip_msg *message, ims_release_str flow)
 {
-	if(observe(message_of(request)) == IMS_RELEASE_SEEN_MISDIRECTED && request->callid != NULL)
-		log_misdirected(text_of(&request->callid->body));
+	if(observe(message_of(message), flow) == IMS_RELEASE_SEEN_MISDIRECTED && message->callid != NULL)
+		log_misdirected(text_of(&message->callid->body));
+}
+
+void capture_received(const struct sip_msg *message)
+{
+	char flow[FLOW_SIZE];
+
+	capture_from(message, flow_of(&message->rcv, flow));
 }
 
 /* Our BYE that has left for the far user is no longer service control's. */
@@ -60,8 +67,10 @@ static void in_transaction(struct cell *t, int type, struct tmcb_params *paramet
 	switch(type) {
 		case TMCB_REQUEST_FWDED:
 			/* Not before: what the script refuses never reached the other user. */
-			if(parameters->req != NULL)
-				capture_request(parameters->req);
+			if(parameters->req != NULL) {
+				capture_received(parameters->req);
+				point_back(parameters->req);
+			}
 			break;
 		case TMCB_MSG_SENT_OUT:
 			/* Without a reply it is a request. */
@@ -74,7 +83,7 @@ static void in_transaction(struct cell *t, int type, struct tmcb_params *paramet
 				sent_by(t);
 			/* As the user sent it. A refusal counts only when it is sent on: another branch may still answer. */
 			if(reply != NULL && reply != FAKED_REPLY && reply->first_line.u.reply.statuscode < 300)
-				capture(message_of(reply));
+				capture_received(reply);
 			break;
 		case TMCB_RESPONSE_PRE_OUT:
 			if(sent != NULL && (parameters->code >= 300 || reply == NULL || reply == FAKED_REPLY))
@@ -110,9 +119,10 @@ static void foreign_request(struct cell *t, int type, struct tmcb_params *parame
 
 	(void)t;
 	if(type == TMCB_LOCAL_REQUEST_OUT)
-		capture_request(parameters->req);
+		/* It came from no user. */
+		capture_from(parameters->req, (ims_release_str){NULL, 0});
 	else if(reply != NULL && reply != FAKED_REPLY)
-		capture(message_of(reply));
+		capture_received(reply);
 }
 
 static void new_local_transaction(struct cell *t, int type, struct tmcb_params *parameters)

@@ -14,4 +14,7 @@ int capture_start(void);
 /* Hands one message over. What the library refuses is logged; the message goes its way all the same. */
 void capture(ims_release_str message);
 
+/* The same with a message that somebody has sent to this proxy, and with the way by which it came. */
+void capture_received(const struct sip_msg *message);
+
 #endif

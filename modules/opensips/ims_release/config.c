@@ -52,6 +52,7 @@ const param_export_t config_parameters[] = {
 	{"check_bye", INT_PARAM, &settings.check_bye},
 	{"charging_vector", INT_PARAM, &settings.charging_vector},
 	{"session_timer", INT_PARAM, &settings.session_timer},
+	{"flow", INT_PARAM, &settings.flow},
 	{"dialog_lifetime", INT_PARAM, &settings.dialog_lifetime},
 	{"send_rate", INT_PARAM, &settings.send_rate},
 	{"job_rate", INT_PARAM, &settings.job_rate},

@@ -3,8 +3,8 @@
  * Releases calls from the network, the way 3GPP TS 24.229 5.4.5.1.2 says. README.md is the manual.
  *
  * This file: the table that OpenSIPS reads, and the start. Then read script.c, capture.c, send.c, mend.c, loop.c, timer.c
- * and done.c, in the order in which a call passes them, and jobs.c for many calls; config.c, sockets.c and host.c serve
- * them; mi.c, mi_jobs.c and statistics.c are beside them.
+ * and done.c, in the order in which a call passes them, and jobs.c for many calls; config.c, sockets.c, flow.c and host.c
+ * serve them; mi.c, mi_jobs.c and statistics.c are beside them.
  */
 #include "../../dprint.h"
 #include "../../sr_module.h"

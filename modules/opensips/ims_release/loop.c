@@ -9,6 +9,7 @@
 #include "../sl/sl_api.h"
 
 #include "capture.h"
+#include "flow.h"
 #include "sockets.h"
 
 /* What the script must not see. The rest of the core tidies up, tm its reference to a transaction among it. */
@@ -76,6 +77,18 @@ static void again(struct sip_msg *message, uint32_t answer)
 		if(sl.reply(message, (int)answer, &text, NULL) < 0)
 			LM_WARN("the answer %u to the BYE of a release could not be sent again\n", answer);
 	}
+}
+
+void point_back(struct sip_msg *message)
+{
+	struct way_back way;
+
+	if(!is_ours(message) || message->dst_uri.s != NULL || !find_way_back(ours.id, IMS_RELEASE_LEG_SERVICE_CONTROL, &way))
+		return;
+	if(set_dst_uri(message, &way.destination) < 0)
+		LM_ERR("out of memory: a BYE goes to its Request-URI\n");
+	else if(way.socket != NULL)
+		message->force_send_socket = way.socket;
 }
 
 static int before_script(struct sip_msg *message, void *parameter)

@@ -15,6 +15,12 @@ int loop_start(void);
 /* 1 while the script runs for our BYE. */
 int is_ours(const struct sip_msg *message);
 
+/*
+ * Called when tm is about to send a request on: where it is our BYE, has no Route left, and the script has chosen nothing, it
+ * goes the way that its user came. loose_route() has forced the socket of the loop by then.
+ */
+void point_back(struct sip_msg *message);
+
 /* 1 while a user's request on a dialog under release is being answered. */
 int is_refusing(void);
 

@@ -5,6 +5,7 @@
 #include "../../route.h"
 
 #include "capture.h"
+#include "flow.h"
 #include "job.h"
 #include "loop.h"
 #include "selection.h"
@@ -15,18 +16,21 @@ static int track(struct sip_msg *message, const str *serves, const str *user)
 {
 	uint32_t side = serves_of_word(text_of(serves));
 	ims_release_str nobody = {NULL, 0};
+	char buffer[FLOW_SIZE];
+	ims_release_str flow;
 	ims_release_status status;
 
 	if(side == 0) {
 		LM_ERR("ims_release_track(): the served user is \"%.*s\", expected orig, term or neither\n", serves->len, serves->s);
 		return -1;
 	}
+	flow = flow_of(&message->rcv, buffer);
 	status = ims_release_registry_track(
-			registry, message_of(message), side, user != NULL ? text_of(user) : nobody, nobody, now_ms());
+			registry, message_of(message), side, user != NULL ? text_of(user) : nobody, flow, now_ms());
 	if(status == IMS_RELEASE_BAD_USER) {
 		/* No call is lost for a wrong word. */
 		log_refused_script("ims_release_track(): the call is tracked by what its INVITE tells of the user", status);
-		status = ims_release_registry_track(registry, message_of(message), side, nobody, nobody, now_ms());
+		status = ims_release_registry_track(registry, message_of(message), side, nobody, flow, now_ms());
 	}
 	if(status != IMS_RELEASE_OK) {
 		log_refused_script("ims_release_track(): the call is not tracked and cannot be released", status);
@@ -51,7 +55,7 @@ static int exempt(struct sip_msg *message)
 static void count_now(struct sip_msg *message)
 {
 	if(message->first_line.type == SIP_REQUEST)
-		capture(message_of(message));
+		capture_received(message);
 }
 
 /* No code at all is told as a wrong one. */

@@ -7,6 +7,7 @@
 #include "../../route.h"
 
 #include "config.h"
+#include "flow.h"
 #include "mend.h"
 #include "sockets.h"
 
@@ -84,7 +85,7 @@ static void created(struct cell *t, void *parameter)
 
 /* Where a BYE goes, and from where. -1 after a line in the log. */
 static int direct(uint64_t id, uint32_t leg, const ims_release_bye *bye, char own[URI_SIZE], char hop[SOCKET_URI_SIZE],
-		dlg_t *dialog)
+		struct way_back *way, dlg_t *dialog)
 {
 	size_t length = 0;
 
@@ -96,9 +97,15 @@ static int direct(uint64_t id, uint32_t leg, const ims_release_bye *bye, char ow
 		}
 		return 0;
 	}
+	if(find_way_back(id, leg, way)) {
+		dialog->obp = way->destination;
+		dialog->send_sock = way->socket;
+		return 0;
+	}
 	dialog->obp = str_of(bye->next_hop);
 	if(ims_release_registry_own_hop(registry, id, leg, own, URI_SIZE, &length) == IMS_RELEASE_OK)
-		dialog->send_sock = socket_of((ims_release_str){own, (int)length});
+		/* Where the BYE has that transport: send_sock would force its own. */
+		dialog->pref_sock = socket_of((ims_release_str){own, (int)length});
 	return 0;
 }
 
@@ -141,6 +148,7 @@ enum handed hand_over(uint64_t id, uint32_t leg, const ims_release_bye *bye)
 	static str method = {"BYE", 3};
 	char own[URI_SIZE];
 	char hop[SOCKET_URI_SIZE];
+	struct way_back way;
 	char lines[BYE_SIZE];
 	str further;
 	struct sent *sent;
@@ -152,7 +160,7 @@ enum handed hand_over(uint64_t id, uint32_t leg, const ims_release_bye *bye)
 	if(sroutes == NULL)
 		return HANDED_LATER;
 	memset(&dialog, 0, sizeof(dialog));
-	if(direct(id, leg, bye, own, hop, &dialog) < 0)
+	if(direct(id, leg, bye, own, hop, &way, &dialog) < 0)
 		return HANDED_NOT;
 	if(name(bye, &dialog) < 0 || further_lines(bye, lines, &further) < 0) {
 		LM_ERR("a BYE cannot be handed to tm\n");
