@@ -8,10 +8,13 @@ KAMAILIO_SRC ?=
 # Where the installed Kamailio has its modules, and install puts ours.
 KAMAILIO_MODULES ?= $(patsubst %/tm.so,%,$(firstword $(wildcard $(foreach lib,/usr/lib/* /usr/lib /usr/lib64 \
     /usr/local/lib64 /usr/local/lib,$(lib)/kamailio/modules/tm.so))))
-# A module of the target itself, to compare with.
-KAMAILIO_TM  ?= $(or $(KAMAILIO_SRC:%=%/src/modules/tm/tm.so),$(KAMAILIO_MODULES:%=%/tm.so))
+# A module of the target itself, to compare with: of a tree what make or CMake has built there.
+KAMAILIO_TM  ?= $(if $(KAMAILIO_SRC),$(or $(firstword $(wildcard $(KAMAILIO_SRC)/src/modules/tm/tm.so \
+    $(KAMAILIO_SRC)/*/src/modules/tm/tm.so)),$(KAMAILIO_SRC)/src/modules/tm/tm.so),$(KAMAILIO_MODULES:%=%/tm.so))
+# Where the module is built.
+KAMAILIO_RESULTS ?= target/kamailio
 # Where install takes the module from.
-KAMAILIO_MODULE ?= target/kamailio/ims_release.so
+KAMAILIO_MODULE ?= $(KAMAILIO_RESULTS)/ims_release.so
 MODULE_DIR   ?= modules/kamailio/ims_release
 COMMON_DIR   ?= modules/common
 DOCDIR       ?= $(PREFIX)/share/doc/ims_release
@@ -22,9 +25,9 @@ STORE_USER   ?= kamailio
 .PHONY: kamailio install-kamailio uninstall-kamailio
 # With -j: not before Kamailio is there.
 kamailio: $(if $(filter deps test demo bench,$(MAKECMDGOALS)),deps)
-	@tree=$$(KAMAILIO=$(KAMAILIO) scripts/kamailio-source $(KAMAILIO_SRC)) && mkdir -p target/kamailio && \
+	@tree=$$(KAMAILIO=$(KAMAILIO) scripts/kamailio-source $(KAMAILIO_SRC)) && mkdir -p $(KAMAILIO_RESULTS) && \
 	    $(MAKE) --no-print-directory library && \
-	    $(MAKE) --no-print-directory target/kamailio/ims_release.so KAMAILIO_TREE="$$tree"
+	    $(MAKE) --no-print-directory $(KAMAILIO_RESULTS)/ims_release.so KAMAILIO_TREE="$$tree"
 
 # On a machine without Kamailio the library is installed all the same.
 install: $(if $(or $(KAMAILIO_SRC),$(wildcard $(KAMAILIO))),kamailio)
@@ -34,7 +37,7 @@ install-kamailio uninstall-kamailio: %-kamailio:
 	    KAMAILIO_MODULES,$(name)='$($(name))') scripts/kamailio-install $*
 
 ifdef KAMAILIO_TREE
-km         := target/kamailio
+km         := $(KAMAILIO_RESULTS)
 km_sources := $(wildcard $(MODULE_DIR)/*.c $(COMMON_DIR)/*.c)
 km_objects := $(patsubst $(MODULE_DIR)/%.c,$(km)/module/%.o,$(patsubst $(COMMON_DIR)/%.c,$(km)/common/%.o,$(km_sources)))
 # As Kamailio compiles its modules. Its headers as system headers: our lines are checked strictly, theirs are as they are.
@@ -57,7 +60,8 @@ $(km)/inputs: always
 	$(file >$@.new,$(km_inputs))
 	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@ && rm -f $(km)/ims_release.so; fi
 
-$(km)/defines: $(km)/inputs scripts/kamailio-defines $(wildcard $(KAMAILIO_TREE)/src/config.mak)
+$(km)/defines: $(km)/inputs scripts/kamailio-defines \
+    $(wildcard $(KAMAILIO_TREE)/src/config.mak $(KAMAILIO_TREE)/*/CMakeCache.txt)
 	@scripts/kamailio-defines $(KAMAILIO_TREE) $@
 
 $(km)/module/%.o: $(MODULE_DIR)/%.c $(km)/defines

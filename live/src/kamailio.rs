@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Kamailio as a host: the distribution's binary, our module from target/kamailio, never in the background.
+//! Kamailio as a host, never in the background: the distribution's binary and our module from target/kamailio, or what
+//! IMS_RELEASE_KAMAILIO names (see [`Binaries`]).
 
 use std::fs;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
@@ -19,7 +20,6 @@ use crate::loopback::{free_port, own_loopback_address};
 use crate::process::{Directory, Process, processes_of, wait_until};
 use crate::verdict::unread_byes;
 
-const PROGRAM: &str = "/usr/sbin/kamailio";
 const START_LIMIT: Duration = Duration::from_secs(15);
 const STOP_LIMIT: Duration = Duration::from_secs(3);
 const WRITE_LIMIT: Duration = Duration::from_secs(5);
@@ -29,6 +29,7 @@ pub const AROUND: &str = include_str!("../hosts/around.cfg");
 
 /// One Kamailio with its sockets, directory and log.
 pub struct Kamailio {
+    binaries: Binaries,
     configuration: PathBuf,
     defines: Vec<String>,
     one: SocketAddr,
@@ -65,22 +66,74 @@ fn changed_since(module: &Path) -> Option<PathBuf> {
     files.map(|file| file.path()).filter(is_c).find(|path| changed(path).is_some_and(|time| time > built))
 }
 
-fn modules() -> Result<String> {
-    let given = std::env::var_os("IMS_RELEASE_KAMAILIO_MODULES").map(PathBuf::from);
-    let ours = given.clone().unwrap_or_else(|| repository().join("target/kamailio"));
-    let module = ours.join("ims_release.so");
-    if !module.exists() {
-        return Err(format!("{} is missing: run `make kamailio`", module.display()));
+/// The files of one version of Kamailio. A directory that IMS_RELEASE_KAMAILIO names has `kamailio`, `kamcmd`, `modules`,
+/// `ims_release.so`, `tables` (those of db_text), and `loader` where the binaries run only with libraries of their own.
+struct Binaries {
+    program: PathBuf,
+    kamcmd: PathBuf,
+    /// What starts a program: nothing, or the loader of its libraries.
+    loader: Option<PathBuf>,
+    modules: PathBuf,
+    tables: PathBuf,
+    ours: PathBuf,
+}
+
+impl Binaries {
+    fn wanted() -> Result<Self> {
+        let given = std::env::var_os("IMS_RELEASE_KAMAILIO").map(PathBuf::from);
+        let found = match given.clone() {
+            Some(all) => Self {
+                program: all.join("kamailio"),
+                kamcmd: all.join("kamcmd"),
+                loader: Some(all.join("loader")).filter(|loader| loader.exists()),
+                modules: all.join("modules"),
+                tables: all.join("tables"),
+                ours: all,
+            },
+            None => Self::installed()?,
+        };
+        let module = found.ours.join("ims_release.so");
+        for file in [&found.program, &found.kamcmd, &module] {
+            if !file.exists() {
+                return Err(format!("{} is missing: run `make deps kamailio`", file.display()));
+            }
+        }
+        if let Some(file) = changed_since(&module).filter(|_| given.is_none()) {
+            return Err(format!("{} is older than {}: run `make kamailio`", module.display(), file.display()));
+        }
+        Ok(found)
     }
-    if let Some(file) = changed_since(&module).filter(|_| given.is_none()) {
-        return Err(format!("{} is older than {}: run `make kamailio`", module.display(), file.display()));
+
+    fn installed() -> Result<Self> {
+        let machine = std::env::consts::ARCH;
+        let modules =
+            [format!("/usr/lib/{machine}-linux-gnu/kamailio/modules"), "/usr/lib/kamailio/modules".to_owned()]
+                .into_iter()
+                .map(PathBuf::from)
+                .find(|path| path.join("tm.so").exists())
+                .ok_or("Kamailio's own modules are not installed: run `make deps`")?;
+        Ok(Self {
+            program: PathBuf::from("/usr/sbin/kamailio"),
+            kamcmd: PathBuf::from("/usr/sbin/kamcmd"),
+            loader: None,
+            modules,
+            tables: PathBuf::from("/usr/share/kamailio/dbtext/kamailio"),
+            ours: repository().join("target/kamailio"),
+        })
     }
-    let machine = std::env::consts::ARCH;
-    let stock = [format!("/usr/lib/{machine}-linux-gnu/kamailio/modules"), "/usr/lib/kamailio/modules".to_owned()]
-        .into_iter()
-        .find(|path| Path::new(path).join("tm.so").exists())
-        .ok_or("Kamailio's own modules are not installed: run `make deps`")?;
-    Ok(format!("{stock}:{}", ours.display()))
+
+    /// Does tm have this parameter?
+    fn tm_knows(&self, parameter: &str) -> bool {
+        let tm =
+            ["tm.so", "tm/tm.so"].iter().find_map(|file| fs::read(self.modules.join(file)).ok()).unwrap_or_default();
+        let text = format!("\0{parameter}\0");
+        tm.windows(text.len()).any(|part| part == text.as_bytes())
+    }
+
+    /// The words that start a program of these.
+    fn words(&self, program: &Path) -> Vec<String> {
+        self.loader.iter().map(PathBuf::as_path).chain([program]).map(|word| word.display().to_string()).collect()
+    }
 }
 
 impl Kamailio {
@@ -106,6 +159,7 @@ impl Kamailio {
         let two = if with_two { Some(free_port(address)?) } else { None };
         let defines = defines.iter().map(|define| (*define).to_owned()).collect();
         Ok(Self {
+            binaries: Binaries::wanted()?,
             configuration: configuration.to_owned(),
             defines,
             one,
@@ -215,6 +269,16 @@ impl Kamailio {
         pid.ok_or_else(|| format!("no process is named {name}: {processes}"))
     }
 
+    /// Where the tables of the module db_text for this Kamailio are.
+    pub fn tables(&self) -> &Path {
+        &self.binaries.tables
+    }
+
+    /// The file of the module under test.
+    pub fn module(&self) -> PathBuf {
+        self.binaries.ours.join("ims_release.so")
+    }
+
     fn rpc_socket(&self) -> PathBuf {
         self.directory.path().join("rpc.sock")
     }
@@ -227,13 +291,13 @@ impl Kamailio {
         self.directory.path().join("kamailio.log")
     }
 
-    fn arguments(&self) -> Result<Vec<String>> {
+    fn arguments(&self) -> Vec<String> {
         let directory = self.directory.path().display();
         let mut arguments: Vec<String> = ["-DD", "-E", "-M", "8", "-f"].map(str::to_owned).to_vec();
         arguments.push(self.configuration.display().to_string());
         let mut add = |option: &str, value: String| arguments.extend([option.to_owned(), value]);
         add("-m", self.memory.to_string());
-        add("-L", modules()?);
+        add("-L", format!("{}:{}", self.binaries.modules.display(), self.binaries.ours.display()));
         add("-Y", format!("{directory}/run"));
         add("-P", format!("{directory}/run/kamailio.pid"));
         add("-w", directory.to_string());
@@ -260,10 +324,13 @@ impl Kamailio {
         add("-A", format!("CAPTURES=\"{}\"", self.captures().display()));
         add("-A", format!("RPC_SOCKET=\"{}\"", self.rpc_socket().display()));
         add("-A", format!("CTL_SOCKET=\"{}\"", self.ctl_socket()));
+        if self.binaries.tm_knows("reply_matching") {
+            add("-A", "REPLY_MATCHING".to_owned());
+        }
         for define in &self.defines {
             add("-A", define.clone());
         }
-        Ok(arguments)
+        arguments
     }
 
     /// Starts it, expecting that it refuses; gives what it said.
@@ -350,9 +417,7 @@ impl Kamailio {
     }
 
     fn spawn(&self) -> Result<Process> {
-        let mut words = self.launcher.clone();
-        words.push(PROGRAM.to_owned());
-        words.extend(self.arguments()?);
+        let words = [self.launcher.clone(), self.binaries.words(&self.binaries.program), self.arguments()].concat();
         Process::start(Path::new(&words[0]), &words[1..], self.directory.path(), &self.log_file())
             .map_err(|error| format!("{}: {error}", words[0]))
     }
@@ -424,7 +489,7 @@ impl Host for Kamailio {
     }
 
     fn program(&self) -> PathBuf {
-        PathBuf::from(PROGRAM)
+        self.binaries.program.clone()
     }
 
     fn version(&self) -> Result<String> {
@@ -471,7 +536,9 @@ impl Host for Kamailio {
     }
 
     fn command(&self, words: &[&str]) -> Result<(bool, String)> {
-        let output = Command::new("kamcmd")
+        let command = self.binaries.words(&self.binaries.kamcmd);
+        let output = Command::new(&command[0])
+            .args(&command[1..])
             .args(["-s", &self.ctl_socket()])
             .args(words)
             .output()

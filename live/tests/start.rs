@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use live::call::Serves;
 use live::host::{Host, Result};
-use live::kamailio::Kamailio;
+use live::kamailio::{Kamailio, repository};
 use live::scenario::Script;
 use live::trial::{CAUSE, TEXT, Trial, call, check, kamailio, release_to_the_end, released_by_rpc};
 
@@ -57,6 +57,31 @@ fn a_bad_value_is_named() -> Trial {
 #[test]
 fn a_parameter_that_does_not_exist_is_named() -> Trial {
     Ok(refused_value("no_such_parameter", "1", &[])?)
+}
+
+/// A copy of the module that says of itself to be built for version 4 of Kamailio.
+fn module_of_version_4(host: &Kamailio) -> Result<PathBuf> {
+    let original = host.module();
+    let mut octets = fs::read(&original).map_err(|error| format!("{}: {error}", original.display()))?;
+    let before = b"\0kamailio ";
+    let found = octets.windows(before.len()).position(|part| part == before).ok_or("no version in the module")?;
+    octets[found + before.len()] = b'4';
+    let copy = host.directory().join("ims_release.so");
+    fs::write(&copy, octets).map_err(|error| format!("{}: {error}", copy.display()))?;
+    Ok(copy)
+}
+
+#[test]
+fn a_module_for_another_version_says_so() -> Trial {
+    let path = repository().join("live/hosts/kamailio.cfg");
+    let configuration = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let mut host = Kamailio::with_text(&configuration)?;
+    host.start()?;
+    check(!host.log().contains("was built for"), || format!("the right module:\n{}", host.log()))?;
+    host.stop();
+    let module = module_of_version_4(&host)?;
+    host.rewrite(&configuration.replace("\"ims_release.so\"", &format!("\"{}\"", module.display())))?;
+    Ok(refused(&mut host, &["ims_release", "was built for kamailio 4.", "this is kamailio", "`make kamailio`"])?)
 }
 
 /// A header by configuration stands in both BYEs, once.
