@@ -4,7 +4,9 @@
 #include <string.h>
 
 #include "../../core/dprint.h"
+#include "../../core/modparam.h"
 #include "../../core/script_cb.h"
+#include "../../core/sr_module.h"
 
 #include "flow.h"
 #include "loop.h"
@@ -132,8 +134,22 @@ static int before_script(struct sip_msg *message, unsigned int flags, void *para
 	return 1;
 }
 
+/* tm from 6.1.4 on does not look at the answers of an INVITE once it has sent one 2xx on: the core forwards them. The
+ * choice is the operator's, since tm knows best what it protects itself from. */
+static void warn_of_answers_past_tm(void)
+{
+	struct sr_module *module = find_module_by_name("tm");
+	modparam_t type;
+	const int *active = module == NULL ? NULL : find_param_export(module, "reply_matching", PARAM_INT, &type);
+
+	if(active != NULL && *active != 0)
+		LM_WARN("a second 2xx to a forked INVITE passes tm by, and its dialog is not known here: unless nothing forks, set "
+				"modparam(\"tm\", \"reply_matching\", 0)\n");
+}
+
 int capture_start(void)
 {
+	warn_of_answers_past_tm();
 	if(tm.register_tmcb(NULL, NULL, TMCB_REQUEST_IN, new_transaction, NULL, NULL) <= 0) {
 		LM_ERR("tm takes no callback for new transactions\n");
 		return -1;
