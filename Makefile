@@ -24,6 +24,8 @@ help:
 	@echo 'make test       every check and every test, live calls included'
 	@echo 'make build      the library, static and shared, and the command ims-release, in $(T)/release'
 	@echo 'make kamailio   target/kamailio/ims_release.so for the Kamailio found, or KAMAILIO_SRC=DIRECTORY'
+	@echo 'make matrix     the live tests against the Kamailio found, that of Debian 13 (brought for it, not installed) and'
+	@echo "                those of KAMAILIO_SRC='TREE ...'; scripts/kamailio-matrix --help"
 	@echo 'make opensips   target/opensips/VERSION/ims_release.so against OPENSIPS_SRC=DIRECTORY, a tree that was built'
 	@echo 'make opensips-test   the live tests against the OpenSIPS of that tree (part of make test where it is given)'
 	@echo 'make bench      measure building, capture, the store, and releases through Kamailio; figures in target/bench.json'
