@@ -6,9 +6,13 @@ use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::io::Write as _;
 
 use crate::message::uri;
+use crate::route;
 
 /// Octets of the text of a flow, at most.
 pub const MAX_FLOW: usize = 128;
+
+/// Between both ends.
+const LOCAL: &str = ";local=";
 
 /// When a BYE takes the flow of its user.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -49,7 +53,7 @@ impl<'a> Flow<'a> {
         if text.len() > MAX_FLOW {
             return None;
         }
-        let (sender, local) = core::str::from_utf8(text).ok()?.split_once(";local=")?;
+        let (sender, local) = core::str::from_utf8(text).ok()?.split_once(LOCAL)?;
         let (transport, source) = socket(sender)?;
         socket(local)?;
         Some(Self { text, transport, source, local: local.as_bytes() })
@@ -58,6 +62,13 @@ impl<'a> Flow<'a> {
     /// As it was read.
     pub fn text(&self) -> &'a [u8] {
         self.text
+    }
+
+    /// Where the sender is, as a URI has it: host, an IPv6 address in its brackets, and port.
+    pub(crate) fn host_and_port(&self) -> Option<(&'a [u8], u16)> {
+        let start = self.transport.len() + 1;
+        let sender = &self.text[start..self.text.len() - self.local.len() - LOCAL.len()];
+        route::host_and_port(sender).and_then(|(host, port)| Some((host, port?)))
     }
 
     /// Whether it is a connection: what is sent to the same address without it reaches nobody.
@@ -148,6 +159,8 @@ mod tests {
         ] {
             let back = WayBack { destination: destination.into(), local: local.into(), connection };
             assert_eq!((flow(text).back(), flow(text).text()), (back, text.as_bytes()));
+            let (host, port) = flow(text).host_and_port().unwrap();
+            assert_eq!(uri::parse(destination.as_bytes()).map(|uri| (uri.host, uri.port)), Some((host, Some(port))));
         }
     }
 

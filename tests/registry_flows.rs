@@ -166,6 +166,25 @@ fn a_user_that_moves_takes_its_way_along() {
     });
 }
 
+/// The script may have told the other user where the messages came from, as behind NAT.
+#[test]
+fn what_is_sent_where_a_user_is_goes_to_it() {
+    for (target, what) in [
+        ("b@10.0.0.1:5060", What::Ending),
+        ("b@192.0.2.8:2048", What::Ending),
+        ("b@192.0.2.8:2049", What::Misdirected),
+        ("b@192.0.2.8", What::Misdirected),
+        ("b@192.0.2.7:1024", What::Misdirected),
+        ("x@192.0.2.8:2048", What::Misdirected),
+    ] {
+        both(|proxy| {
+            let call = Call::established(proxy, OWN);
+            let bye = message(&format!("BYE sip:{target} SIP/2.0"), CALLING, "2 BYE", "");
+            assert_eq!(call.see(&bye, ALICE), what, "{target}");
+        });
+    }
+}
+
 #[test]
 fn a_spiral_is_the_calling_users_on_its_first_pass() {
     both(|proxy| {

@@ -10,6 +10,7 @@ use live::call::Serves;
 use live::evidence::{Evidence, Leg};
 use live::host::{Host, Result};
 use live::loopback::own_loopback_address;
+use live::message::uri_of;
 use live::peer::reply;
 use live::process::wait_until;
 use live::proxy::{Kind, Proxy};
@@ -239,6 +240,31 @@ fn after_a_restart() -> Trial {
         }
     }
     Ok(())
+}
+
+/// The script has put the addresses that the messages came from into the Contacts, and a user ends the call itself.
+#[test]
+fn behind_nat_a_users_own_bye_ends_the_call() -> Trial {
+    let (host, proxy) = proxy(Transport::Udp, false, &["WITH_NAT"])?;
+    let mut flow = Flow::new(&host, proxy, Transport::Udp, Tells::Private, Serves::Calling)?;
+    let answer = flow.calling.received().iter().find(|one| one.answers("INVITE", 200)).cloned().ok_or("no 200")?;
+    let target = uri_of(&answer.header("Contact")).to_owned();
+    check(target.contains(&flow.called.address().to_string()), || format!("the script has left {target}"))?;
+    let bye = format!(
+        "BYE {target} SIP/2.0\r\nVia: SIP/2.0/UDP {here};rport;branch=z9hG4bK-3\r\nRoute: {route}\r\nFrom: {from}\r\n\
+         To: {to}\r\nCall-ID: {call_id}\r\nCSeq: 102 BYE\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n",
+        here = flow.calling.address(),
+        route = answer.header("Record-Route"),
+        from = answer.header("From"),
+        to = answer.header("To"),
+        call_id = flow.call_id,
+    );
+    flow.calling.send(bye.as_bytes())?;
+    flow.answer_bye(Leg::Called, PROMPT)?;
+    flow.calling.await_message(PROMPT, |one| one.answers("BYE", 200))?;
+    let counted = |name| host.statistic(name).unwrap_or_default();
+    check(wait_until(PROMPT, || counted("ended_by_user") == 1), || log_of(&host, &flow.call_id))?;
+    Ok(check(counted("misdirected") == 0, || log_of(&host, &flow.call_id))?)
 }
 
 #[test]

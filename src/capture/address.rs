@@ -3,6 +3,7 @@
 //! answer it there: nothing of that is the other user's word.
 
 use crate::dialog::{User, target};
+use crate::flow::Flow;
 use crate::message::StartLine;
 use crate::message::uri::{self, Uri};
 use crate::route::{Entries, Entry, Origin, Own, push_row};
@@ -44,7 +45,12 @@ impl Record<'_> {
         let Some(uri) = uri::parse(uri) else { return false };
         let pending = [receiver.by_invite, receiver.by_update, receiver.by_other];
         let pending = pending.iter().filter_map(|kind| target_uri(kind.pending?.contact));
-        core::iter::once(known).chain(pending).any(|target| uri::same_target(&target, &uri))
+        // Or what the script has told the other user instead, where it has put the address that the message came from.
+        let seen_at = Flow::parse(receiver.flow).and_then(|flow| flow.host_and_port());
+        let is_seen = |target: &Uri<'_>| {
+            seen_at.is_some_and(|(host, port)| uri::same_target(&Uri { host, port: Some(port), ..*target }, &uri))
+        };
+        core::iter::once(known).chain(pending).any(|target| uri::same_target(&target, &uri) || is_seen(&target))
     }
 }
 
