@@ -90,6 +90,8 @@ fn count(store: &SharedStore, number: u32, word: usize, from: u64, to: u64) {
 const SUBJECT: u32 = 7;
 /// The number that is inserted.
 const NEW: u32 = 20;
+/// Numbers of a store of which each page has one record.
+const SPARSE: u32 = 41;
 
 /// What is done when the kill comes: may be done again, and then is done.
 struct Operation {
@@ -162,6 +164,11 @@ fn acknowledged() -> Records {
 /// What may be found of each number. One state where it is known; two for what is under way.
 type Allowed = BTreeMap<u32, Vec<Option<Kept>>>;
 
+/// What an operation finds that needs a page emptied.
+fn sparse() -> Allowed {
+    settled(&(0..SPARSE).map(|number| (number, first(number))).collect())
+}
+
 fn settled(records: &Records) -> Allowed {
     records.iter().map(|(number, kept)| (*number, vec![Some(kept.clone())])).collect()
 }
@@ -184,6 +191,45 @@ fn prepare() -> tempfile::TempDir {
     for number in NEW..NEW + 5 {
         remove(&store, number);
     }
+    directory
+}
+
+/// What is inserted where no page is empty but those that are kept: another one is emptied, and its record moved.
+const MOVES: Operation = Operation {
+    name: "insert that empties a page",
+    number: 60,
+    act: |store| insert(store, 60),
+    after: |_| Some(first(60)),
+};
+
+/// A store of which each page has one record.
+fn prepare_sparse() -> tempfile::TempDir {
+    let directory = directory::fresh();
+    let store = open(directory.path());
+    let in_page = |number: u32| match first(number).bytes.len() {
+        ..=592 => 38,
+        593..=736 => 31,
+        737..=928 => 25,
+        929..=1056 => 22,
+        _ => 15,
+    };
+    let mut others = Vec::new();
+    for number in 0..SPARSE {
+        insert(&store, number);
+        // One slot of a class stays free.
+        let last = number + 1 == SPARSE || in_page(number) != in_page(number + 1);
+        for _ in 1..in_page(number) - u32::from(last) {
+            let other = 1000 + others.len() as u32;
+            match store.insert(key(other), &first(number).bytes, &[0; WORDS]).unwrap() {
+                Insert::New(id) => others.push(id),
+                Insert::Exists(id) => panic!("{id:?} exists"),
+            }
+        }
+    }
+    for id in others {
+        assert!(store.remove(id).unwrap());
+    }
+    assert_eq!(kill_points::empty_pages(&store), 2);
     directory
 }
 
@@ -294,7 +340,7 @@ fn killed(store: &SharedStore, stop: u64, act: impl FnOnce(&SharedStore)) -> boo
 
 /// Kills in front of each store of an operation. Gives two of these stores: the last that leaves it not done, and the
 /// first that leaves it done.
-fn each_store(operation: &Operation, template: &Path, figures: &mut Figures) -> [u64; 2] {
+fn each_store(operation: &Operation, template: &Path, allowed: &Allowed, figures: &mut Figures) -> [u64; 2] {
     let mut turn = [0, 0];
     for stop in 1.. {
         let directory = directory::copy(template);
@@ -302,8 +348,7 @@ fn each_store(operation: &Operation, template: &Path, figures: &mut Figures) -> 
         let killed = killed(&store, stop, operation.act);
         figures.kills += u32::from(killed);
         let place = format!("{} killed at {stop}", operation.name);
-        let allowed = operation.allowed();
-        let found = figures.judge_both(&place, directory.path(), store, &allowed, operation);
+        let found = figures.judge_both(&place, directory.path(), store, allowed, operation);
         if found.get(&operation.number) != operation.done().as_ref() {
             turn = [stop, 0];
             assert!(killed, "{place}: it was acknowledged");
@@ -409,7 +454,7 @@ fn at_each_store_of_an_operation_and_of_its_repair() {
     let mut figures = Figures::default();
     let mut left = Vec::new();
     for operation in &OPERATIONS {
-        let turn = each_store(operation, template, &mut figures);
+        let turn = each_store(operation, template, &operation.allowed(), &mut figures);
         // What takes no lock leaves nothing to repair.
         if operation.name != "change of a word" {
             left.push((operation, turn));
@@ -440,6 +485,22 @@ fn at_each_store_of_an_operation_and_of_its_repair() {
         figures.tell(what);
         figures.assert_clean();
     }
+}
+
+#[test]
+fn at_each_store_of_a_move_to_another_page() {
+    let _turn = alone();
+    let template = prepare_sparse();
+    let moved = directory::copy(template.path());
+    let store = open(moved.path());
+    (MOVES.act)(&store);
+    assert_eq!(kill_points::empty_pages(&store), 2, "one was emptied for the one that was taken");
+    drop(store);
+    let mut figures = Figures::default();
+    let allowed = with(sparse(), MOVES.number, vec![None, MOVES.done()]);
+    each_store(&MOVES, template.path(), &allowed, &mut figures);
+    figures.tell("a page that is emptied and taken");
+    figures.assert_clean();
 }
 
 /// The number that a second process works on all the time.
@@ -536,7 +597,7 @@ fn a_broken_order_of_publishing_is_found() {
     let template = prepare();
     let mut figures = Figures::default();
     BROKEN_ORDER.store(true, Ordering::Relaxed);
-    each_store(&OPERATIONS[1], template.path(), &mut figures);
+    each_store(&OPERATIONS[1], template.path(), &OPERATIONS[1].allowed(), &mut figures);
     BROKEN_ORDER.store(false, Ordering::Relaxed);
     figures.tell("the old version taken away before the new one is published");
     assert!(figures.lost > 0, "a loss was not seen: the other tests show nothing");

@@ -111,6 +111,11 @@ pub fn census(store: &SharedStore) -> Result<Disorder, StoreError> {
     Ok(wrong)
 }
 
+/// Pages of which no slot is taken.
+pub fn empty_pages(store: &SharedStore) -> u32 {
+    (0..store.stripes as usize).map(|stripe| store.maps.get(stripe, Number::EmptyPages)).sum()
+}
+
 fn walk(store: &SharedStore, stripe: usize, first: Number, next: impl Fn(usize) -> Number) -> Vec<usize> {
     let mut at = store.maps.get(stripe, first) as usize;
     let mut found = Vec::new();

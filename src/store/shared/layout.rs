@@ -23,7 +23,8 @@ pub(super) const PAGES_KEPT: usize = 2;
 /// Cells of a stripe: so many records it has at most.
 pub(super) const CELLS: usize = 1024;
 /// Slot classes, from small to large. Most records of an IMS core take 700 to 1,000 bytes, a path over application
-/// servers up to 2,000. Few pages go to records that no honest call has: whoever sends them does not fill the store.
+/// servers up to 2,000. Few pages go to records that hardly any honest call has: whoever sends them does not fill the
+/// store.
 pub(super) const CLASSES: [Class; 8] = [
     Class::new(PER_PAGE, PAGES),
     Class::new(31, PAGES),
@@ -31,7 +32,7 @@ pub(super) const CLASSES: [Class; 8] = [
     Class::new(22, PAGES),
     Class::new(15, PAGES),
     Class::new(10, PAGES),
-    Class::new(6, 20),
+    Class::new(6, 11),
     Class::new(1, 8),
 ];
 const USUAL: Class = Class::new(25, PAGES);
@@ -53,7 +54,7 @@ pub(super) const CHAINS: usize = 1024;
 pub(super) struct Class {
     /// How many a page has.
     pub in_page: usize,
-    /// Pages of a stripe that it gets, at most.
+    /// Pages of a stripe that it and all larger ones get, at most.
     pub pages: usize,
     slot: usize,
     /// Bytes of a record, at most.

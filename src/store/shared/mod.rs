@@ -29,6 +29,7 @@ use std::path::Path;
 use self::cell::Use;
 use self::layout::{CAPACITY, CELLS, Number};
 use self::map::{Mapping, Taken};
+use self::page::For;
 use self::stripe::{Counter, Damaged, Locked, Maps, cell_in_stripe, generation_of, stripe_of};
 use super::{Entry, Id, Insert, Key, MAX_RECORD, Store, StoreError, Usage, WORDS};
 
@@ -225,7 +226,11 @@ impl Store for SharedStore {
         self.fits(record)?;
         let stripe = self.stripe_of_group(key.group);
         let locked = self.lock(stripe)?;
-        if let Some(id) = self.look(&locked, stripe, |locked| locked.find(key))? {
+        let known = self.look(&locked, stripe, |locked| match locked.find(key)? {
+            None => locked.make_room(record.len(), For::New).map(|()| None),
+            known => Ok(known),
+        })?;
+        if let Some(id) = known {
             return Ok(Insert::Exists(id));
         }
         self.count_full(locked.insert(key, record, words)).map(Insert::New)
@@ -283,7 +288,14 @@ impl Store for SharedStore {
         }
         let stripe = stripe_of(id);
         let locked = self.lock(stripe)?;
-        let Some((slot, head)) = self.look(&locked, stripe, |locked| locked.holder(id))? else {
+        let old = self.look(&locked, stripe, |locked| {
+            if let Some((slot, _)) = locked.holder(id)? {
+                locked.make_room(record.len(), For::Version(self.maps.class_of(stripe, slot)))?;
+            }
+            // It may have been moved.
+            locked.holder(id)
+        })?;
+        let Some((slot, head)) = old else {
             return Err(StoreError::NotFound);
         };
         if u64::from(head.version) != version {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The pages of a stripe. Each is given to a slot class when that class needs one, and to another when none of its slots
-//! is taken: so records of any mix of sizes fill the store.
+//! is taken: so records of any mix of sizes fill the store. Where a page is needed and a class has more free slots
+//! than a page of it, one is emptied: few records that are left in many pages do not keep them from others.
 //!
 //! A page tells its class in its first word, so that the repair finds its slots. Before a page goes to another class all
 //! seals of that class are 0 in it: whoever dies in between leaves a page without records, of the one class or the other.
@@ -8,8 +9,9 @@
 use core::sync::atomic::Ordering;
 
 use super::cell;
+use super::head::Slot;
 use super::layout::{self, CLASSES, Class, Number, PAGES, PAGES_KEPT, PER_PAGE};
-use super::stripe::{Locked, Maps};
+use super::stripe::{Damaged, Locked, Maps};
 
 /// The class of a page stands for its words: no word of a cell has this number.
 const CLASS: usize = 0xfe;
@@ -17,10 +19,21 @@ const CLASS: usize = 0xfe;
 /// What a slot is taken for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum For {
-    /// A new record. It leaves room for new versions of those that are there.
+    /// A new record. It leaves pages empty for new versions of those that are there.
     New,
-    /// A new version.
-    Version,
+    /// A new version of a record that has a slot of this class.
+    Version(usize),
+}
+
+impl For {
+    fn pages_kept(self) -> usize {
+        if self == Self::New { PAGES_KEPT } else { 0 }
+    }
+
+    /// The last free slot of a class is for new versions of what the class has: they give one back.
+    fn slots_kept(self, class: usize) -> usize {
+        usize::from(self != Self::Version(class))
+    }
 }
 
 impl Maps {
@@ -66,11 +79,11 @@ fn number_of(stripe: usize, page: usize) -> u32 {
 impl Locked<'_> {
     /// Takes a free slot with room for `length` bytes.
     pub(super) fn take_slot(&self, length: usize, wanted: For) -> Option<usize> {
-        let (slots_kept, pages_kept) = if wanted == For::New { (1, PAGES_KEPT) } else { (0, 0) };
+        let spare = self.get(Number::EmptyPages).checked_sub(wanted.pages_kept())?;
         for (index, class) in CLASSES.iter().enumerate().filter(|(_, class)| class.room >= length) {
-            let page = if self.get(Number::FreeSlots(index)) > slots_kept {
+            let page = if self.get(Number::FreeSlots(index)) > wanted.slots_kept(index) {
                 self.current(index)
-            } else if self.get(Number::EmptyPages) > pages_kept && self.get(Number::Pages(index)) < class.pages {
+            } else if spare > 0 && self.may_have_a_page(index) {
                 self.open(index)
             } else {
                 None
@@ -80,6 +93,59 @@ impl Locked<'_> {
             }
         }
         None
+    }
+
+    /// Whether a class, and all that are larger, have fewer pages than they may have.
+    fn may_have_a_page(&self, class: usize) -> bool {
+        (class..CLASSES.len()).map(|class| self.get(Number::Pages(class))).sum::<usize>() < CLASSES[class].pages
+    }
+
+    /// Empties pages, where that can be, until there is room for `length` bytes.
+    pub(super) fn make_room(&self, length: usize, wanted: For) -> Result<(), Damaged> {
+        let Some(class) = CLASSES.iter().position(|class| class.room >= length) else {
+            return Ok(());
+        };
+        let opens = self.get(Number::FreeSlots(class)) <= wanted.slots_kept(class) && self.may_have_a_page(class);
+        let needed = wanted.pages_kept() + usize::from(opens);
+        while self.get(Number::EmptyPages) < needed && self.empty_a_page()? {}
+        Ok(())
+    }
+
+    /// Moves the records of one page to others of its class. `false`: no class has more free slots than a page has.
+    fn empty_a_page(&self) -> Result<bool, Damaged> {
+        let loose = |class: &usize| self.get(Number::FreeSlots(*class)) > CLASSES[*class].in_page;
+        let Some(index) = (0..CLASSES.len()).find(loose) else {
+            return Ok(false);
+        };
+        let class = &CLASSES[index];
+        let of_class = |page: &usize| self.get(Number::ClassOf(*page)) == index && self.get(Number::Taken(*page)) > 0;
+        let page = (0..PAGES).filter(of_class).min_by_key(|page| self.get(Number::Taken(*page))).ok_or(Damaged)?;
+        let taken = self.get(Number::Taken(page));
+        // Nothing is moved to where it is moved away from.
+        self.set(Number::FreeIn(page), 0);
+        let mut record = Vec::new();
+        for slot in self.maps.slots_of(self.stripe, page) {
+            let head = match self.maps.slot(self.stripe, slot) {
+                Slot::Free => continue,
+                Slot::Damaged => return Err(Damaged),
+                Slot::Record(head) => head,
+            };
+            record.clear();
+            self.maps.copy_record(self.stripe, slot, &head, &mut record);
+            let to = self.current(index).and_then(|page| self.take_from(page, index, class)).ok_or(Damaged)?;
+            if !head.fits(&record) || !self.move_record(slot, to, head, &record) {
+                return Err(Damaged);
+            }
+        }
+        self.set(Number::Taken(page), 0);
+        for slot in self.maps.slots_of(self.stripe, page).rev() {
+            self.put_in(page, slot);
+        }
+        let free = self.get(Number::FreeSlots(index));
+        self.set(Number::FreeSlots(index), free.saturating_sub(class.in_page - taken));
+        self.set(Number::Pages(index), self.get(Number::Pages(index)).saturating_sub(1));
+        self.set(Number::EmptyPages, self.get(Number::EmptyPages) + 1);
+        Ok(true)
     }
 
     /// The page of a class to take a slot from.

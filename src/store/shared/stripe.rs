@@ -206,15 +206,31 @@ impl<'s> Locked<'s> {
     fn publish(&self, slot: usize, mut head: SlotHead, record: &[u8]) -> Result<(), StoreError> {
         head.length = record.len() as u32;
         head.checksum = head.checksum_of(record);
-        let at = self.maps.slot_at(self.stripe, slot).ok_or(StoreError::Full)?;
-        let seal = self.maps.seal(self.stripe, slot).ok_or(StoreError::Full)?;
-        // The seal is 0 in every free slot.
+        if self.write(slot, &head, record) { Ok(()) } else { Err(StoreError::TooLarge) }
+    }
+
+    /// The seal is 0 in every free slot, and last of all it makes the record valid.
+    fn write(&self, slot: usize, head: &SlotHead, record: &[u8]) -> bool {
+        let (Some(at), Some(seal)) = (self.maps.slot_at(self.stripe, slot), self.maps.seal(self.stripe, slot)) else {
+            return false;
+        };
         let written = self.maps.file.copy_in(at + 8, &head.encode()) && self.maps.file.copy_in(at + SLOT_HEAD, record);
-        if !written {
-            return Err(StoreError::TooLarge);
+        if written {
+            seal.store(head.seal(at), Ordering::Release);
         }
-        seal.store(head.seal(at), Ordering::Release);
-        Ok(())
+        written
+    }
+
+    /// Moves a version to a free slot. Whoever dies in between leaves it twice, and either will do. The old slot goes
+    /// into no list.
+    pub(super) fn move_record(&self, from: usize, to: usize, head: SlotHead, record: &[u8]) -> bool {
+        let written = self.write(to, &head, record);
+        if written {
+            self.unlink(from, head.key);
+            self.link(to, head.key, cell_in_stripe(head.id));
+            self.unseal(from);
+        }
+        written
     }
 
     /// Keeps a new record.
@@ -242,12 +258,11 @@ impl<'s> Locked<'s> {
 
     /// Puts another version in the place of the one in `old`.
     pub(super) fn replace(&self, old: usize, head: SlotHead, record: &[u8]) -> Result<(), StoreError> {
-        let new = self.take_slot(record.len(), For::Version).ok_or(StoreError::Full)?;
+        let wanted = For::Version(self.maps.class_of(self.stripe, old));
+        let new = self.take_slot(record.len(), wanted).ok_or(StoreError::Full)?;
         #[cfg(feature = "kill-points")]
         if super::kill_points::BROKEN_ORDER.load(Ordering::Relaxed) {
-            if let Some(seal) = self.maps.seal(self.stripe, old) {
-                seal.store(0, Ordering::Release);
-            }
+            self.unseal(old);
         }
         self.publish(new, SlotHead { version: head.version.wrapping_add(1).max(1), ..head }, record)?;
         self.unlink(old, head.key);
@@ -258,10 +273,14 @@ impl<'s> Locked<'s> {
 
     /// Takes a slot's record away and frees it.
     fn invalidate(&self, slot: usize) {
+        self.unseal(slot);
+        self.free_slot(slot);
+    }
+
+    fn unseal(&self, slot: usize) {
         if let Some(seal) = self.maps.seal(self.stripe, slot) {
             seal.store(0, Ordering::Release);
         }
-        self.free_slot(slot);
     }
 
     /// Drops the record in a slot, and its cell.
