@@ -322,3 +322,23 @@ fn a_malformed_message_is_refused_by_its_fault_and_changes_nothing() {
         assert_eq!(proxy.dialog("m,a,b"), known);
     });
 }
+
+/// A called user that tells of ever new early dialogs leaves room for the dialog that its 2xx makes, and for other calls.
+#[test]
+fn early_dialogs_without_end_do_not_fill_the_store() {
+    both(|proxy| {
+        proxy.track("x", Calling, "> INVITE 127 tag=");
+        let seen = (0..2_000).map(|i| proxy.see("x", &format!("< 183 INVITE 127 tag=e{i}"))).collect::<Vec<_>>();
+        let early = seen.iter().take_while(|what| **what == What::Early).count();
+        assert_eq!((early, proxy.records()), (64, 65));
+        assert!(seen[early..].iter().all(|what| *what == What::Nothing));
+        // One that is kept is known again.
+        assert_eq!(proxy.see("x", "< 180 INVITE 127 tag=e63"), What::Early);
+        assert_eq!(proxy.see("x", "< 200 INVITE 127 tag=e1999"), What::Confirmed);
+        assert_eq!(proxy.see("x", "> ACK 127 tag=e1999"), What::Acknowledged);
+        let id = proxy.dialog("x,a,e1999").id;
+        proxy.start(id).unwrap();
+        // Nobody else is hindered.
+        assert_eq!(proxy.plain("y"), proxy.dialog("y,a,b").id);
+    });
+}

@@ -455,7 +455,7 @@ impl<S: Store> Registry<S> {
     }
 }
 
-/// Records of one Call-ID that are looked at, at most.
+/// Records of one Call-ID for which there is room at once, so that a list of them hardly ever grows under a lock.
 const GROUP: usize = 256;
 
 fn other(user: User) -> User {

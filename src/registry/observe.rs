@@ -63,6 +63,10 @@ fn seen(what: What, id: Id) -> Seen {
     Seen { what, id: Some(id) }
 }
 
+/// Early dialogs of one INVITE that are kept; no service forks into so many. The 2xx of another one makes its dialog all
+/// the same.
+const EARLY_DIALOGS: usize = 64;
+
 const UNKNOWN: Seen = Seen { what: What::Unknown, id: None };
 
 /// The member of a group that a message belongs to.
@@ -343,6 +347,9 @@ impl<S: Store> Registry<S> {
         if reply.cseq < invited.invite_cseq {
             return Ok(Seen { what: What::Nothing, id: invite });
         }
+        if early.is_none() && self.is_crowded(invite, &reply.call_id)? {
+            return Ok(Seen { what: What::Nothing, id: invite });
+        }
         encode(&change::early(&invited, reply), &mut next)?;
         for _ in 0..TRIES {
             let (id, new) = match self.store.insert(key, &next, &self.new_words(reply, now, 0))? {
@@ -369,6 +376,20 @@ impl<S: Store> Registry<S> {
             return Ok(seen(What::Early, id));
         }
         Err(StoreError::Busy.into())
+    }
+
+    /// Whether an INVITE has an early dialog, and its Call-ID as many records as one may have of those. Each provisional
+    /// reply with a new To tag makes one more: a called user could fill its part of the store with them, and leave no room
+    /// for the dialog that its 2xx makes, or for the calls of others.
+    fn is_crowded(&self, invite: Option<Id>, call_id: &[u8]) -> Result<bool, RegistryError> {
+        let seen = invite.map(|id| self.store.word(id, SEEN)).transpose()?.flatten().unwrap_or_default();
+        if !SeenWord::from_word(seen).has(SeenWord::HAS_DIALOG) {
+            return Ok(false);
+        }
+        let mut ids = Vec::with_capacity(EARLY_DIALOGS + 1);
+        self.store.group(self.keys.group(call_id), &mut ids)?;
+        // One of them is the INVITE.
+        Ok(ids.len() > EARLY_DIALOGS)
     }
 
     fn confirmed(&self, reply: &Captured<'_>, key: Key, invite: Option<Id>, now: u64) -> Result<Seen, RegistryError> {
