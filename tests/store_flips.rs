@@ -310,6 +310,46 @@ fn a_seal_that_is_wiped_out_under_a_running_proxy_is_counted() {
     }
 }
 
+/// Octets that a disk loses at once.
+const BLOCK: usize = 4096;
+
+#[test]
+fn a_block_of_zeros_loses_nothing_without_a_count() {
+    let _turn = alone();
+    let directory = directory();
+    let store = open(directory.path());
+    let ids: BTreeMap<u32, Id> = MANY.map(|number| (number, new(&store, number))).collect();
+    drop(store);
+    let bytes = fs::read(path(directory.path())).unwrap();
+    let used = (2 * HEADER..bytes.len()).step_by(BLOCK).filter(|at| bytes[*at..*at + BLOCK].iter().any(|o| *o != 0));
+    let (mut blocks, mut lost) = (0, 0);
+    for at in used {
+        for running in [false, true] {
+            let place = format!("block at {at}, running: {running}");
+            let file = writable(directory.path());
+            file.write_all_at(&bytes, 0).unwrap();
+            let before = running.then(|| open(directory.path()));
+            file.write_all_at(&[0; BLOCK], at as u64).unwrap();
+            let store = before.unwrap_or_else(|| open(directory.path()));
+            // By the id alone: who has it must not be told that the record was removed.
+            let found = ids.iter().filter_map(|(number, id)| Some((*number, read(&store, *id)?)));
+            let found: BTreeMap<u32, (Key, Kept)> = found.collect();
+            for (number, (found, kept)) in &found {
+                assert_eq!((found, &kept.bytes), (&key(*number), &first(*number).bytes), "{place}");
+            }
+            let (gone, damaged) = (ids.len() as u64 - found.len() as u64, store.usage().damaged);
+            assert!(gone <= damaged, "{place}: {gone} are gone, {damaged} were counted");
+            let changed = found.iter().filter(|(number, (_, kept))| kept.words != first(**number).words).count() as u64;
+            assert!(changed <= damaged, "{place}: words of {changed} are gone, {damaged} were counted");
+            assert_eq!(whole(&store), found.len() as u64, "{place}");
+            blocks += 1;
+            lost += gone;
+        }
+    }
+    println!("blocks of zeros: {blocks} runs, {lost} records lost, each of them counted");
+    assert!(lost > 0, "the test shows nothing");
+}
+
 #[test]
 fn a_damaged_use_of_a_free_cell_gives_no_id_twice() {
     let _turn = alone();

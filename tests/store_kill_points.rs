@@ -11,7 +11,9 @@ mod directory;
 mod process;
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::io::{Read, Write};
+use std::os::unix::fs::FileExt;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::atomic::Ordering;
@@ -19,7 +21,7 @@ use std::time::Duration;
 
 use ims_release::store::shared::SharedConfig;
 use ims_release::store::shared::kill_points::{self, BROKEN_ORDER, Victim};
-use ims_release::store::{Id, Insert, Key, SharedStore, Store, WORDS};
+use ims_release::store::{Id, Insert, Key, MAX_RECORD, SharedStore, Store, WORDS};
 
 use process::{Child, End, alone};
 
@@ -501,6 +503,41 @@ fn at_each_store_of_a_move_to_another_page() {
     each_store(&MOVES, template.path(), &allowed, &mut figures);
     figures.tell("a page that is emptied and taken");
     figures.assert_clean();
+}
+
+#[test]
+fn a_damaged_class_of_a_page_is_mended_by_the_heir_of_a_lock() {
+    let _turn = alone();
+    let template = prepare();
+    // Cells, then pages: each has its class in front of its slots.
+    let page = |page: u64| 2 * 4096 + 1024 * 8 * (1 + WORDS as u64) + page * (8 + 56 + MAX_RECORD as u64);
+    let (mut hit, mut figures) = (0, Figures::default());
+    for (at, bit) in (0..8).flat_map(|number| [1, 18, 40].map(|bit| (page(number), bit))) {
+        for (operation, stop) in OPERATIONS[..5].iter().zip([3, 60, 90, 120, 12]) {
+            let directory = directory::copy(template.path());
+            let store = open(directory.path());
+            let file = File::options().read(true).write(true).open(directory.path().join("ims_release.store")).unwrap();
+            let mut class = [0; 8];
+            file.read_exact_at(&mut class, at).unwrap();
+            let damaged = (u64::from_le_bytes(class) ^ 1 << bit).to_le_bytes();
+            file.write_all_at(&damaged, at).unwrap();
+            assert!(killed(&store, stop, operation.act), "{}", operation.name);
+            figures.kills += 1;
+            let place = format!("class at {at}, bit {bit}, {} killed at {stop}", operation.name);
+            let found = store.find(key(0)).unwrap();
+            assert!(found.is_some(), "{place}");
+            // A page that the operation took before it died has its class from it.
+            let counted = core::mem::take(&mut figures.damaged) + store.usage().damaged;
+            assert!(counted <= 1, "{place}: counted {counted}");
+            hit += counted;
+            figures.judge(&place, &store, &operation.allowed());
+            assert_eq!(figures.damaged, counted, "{place}");
+            figures.damaged = 0;
+        }
+    }
+    println!("classes of pages damaged, then a death: {} runs, {hit} mended", figures.kills);
+    assert_eq!((figures.lost, figures.misplaced), (0, 0), "{:?}", figures.first);
+    assert!(hit > 60, "{hit}: the test shows nothing");
 }
 
 /// The number that a second process works on all the time.

@@ -65,7 +65,7 @@ pub struct Usage {
     pub records: u64,
     /// Records that fit, when they are of the usual size.
     pub capacity: u64,
-    /// Damages found: records dropped, words mended, a file that was cut or put aside.
+    /// Damages found: records dropped or missing, words mended, a file that was cut or put aside.
     pub damaged: u64,
     /// Repairs after the death of a process, or at start.
     pub repairs: u64,

@@ -26,22 +26,32 @@ pub(super) struct Use {
     pub generation: u32,
     /// Whether a record has it now.
     pub live: bool,
+    /// Whether that record is being inserted or removed: it may be missing. Else it is lost where it is.
+    pub unsettled: bool,
 }
 
 impl Use {
+    /// Of a record that is there.
+    pub(super) fn live(generation: u32) -> Self {
+        Self { generation, live: true, unsettled: false }
+    }
+
     pub(super) fn encode(self, cell: u32) -> u64 {
-        let value = u64::from(self.generation) << 1 | u64::from(self.live);
+        let value = u64::from(self.unsettled) << 33 | u64::from(self.generation) << 1 | u64::from(self.live);
         value << 16 | check(value, cell, 0, USE)
     }
 
     pub(super) fn decode(stored: u64, cell: u32) -> Option<Self> {
         // A file begins as zeros: a cell that was never given out.
         if stored == 0 {
-            return Some(Self { generation: 0, live: false });
+            return Some(Self { generation: 0, live: false, unsettled: false });
         }
         let value = stored >> 16;
-        (stored & 0xffff == check(value, cell, 0, USE))
-            .then_some(Self { generation: (value >> 1) as u32, live: value & 1 == 1 })
+        (stored & 0xffff == check(value, cell, 0, USE)).then_some(Self {
+            generation: (value >> 1) as u32,
+            live: value & 1 == 1,
+            unsettled: value >> 33 & 1 == 1,
+        })
     }
 }
 
@@ -73,9 +83,11 @@ mod tests {
 
     #[test]
     fn use_of_a_cell() {
-        let used = Use { generation: u32::MAX, live: true };
-        assert_eq!(Use::decode(used.encode(7), 7), Some(used));
-        assert_eq!(Use::decode(used.encode(7), 8), None);
-        assert_eq!(Use::decode(0, 7), Some(Use { generation: 0, live: false }));
+        for (live, unsettled) in [(false, false), (true, false), (true, true)] {
+            let used = Use { generation: u32::MAX, live, unsettled };
+            assert_eq!(Use::decode(used.encode(7), 7), Some(used));
+            assert_eq!(Use::decode(used.encode(7), 8), None);
+        }
+        assert_eq!(Use::decode(0, 7), Some(Use { generation: 0, live: false, unsettled: false }));
     }
 }

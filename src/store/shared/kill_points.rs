@@ -174,7 +174,7 @@ fn census_of_slots(store: &SharedStore, locked: &Locked<'_>, stripe: usize, wron
             records += 1;
             let sound = matches!(maps.slot(stripe, slot), Slot::Record(head) if {
                 let cell = cell_in_stripe(head.id);
-                let live = Use { generation: generation_of(head.id), live: true };
+                let live = Use::live(generation_of(head.id));
                 let cell_use = maps.cell_use(stripe, cell).map(|stored| stored.load(Ordering::Acquire));
                 locked.slot_of(cell) == Some(slot)
                     && cell_use.and_then(|stored| Use::decode(stored, head.id.0 as u32)) == Some(live)

@@ -142,7 +142,10 @@ impl SharedStore {
         mut at: impl FnMut(&Locked<'_>) -> Result<T, Damaged>,
     ) -> Result<T, StoreError> {
         at(locked).or_else(|Damaged| {
-            repair::repair(&self.maps, stripe, self.stripes);
+            // Whoever was led here has missed something, also where the file does not show it.
+            if repair::repair(&self.maps, stripe, self.stripes) == 0 {
+                self.maps.count(Counter::Damaged);
+            }
             at(locked).map_err(|Damaged| StoreError::Io("store: its file is being damaged all the time".to_owned()))
         })
     }
@@ -180,15 +183,19 @@ impl SharedStore {
 
     /// Whether the cell of an id is still that of its record.
     fn is_live(&self, id: Id) -> bool {
-        let live = Use { generation: generation_of(id), live: true };
-        stripe_of(id) < self.stripes as usize && self.cell_use(id.0 as u32) == Some(live)
+        let found = if stripe_of(id) < self.stripes as usize { self.cell_use(id.0 as u32) } else { None };
+        found.is_some_and(|found| found.live && found.generation == generation_of(id))
     }
 
-    /// What a cell is used for. A use that is damaged would hide a whole record: it is mended first.
+    /// What a cell is used for. A use that is damaged, or wiped out, would hide a whole record: it is mended first.
     fn cell_use(&self, index: u32) -> Option<Use> {
         let (stripe, cell) = (index as usize / CELLS, index as usize % CELLS);
         let stored = self.maps.cell_use(stripe, cell)?;
-        let decoded = || Use::decode(stored.load(Ordering::Acquire), index);
+        let decoded = || {
+            let found = Use::decode(stored.load(Ordering::Acquire), index)?;
+            // Each step under the lock keeps to this: a cell is live as long as a slot is known to hold its record.
+            (found.live || self.maps.get(stripe, Number::SlotOf(cell)) == 0).then_some(found)
+        };
         decoded().or_else(|| {
             let _locked = self.lock(stripe).ok()?;
             decoded().or_else(|| {
@@ -339,7 +346,7 @@ impl Store for SharedStore {
         let end = cursor.saturating_add(SCAN_STEP).min(cells);
         let mut left = limit.max(1);
         for index in cursor..end {
-            if let Some(Use { generation, live: true }) = self.cell_use(index as u32) {
+            if let Some(Use { generation, live: true, .. }) = self.cell_use(index as u32) {
                 visit(Id(u64::from(generation) << 32 | index));
                 left -= 1;
                 if left == 0 {

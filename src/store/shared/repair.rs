@@ -13,8 +13,8 @@ use super::map::Word;
 use super::stripe::{Counter, Locked, Maps, cell_in_stripe, generation_of, stripe_of};
 
 /// Repairs a stripe whose lock the caller holds. A process that dies in here leaves work for the next: nothing is
-/// marked sound before the end, and each step leaves the slots as true as they were. Gives how many slots it dropped
-/// because they were damaged.
+/// marked sound before the end, and each step leaves the slots as true as they were. Gives how many records are lost
+/// because they were damaged, and counts them.
 pub(super) fn repair(maps: &Maps, stripe: usize, stripes: u32) -> u64 {
     let locked = Locked::holding(maps, stripe);
     let mut holders: Vec<Option<(usize, SlotHead)>> = vec![None; CELLS];
@@ -56,7 +56,7 @@ pub(super) fn repair(maps: &Maps, stripe: usize, stripes: u32) -> u64 {
     }
     locked.count_pages();
     // Backwards, so that low cells are given out first and the pages of a quiet store stay untouched.
-    let mut records = 0;
+    let (mut records, mut missing) = (0, 0);
     for cell in (0..CELLS).rev() {
         match holders[cell] {
             Some((slot, head)) => {
@@ -65,6 +65,7 @@ pub(super) fn repair(maps: &Maps, stripe: usize, stripes: u32) -> u64 {
                 records += 1;
             }
             None => {
+                missing += u64::from(is_missing(maps, stripe, cell));
                 maps.set(stripe, Number::SlotOf(cell), 0);
                 locked.kill_cell(cell);
                 locked.free_cell(cell);
@@ -72,9 +73,13 @@ pub(super) fn repair(maps: &Maps, stripe: usize, stripes: u32) -> u64 {
         }
     }
     maps.set(stripe, Number::Records, records);
+    // A slot that was dropped may have been that of a record which is missing: it is counted once.
+    for _ in dropped..missing {
+        maps.count(Counter::Damaged);
+    }
     // The caller goes on holding the lock.
     core::mem::forget(locked);
-    dropped
+    dropped.max(missing)
 }
 
 /// Finds the class of a page. Where that is damaged it is the one in which most whole records lie.
@@ -124,6 +129,13 @@ fn clear(maps: &Maps, stripe: usize, slot: usize) {
     }
 }
 
+/// Whether a cell without a record says that it has one, and nobody was inserting or removing it.
+fn is_missing(maps: &Maps, stripe: usize, cell: usize) -> bool {
+    let index = (stripe * CELLS + cell) as u32;
+    let stored = maps.cell_use(stripe, cell).map_or(0, |stored| stored.load(Ordering::Acquire));
+    matches!(Use::decode(stored, index), Some(Use { live: true, unsettled: false, .. }))
+}
+
 fn drop_slot(maps: &Maps, stripe: usize, slot: usize) {
     if let Some(seal) = maps.seal(stripe, slot) {
         seal.store(0, Ordering::Release);
@@ -134,10 +146,14 @@ fn drop_slot(maps: &Maps, stripe: usize, slot: usize) {
 fn mend_cell(maps: &Maps, stripe: usize, cell: usize, id: Id) {
     let index = (stripe * CELLS + cell) as u32;
     let generation = generation_of(id);
-    let right = Use { generation, live: true };
+    let right = Use::live(generation);
     if let Some(cell_use) = maps.cell_use(stripe, cell) {
-        if Use::decode(cell_use.load(Ordering::Acquire), index) != Some(right) {
-            maps.count(Counter::Damaged);
+        let found = Use::decode(cell_use.load(Ordering::Acquire), index);
+        if found != Some(right) {
+            // Who died while he inserted or removed it has left it to be there.
+            if found != Some(Use { unsettled: true, ..right }) {
+                maps.count(Counter::Damaged);
+            }
             cell_use.store(right.encode(index), Ordering::Release);
         }
     }

@@ -131,13 +131,7 @@ impl<'s> Locked<'s> {
     fn head(&self, slot: usize) -> Result<SlotHead, Damaged> {
         match self.maps.slot(self.stripe, slot) {
             Slot::Record(head) if self.slot_of(cell_in_stripe(head.id)) == Some(slot) => Ok(head),
-            // The repair finds and counts it.
-            Slot::Damaged => Err(Damaged),
-            // The repair sees nothing wrong with it.
-            Slot::Free | Slot::Record(_) => {
-                self.maps.count(Counter::Damaged);
-                Err(Damaged)
-            }
+            _ => Err(Damaged),
         }
     }
 
@@ -247,10 +241,11 @@ impl<'s> Locked<'s> {
                 stored.store(cell::encode(*value, index, generation, word), Ordering::Relaxed);
             }
         }
-        cell_use.store(Use { generation, live: true }.encode(index), Ordering::Release);
+        cell_use.store(Use { unsettled: true, ..Use::live(generation) }.encode(index), Ordering::Release);
 
         let id = Id(u64::from(generation) << 32 | u64::from(index));
         self.publish(slot, SlotHead { version: 1, id, key, length: 0, checksum: 0 }, record)?;
+        cell_use.store(Use::live(generation).encode(index), Ordering::Release);
         self.link(slot, key, cell);
         self.set(Number::Records, self.get(Number::Records) + 1);
         Ok(id)
@@ -286,6 +281,10 @@ impl<'s> Locked<'s> {
     /// Drops the record in a slot, and its cell.
     pub(super) fn remove(&self, slot: usize, head: SlotHead) {
         let cell = cell_in_stripe(head.id);
+        if let Some(cell_use) = self.maps.cell_use(self.stripe, cell) {
+            let leaving = Use { unsettled: true, ..Use::live(generation_of(head.id)) };
+            cell_use.store(leaving.encode(head.id.0 as u32), Ordering::Release);
+        }
         self.unlink(slot, head.key);
         self.invalidate(slot);
         self.set(Number::SlotOf(cell), 0);
@@ -311,7 +310,7 @@ impl<'s> Locked<'s> {
         let index = (self.stripe * CELLS + cell) as u32;
         if let Some(cell_use) = self.maps.cell_use(self.stripe, cell) {
             let generation = self.generation(cell_use, index);
-            cell_use.store(Use { generation, live: false }.encode(index), Ordering::Release);
+            cell_use.store(Use { generation, live: false, unsettled: false }.encode(index), Ordering::Release);
         }
         for word in 0..WORDS {
             if let Some(stored) = self.maps.cell_word(self.stripe, cell, word) {
