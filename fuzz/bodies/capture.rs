@@ -49,7 +49,8 @@ pub fn run(input: &[u8]) {
     proxy.note_all(200, b"");
     // Whatever is due or waits by then, no release outlives its deadline, nor what is known of it its time.
     for left in [State::Released, State::Ending] {
-        proxy.now += 1_000_000;
+        // After a restart ten deadlines.
+        proxy.now += 2_000_000;
         // A sweep among the pieces may have gone half the way: the first ends that round, the second is a whole one.
         for _ in 0..2 {
             while !proxy.sweep(64) {}
