@@ -20,9 +20,11 @@ impl Record<'_> {
     /// proxy's own any end of it: no BYE can be built there that would be missed.
     pub fn is_addressed(&self, own: &[Own<'_>], sender: User, request: &Captured<'_>) -> bool {
         let StartLine::Request { uri, .. } = request.start else { return false };
-        let (Some(routes), Some(mut set)) = (entries(&request.route), entries(self.record_route)) else {
+        // Both are large: they are filled where they lie.
+        let (mut routes, mut set) = (Entries::new(), Entries::new());
+        if !(fill(&mut routes, &request.route) && fill(&mut set, self.record_route)) {
             return false;
-        };
+        }
         let receiver = match sender {
             User::Calling => {
                 set.reverse();
@@ -58,10 +60,8 @@ fn target_uri(contact: &[u8]) -> Option<Uri<'_>> {
     target(contact).and_then(uri::parse)
 }
 
-fn entries(rows: &[u8]) -> Option<Entries<'_>> {
-    let mut entries = Entries::new();
-    rows.split(|b| *b == b'\n').try_for_each(|row| push_row(row, &mut entries, Origin::RecordRoute)).ok()?;
-    Some(entries)
+fn fill<'a>(entries: &mut Entries<'a>, rows: &'a [u8]) -> bool {
+    rows.split(|b| *b == b'\n').all(|row| push_row(row, entries, Origin::RecordRoute).is_ok())
 }
 
 fn is_own(uri: &Uri<'_>, own: &[Own<'_>]) -> bool {
