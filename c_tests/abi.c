@@ -322,6 +322,7 @@ static void numbers(void **state)
         { IMS_RELEASE_TOO_MANY_JOBS, 309 },
         { IMS_RELEASE_BAD_USER, 310 },
         { IMS_RELEASE_JOB_TOO_LARGE, 311 },
+        { IMS_RELEASE_TOO_MANY_DIALOGS, 312 },
         { IMS_RELEASE_JOB_ALL, 1 },
         { IMS_RELEASE_JOB_USER, 2 },
         { IMS_RELEASE_JOB_CONTACT, 3 },

@@ -212,6 +212,9 @@
 // The value and the text of a job have more than 1,052 octets together.
 #define IMS_RELEASE_JOB_TOO_LARGE 311
 
+// The INVITE has 256 dialogs already: the one that the reply makes is not kept.
+#define IMS_RELEASE_TOO_MANY_DIALOGS 312
+
 // Store: full. Raise its size.
 #define IMS_RELEASE_STORE_FULL 320
 

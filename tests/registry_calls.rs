@@ -342,3 +342,21 @@ fn early_dialogs_without_end_do_not_fill_the_store() {
         assert_eq!(proxy.plain("y"), proxy.dialog("y,a,b").id);
     });
 }
+
+/// Each 2xx with a new To tag makes a dialog. The first of them stay, and a further one is refused with a word.
+#[test]
+fn dialogs_without_end_do_not_fill_the_store() {
+    both(|proxy| {
+        proxy.track("x", Calling, "> INVITE 127 tag=");
+        let answers: Vec<String> = (0..1_000).map(|i| message("x", &format!("< 200 INVITE 127 tag=f{i}"))).collect();
+        let seen = proxy.take(Calling, &answers);
+        let kept = seen.iter().take_while(|what| matches!(what, Ok(What::Confirmed))).count();
+        assert_eq!(kept, 256);
+        assert!(seen[kept..].iter().all(|what| matches!(what, Err(RegistryError::TooManyDialogs))));
+        let id = proxy.dialog("x,a,f0").id;
+        proxy.start(id).unwrap();
+        // A copy of one that is kept, and nobody else is hindered.
+        assert_eq!(proxy.see("x", "< 200 INVITE 127 tag=f255"), What::Nothing);
+        assert_eq!(proxy.plain("y"), proxy.dialog("y,a,b").id);
+    });
+}

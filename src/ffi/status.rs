@@ -141,6 +141,8 @@ pub const IMS_RELEASE_TOO_MANY_JOBS: u32 = 309;
 pub const IMS_RELEASE_BAD_USER: u32 = 310;
 /// The value and the text of a job have more than 1,052 octets together.
 pub const IMS_RELEASE_JOB_TOO_LARGE: u32 = 311;
+/// The INVITE has 256 dialogs already: the one that the reply makes is not kept.
+pub const IMS_RELEASE_TOO_MANY_DIALOGS: u32 = 312;
 /// Store: full. Raise its size.
 pub const IMS_RELEASE_STORE_FULL: u32 = 320;
 /// Store: the record is larger than a store keeps.
@@ -233,6 +235,7 @@ pub(super) const fn of_registry(error: &RegistryError) -> Status {
         RegistryError::Incomplete => IMS_RELEASE_MESSAGE_INCOMPLETE,
         RegistryError::TooManyJobs => IMS_RELEASE_TOO_MANY_JOBS,
         RegistryError::JobTooLarge => IMS_RELEASE_JOB_TOO_LARGE,
+        RegistryError::TooManyDialogs => IMS_RELEASE_TOO_MANY_DIALOGS,
         RegistryError::Store(StoreError::Full) => IMS_RELEASE_STORE_FULL,
         RegistryError::Store(StoreError::TooLarge) => IMS_RELEASE_STORE_TOO_LARGE,
         RegistryError::Store(StoreError::Busy) => IMS_RELEASE_STORE_BUSY,
@@ -332,6 +335,9 @@ fn text(status: Status) -> &'static CStr {
             c"Job: eight are running, or five where a script asks; wait until one has finished, or cancel one"
         }
         IMS_RELEASE_JOB_TOO_LARGE => c"Job: its value and the text of its Reason have more than 1052 bytes together",
+        IMS_RELEASE_TOO_MANY_DIALOGS => {
+            c"Dialog: its INVITE has 256 already; this one is not known here, nor can be released"
+        }
         IMS_RELEASE_STORE_FULL => c"Store: full; raise its size",
         IMS_RELEASE_STORE_TOO_LARGE => c"Store: the dialog is larger than a store keeps",
         IMS_RELEASE_STORE_BUSY => c"Store: busy, another process held a lock too long; try again",

@@ -61,6 +61,8 @@ pub enum RegistryError {
     TooManyJobs,
     /// The value and the text of a job are longer than a place has room for.
     JobTooLarge,
+    /// Its INVITE has as many dialogs as are kept of one.
+    TooManyDialogs,
     /// The store refused.
     Store(StoreError),
 }
@@ -93,6 +95,9 @@ impl RegistryError {
                 "Job: eight are running, or five where a script asks; wait until one has finished, or cancel one"
             }
             Self::JobTooLarge => "Job: its value and the text of its Reason have more than 1052 bytes together",
+            Self::TooManyDialogs => {
+                "Dialog: its INVITE has 256 already; this one is not known here, nor can be released"
+            }
             Self::Store(error) => match error {
                 StoreError::Full => "Store: full; raise its size",
                 StoreError::TooLarge => "Store: the dialog is larger than a store keeps",

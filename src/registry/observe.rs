@@ -17,7 +17,7 @@ use crate::store::{Id, Insert, Key, Store, StoreError, WORDS};
 use super::keys::CallKeys;
 use super::track::encode;
 use super::words::{CSEQ_TO_CALLED, SEEN, Seen as SeenWord, UserBye, cseq_word, is_ending, leg_to};
-use super::{Counter, MILLIS, Registry, RegistryError, TRIES, other};
+use super::{Counter, GROUP, MILLIS, Registry, RegistryError, TRIES, other};
 
 /// What a message was to the registry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +66,9 @@ fn seen(what: What, id: Id) -> Seen {
 /// Early dialogs of one INVITE that are kept; no service forks into so many. The 2xx of another one makes its dialog all
 /// the same.
 const EARLY_DIALOGS: usize = 64;
+
+/// Dialogs of one INVITE that are kept. Each 2xx with a new To tag makes one more, of one call.
+const DIALOGS: usize = 256;
 
 const UNKNOWN: Seen = Seen { what: What::Unknown, id: None };
 
@@ -386,10 +389,14 @@ impl<S: Store> Registry<S> {
         if !SeenWord::from_word(seen).has(SeenWord::HAS_DIALOG) {
             return Ok(false);
         }
-        let mut ids = Vec::with_capacity(EARLY_DIALOGS + 1);
+        self.has_more_than(EARLY_DIALOGS, call_id)
+    }
+
+    /// Whether there are more dialogs of a Call-ID than so many, its INVITE counted.
+    fn has_more_than(&self, dialogs: usize, call_id: &[u8]) -> Result<bool, RegistryError> {
+        let mut ids = Vec::with_capacity(GROUP);
         self.store.group(self.keys.group(call_id), &mut ids)?;
-        // One of them is the INVITE.
-        Ok(ids.len() > EARLY_DIALOGS)
+        Ok(ids.len() > dialogs)
     }
 
     fn confirmed(&self, reply: &Captured<'_>, key: Key, invite: Option<Id>, now: u64) -> Result<Seen, RegistryError> {
@@ -422,6 +429,7 @@ impl<S: Store> Registry<S> {
                     self.touch(id, now, SeenWord::CONFIRMED, SeenWord::FADING | SeenWord::REFUSED | older)?;
                     id
                 }
+                _ if self.has_more_than(DIALOGS, &reply.call_id)? => return Err(RegistryError::TooManyDialogs),
                 _ => match self.store.insert(key, &next, &self.new_words(reply, now, SeenWord::CONFIRMED))? {
                     Insert::New(id) => id,
                     // Another process was first, or a damaged record is in the way until the store drops it.
