@@ -73,6 +73,16 @@ pub trait Host: Send + Sync {
     fn stop(&mut self);
     /// SIGKILL to all of its processes.
     fn kill(&mut self);
+    /// Starts it, expecting that it refuses; gives what it said.
+    fn refused_start(&mut self) -> Result<String>;
+    /// The words before its program, from the next start on.
+    fn start_by(&mut self, launcher: Vec<String>);
+    /// Other parameters of the module than those of the live tests, from the next start on.
+    fn change_parameters(&mut self, parameters: &[(&str, u32)]) -> Result<()>;
+    /// Where the store of the module is.
+    fn store(&self) -> PathBuf;
+    /// Another place for it than in its own directory.
+    fn use_store(&mut self, store: PathBuf);
     /// From now on a dead worker is what the test wants.
     fn may_die(&mut self);
     /// Where the caller finds it.

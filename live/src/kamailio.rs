@@ -183,20 +183,9 @@ impl Kamailio {
 
     /// Prepares one with the configuration of the live tests and these parameters of the module.
     pub fn with_parameters(parameters: &[(&str, u32)]) -> Result<Self> {
-        let prepared = Self::with_text("")?;
+        let mut prepared = Self::with_text("")?;
         prepared.change_parameters(parameters)?;
         Ok(prepared)
-    }
-
-    /// Other parameters for [`Kamailio::with_parameters`], from the next start on.
-    pub fn change_parameters(&self, parameters: &[(&str, u32)]) -> Result<()> {
-        let path = repository().join("live/hosts/kamailio.cfg");
-        let text = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-        let lines: String = parameters
-            .iter()
-            .map(|(name, value)| format!("modparam(\"ims_release\", \"{name}\", {value})\n"))
-            .collect();
-        self.rewrite(&text.replacen("\nrequest_route {", &format!("\n{lines}\nrequest_route {{"), 1))
     }
 
     /// Prepares one with a configuration of examples/kamailio, captured.
@@ -238,26 +227,10 @@ impl Kamailio {
         fs::write(&self.configuration, text).map_err(|error| format!("kamailio.cfg: {error}"))
     }
 
-    /// Where the store of the module is.
-    pub fn store(&self) -> PathBuf {
-        self.store.clone().unwrap_or_else(|| self.directory.path().join("store"))
-    }
-
-    /// Takes a store elsewhere than in its own directory.
-    pub fn with_store(mut self, store: PathBuf) -> Self {
-        self.store = Some(store);
-        self
-    }
-
     /// Gives it more shared memory than the little that most tests need, in megabytes.
     pub fn with_memory(mut self, memory: u32) -> Self {
         self.memory = memory;
         self
-    }
-
-    /// From the next start on another program starts it, which is to replace itself by what its last arguments say.
-    pub fn start_by(&mut self, launcher: Vec<String>) {
-        self.launcher = launcher;
     }
 
     /// The pid of one of its processes, by what it calls itself.
@@ -331,22 +304,6 @@ impl Kamailio {
             add("-A", define.clone());
         }
         arguments
-    }
-
-    /// Starts it, expecting that it refuses; gives what it said.
-    pub fn refused_start(&mut self) -> Result<String> {
-        let mut process = self.spawn()?;
-        self.may_die();
-        wait_until(START_LIMIT, || process.ended().is_some());
-        let code = process.ended().map(|status| status.code());
-        process.stop();
-        let log = self.log();
-        match code {
-            Some(Some(code)) if code != 0 && !log.contains("exited by a signal") => Ok(log),
-            Some(Some(0)) => Err(format!("it ended well:\n{log}")),
-            Some(_) => Err(format!("it crashed:\n{log}")),
-            None => Err(format!("it started all the same:\n{log}")),
-        }
     }
 
     /// What must not be there after a test, in words: workers that died, processes, sockets.
@@ -482,6 +439,43 @@ impl Host for Kamailio {
 
     fn directory(&self) -> &Path {
         self.directory.path()
+    }
+
+    fn refused_start(&mut self) -> Result<String> {
+        let mut process = self.spawn()?;
+        self.may_die();
+        wait_until(START_LIMIT, || process.ended().is_some());
+        let code = process.ended().map(|status| status.code());
+        process.stop();
+        let log = self.log();
+        match code {
+            Some(Some(code)) if code != 0 && !log.contains("exited by a signal") => Ok(log),
+            Some(Some(0)) => Err(format!("it ended well:\n{log}")),
+            Some(_) => Err(format!("it crashed:\n{log}")),
+            None => Err(format!("it started all the same:\n{log}")),
+        }
+    }
+
+    fn start_by(&mut self, launcher: Vec<String>) {
+        self.launcher = launcher;
+    }
+
+    fn change_parameters(&mut self, parameters: &[(&str, u32)]) -> Result<()> {
+        let path = repository().join("live/hosts/kamailio.cfg");
+        let text = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+        let lines: String = parameters
+            .iter()
+            .map(|(name, value)| format!("modparam(\"ims_release\", \"{name}\", {value})\n"))
+            .collect();
+        self.rewrite(&text.replacen("\nrequest_route {", &format!("\n{lines}\nrequest_route {{"), 1))
+    }
+
+    fn store(&self) -> PathBuf {
+        self.store.clone().unwrap_or_else(|| self.directory.path().join("store"))
+    }
+
+    fn use_store(&mut self, store: PathBuf) {
+        self.store = Some(store);
     }
 
     fn may_die(&mut self) {

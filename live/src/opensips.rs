@@ -73,6 +73,8 @@ pub struct Opensips {
     two: Option<SocketAddr>,
     process: Option<Process>,
     store: Option<PathBuf>,
+    parameters: String,
+    launcher: Vec<String>,
     may_die: bool,
     // Last, so that it is removed after the process.
     directory: Directory,
@@ -82,6 +84,11 @@ impl Opensips {
     /// Prepares one with the configuration of the live tests; `defines` as for [`crate::kamailio::Kamailio::for_tests`].
     pub fn for_tests(defines: &[&str]) -> Result<Self> {
         Self::with_configuration(&repository().join("live/hosts/opensips.cfg"), defines)
+    }
+
+    /// Prepares an application server, which has nothing to do with ims_release.
+    pub fn application_server() -> Result<Self> {
+        Self::with_configuration(&repository().join("live/hosts/opensips-application-server.cfg"), &[])
     }
 
     /// Prepares one with any configuration that takes what `values` gives.
@@ -110,6 +117,8 @@ impl Opensips {
             two,
             process: None,
             store: None,
+            parameters: String::new(),
+            launcher: Vec::new(),
             may_die: false,
             directory,
         })
@@ -179,6 +188,7 @@ impl Opensips {
         add("MODULES", path(self.tree.source.join("modules")));
         add("OURS", path(self.tree.ours.clone()));
         add("STORE", path(self.store()));
+        add("PARAMETERS", self.parameters.clone());
         add("CAPTURES", path(self.captures()));
         add("DIRECTORY", path(self.directory.path().to_owned()));
         add("RPC_SOCKET", path(self.rpc_socket()));
@@ -202,11 +212,6 @@ impl Opensips {
         Ok(written)
     }
 
-    /// Where the store of the module is.
-    pub fn store(&self) -> PathBuf {
-        self.store.clone().unwrap_or_else(|| self.directory.path().join("store"))
-    }
-
     fn rpc_socket(&self) -> PathBuf {
         self.directory.path().join("rpc.sock")
     }
@@ -221,12 +226,14 @@ impl Opensips {
 
     fn spawn(&self) -> Result<Process> {
         let configuration = self.write_configuration()?.display().to_string();
-        let mut arguments: Vec<String> = ["-F", "-m", "64", "-M", "8", "-f"].map(str::to_owned).to_vec();
-        arguments.push(configuration);
-        arguments.extend(["-w".to_owned(), self.directory.path().display().to_string()]);
-        arguments.extend(["-P".to_owned(), self.directory.path().join("opensips.pid").display().to_string()]);
-        Process::start(&self.tree.program(), &arguments, self.directory.path(), &self.log_file())
-            .map_err(|error| format!("{}: {error}", self.tree.program().display()))
+        let mut words = self.launcher.clone();
+        words.push(self.tree.program().display().to_string());
+        words.extend(["-F", "-m", "64", "-M", "8", "-f"].map(str::to_owned));
+        words.push(configuration);
+        words.extend(["-w".to_owned(), self.directory.path().display().to_string()]);
+        words.extend(["-P".to_owned(), self.directory.path().join("opensips.pid").display().to_string()]);
+        Process::start(Path::new(&words[0]), &words[1..], self.directory.path(), &self.log_file())
+            .map_err(|error| format!("{}: {error}", words[0]))
     }
 
     /// Its processes: what each is, and its pid.
@@ -395,6 +402,9 @@ fn request(method: &str, parameters: &[&str]) -> String {
             }
         }
         (None, []) => {}
+        (None, [dialog]) if method == "dlg_end_dlg" => {
+            named.insert("dialog_id".to_owned(), json!(dialog));
+        }
         // The core's own take lists.
         (None, _) => {
             named.insert("statistics".to_owned(), json!(parameters));
@@ -435,6 +445,41 @@ impl Drop for Opensips {
 }
 
 impl Host for Opensips {
+    fn refused_start(&mut self) -> Result<String> {
+        let mut process = self.spawn()?;
+        self.may_die();
+        wait_until(START_LIMIT, || process.ended().is_some());
+        let code = process.ended().map(|status| status.code());
+        process.stop();
+        let log = self.log();
+        match code {
+            Some(Some(code)) if code != 0 && !log.contains("exited by a signal") => Ok(log),
+            Some(Some(0)) => Err(format!("it ended well:\n{log}")),
+            Some(_) => Err(format!("it crashed:\n{log}")),
+            None => Err(format!("it started all the same:\n{log}")),
+        }
+    }
+
+    fn start_by(&mut self, launcher: Vec<String>) {
+        self.launcher = launcher;
+    }
+
+    fn change_parameters(&mut self, parameters: &[(&str, u32)]) -> Result<()> {
+        self.parameters = parameters
+            .iter()
+            .map(|(name, value)| format!("modparam(\"ims_release\", \"{name}\", {value})\n"))
+            .collect();
+        Ok(())
+    }
+
+    fn store(&self) -> PathBuf {
+        self.store.clone().unwrap_or_else(|| self.directory.path().join("store"))
+    }
+
+    fn use_store(&mut self, store: PathBuf) {
+        self.store = Some(store);
+    }
+
     fn start(&mut self) -> Result<()> {
         let _ = fs::remove_file(self.rpc_socket());
         // The children of one that was killed hold the sockets until the kernel is done with them.

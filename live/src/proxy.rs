@@ -44,6 +44,26 @@ impl Proxy {
         }))
     }
 
+    /// Prepares an application server, which has nothing to do with ims_release.
+    pub fn application_server() -> Result<Self> {
+        Ok(Self(match Kind::wanted()? {
+            Kind::Kamailio => Box::new(Kamailio::application_server()?),
+            Kind::Opensips => Box::new(Opensips::application_server()?),
+        }))
+    }
+
+    /// Prepares one with the configuration of the live tests and these parameters of the module.
+    pub fn with_parameters(parameters: &[(&str, u32)]) -> Result<Self> {
+        Ok(Self(match Kind::wanted()? {
+            Kind::Kamailio => Box::new(Kamailio::with_parameters(parameters)?),
+            Kind::Opensips => {
+                let mut host = Opensips::for_tests(&[])?;
+                host.change_parameters(parameters)?;
+                Box::new(host)
+            }
+        }))
+    }
+
     /// Prepares one with a configuration of its folder of examples/, captured.
     pub fn with_example(name: &str) -> Result<Self> {
         Ok(Self(match Kind::wanted()? {
@@ -64,6 +84,26 @@ impl Host for Proxy {
 
     fn kill(&mut self) {
         self.0.kill();
+    }
+
+    fn refused_start(&mut self) -> Result<String> {
+        self.0.refused_start()
+    }
+
+    fn start_by(&mut self, launcher: Vec<String>) {
+        self.0.start_by(launcher);
+    }
+
+    fn change_parameters(&mut self, parameters: &[(&str, u32)]) -> Result<()> {
+        self.0.change_parameters(parameters)
+    }
+
+    fn store(&self) -> PathBuf {
+        self.0.store()
+    }
+
+    fn use_store(&mut self, store: PathBuf) {
+        self.0.use_store(store);
     }
 
     fn may_die(&mut self) {

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! An application server of the served user on the path: a second Kamailio, which the call goes to between two passes of
+//! An application server of the served user on the path: a second proxy, which the call goes to between two passes of
 //! the proxy. The BYE on that user's side goes its whole way; where the server is dead it goes past it.
 
 use live::call::{Call, Serves};
 use live::dump::Packet;
 use live::evidence::Leg;
 use live::host::{Host, Result};
-use live::kamailio::Kamailio;
+use live::proxy::Proxy;
 use live::scenario::Script;
-use live::trial::{CAUSE, PROMPT, TEXT, Trial, all_good, call, check, kamailio, release};
+use live::trial::{CAUSE, PROMPT, TEXT, Trial, all_good, call, check, proxy, release};
 use live::verdict::{Judge, reason};
 
 /// The users whom the server may be there for.
@@ -22,7 +22,7 @@ fn legs(serves: Serves) -> (Leg, Leg) {
 }
 
 /// A call through the server; `live` asks it for something.
-fn through(host: &Kamailio, server: &Kamailio, serves: Serves, live: &str) -> Result<(Call, String)> {
+fn through(host: &Proxy, server: &Proxy, serves: Serves, live: &str) -> Result<(Call, String)> {
     let mut script = Script::new(host, serves)?;
     script.passes = 2;
     script.application_server = Some(server.address());
@@ -34,14 +34,14 @@ fn through(host: &Kamailio, server: &Kamailio, serves: Serves, live: &str) -> Re
     call(host, serves.word(), script)
 }
 
-fn started() -> Result<Kamailio> {
-    let mut server = Kamailio::application_server()?;
+fn started() -> Result<Proxy> {
+    let mut server = Proxy::application_server()?;
     server.start()?;
     Ok(server)
 }
 
 /// The BYEs that the server received, retransmissions aside.
-fn at_the_server(server: &Kamailio, call_id: &str) -> Vec<Packet> {
+fn at_the_server(server: &Proxy, call_id: &str) -> Vec<Packet> {
     let ours = |packet: &Packet| packet.message.is("BYE") && packet.message.call_id() == call_id;
     let mut found: Vec<Packet> = server.wire().into_iter().filter(|packet| !packet.sent && ours(packet)).collect();
     found.dedup_by_key(|packet| packet.message.branch());
@@ -49,7 +49,7 @@ fn at_the_server(server: &Kamailio, call_id: &str) -> Vec<Packet> {
 }
 
 /// What the proxy's script saw of the BYEs: from where, and whether it was told that they are its own.
-fn passes_of(host: &Kamailio, call_id: &str) -> Vec<(String, String)> {
+fn passes_of(host: &Proxy, call_id: &str) -> Vec<(String, String)> {
     let lines = host.lines_of("bye", call_id);
     lines.iter().map(|line| (line.get("source").to_owned(), line.get("ours").to_owned())).collect()
 }
@@ -57,7 +57,7 @@ fn passes_of(host: &Kamailio, call_id: &str) -> Vec<(String, String)> {
 #[test]
 fn a_bye_goes_through_the_server_and_comes_back() -> Trial {
     for serves in ROLES {
-        let (host, server) = (kamailio(&[])?, started()?);
+        let (host, server) = (proxy(&[])?, started()?);
         let (call, call_id) = through(&host, &server, serves, "")?;
         check(host.list()?.len() == 1, || "it is not one dialog".to_owned())?;
         release(&host, &call_id)?;
@@ -87,7 +87,7 @@ fn a_bye_goes_through_the_server_and_comes_back() -> Trial {
 #[test]
 fn a_dead_server_keeps_nobody_connected() -> Trial {
     for serves in ROLES {
-        let (host, mut server) = (kamailio(&["FR_TIMER=2000"])?, started()?);
+        let (host, mut server) = (proxy(&["FR_TIMER=2000"])?, started()?);
         let (call, call_id) = through(&host, &server, serves, "")?;
         server.kill();
         release(&host, &call_id)?;
@@ -119,7 +119,7 @@ fn a_dead_server_keeps_nobody_connected() -> Trial {
 #[test]
 fn a_server_refuses_the_bye() -> Trial {
     for serves in ROLES {
-        let (host, server) = (kamailio(&[])?, started()?);
+        let (host, server) = (proxy(&[])?, started()?);
         let (call, call_id) = through(&host, &server, serves, "forbid")?;
         release(&host, &call_id)?;
         host.outcome(&call_id, PROMPT)?;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! A Kamailio on a full disk: it does not start without room for its store, and with it each call goes on and is released.
-//! The disk is a tmpfs in a mount namespace of that Kamailio alone. Where not even a user namespace may be had, the kernel
+//! A proxy on a full disk: it does not start without room for its store, and with it each call goes on and is released.
+//! The disk is a tmpfs in a mount namespace of that proxy alone. Where not even a user namespace may be had, the kernel
 //! instead refuses to make a file longer (RLIMIT_FSIZE).
 
 use std::fs;
@@ -9,8 +9,8 @@ use std::process::Command;
 
 use live::call::Serves;
 use live::host::{Host, Result};
-use live::kamailio::Kamailio;
 use live::pair::Pair;
+use live::proxy::Proxy;
 use live::scenario::Script;
 use live::trial::{PROMPT, Trial, call, check, release, released_by_rpc};
 
@@ -58,12 +58,12 @@ impl Disk {
     }
 }
 
-/// A Kamailio whose store is at a place that can be mounted over.
-fn prepared() -> Result<(Kamailio, PathBuf)> {
-    let host = Kamailio::with_parameters(&[("store_size", STORE << 10)])?;
+/// A proxy whose store is at a place that can be mounted over.
+fn prepared() -> Result<(Proxy, PathBuf)> {
+    let mut host = Proxy::with_parameters(&[("store_size", STORE << 10)])?;
     let place = host.directory().join("disk");
-    let store = place.join("store");
-    Ok((host.with_store(store), place))
+    host.use_store(place.join("store"));
+    Ok((host, place))
 }
 
 #[test]

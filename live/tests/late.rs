@@ -6,10 +6,10 @@ use std::time::Duration;
 use live::call::Serves;
 use live::evidence::Leg;
 use live::host::{Host, Result};
-use live::kamailio::Kamailio;
 use live::message::Message;
 use live::pair::Pair;
 use live::process::wait_until;
+use live::proxy::Proxy;
 use live::trial::{CAUSE, PROMPT, TEXT, Trial, check, log_of, release};
 use live::verdict::{passes, reason, wrong};
 
@@ -30,7 +30,7 @@ fn is_gone(host: &dyn Host, call_id: &str) -> bool {
 
 /// A call under release of which one user has not answered.
 struct Late {
-    host: Kamailio,
+    host: Proxy,
     pair: Pair,
     serves: Serves,
     late: Leg,
@@ -39,8 +39,8 @@ struct Late {
 }
 
 impl Late {
-    fn host(parameters: &[(&str, u32)]) -> Result<Kamailio> {
-        let mut host = Kamailio::with_parameters(&[parameters, &[("linger", LINGER)]].concat())?;
+    fn host(parameters: &[(&str, u32)]) -> Result<Proxy> {
+        let mut host = Proxy::with_parameters(&[parameters, &[("linger", LINGER)]].concat())?;
         host.start()?;
         Ok(host)
     }

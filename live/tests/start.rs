@@ -8,11 +8,12 @@ use std::path::{Path, PathBuf};
 use live::call::Serves;
 use live::host::{Host, Result};
 use live::kamailio::{Kamailio, repository};
+use live::proxy::Proxy;
 use live::scenario::Script;
-use live::trial::{CAUSE, TEXT, Trial, call, check, kamailio, release_to_the_end, released_by_rpc};
+use live::trial::{CAUSE, TEXT, Trial, call, check, opensips_can_not, proxy, release_to_the_end, released_by_rpc};
 
 /// The start is refused, and one error line says all of these words.
-fn refused(host: &mut Kamailio, words: &[&str]) -> Result<()> {
+fn refused(host: &mut dyn Host, words: &[&str]) -> Result<()> {
     let log = host.refused_start()?;
     let said = log.lines().any(|line| line.contains("ERROR") && words.iter().all(|word| line.contains(word)));
     check(said, || format!("no error line says {words:?}:\n{log}"))
@@ -21,7 +22,7 @@ fn refused(host: &mut Kamailio, words: &[&str]) -> Result<()> {
 /// A parameter that is given so is refused, by its name.
 fn refused_value(name: &str, value: &str, words: &[&str]) -> Result<()> {
     let (parameter, value_define) = (format!("PARAMETER=\"{name}\""), format!("VALUE={value}"));
-    let mut host = Kamailio::for_tests(&[&parameter, &value_define])?;
+    let mut host = Proxy::for_tests(&[&parameter, &value_define])?;
     refused(&mut host, &[&[name], words].concat()).map_err(|error| format!("{name} {value}: {error}"))?;
     check(!host.store().exists(), || format!("{name} {value}: a store was made all the same"))
 }
@@ -73,6 +74,10 @@ fn module_of_version_4(host: &Kamailio) -> Result<PathBuf> {
 
 #[test]
 fn a_module_for_another_version_says_so() -> Trial {
+    if opensips_can_not("load a module that was built for another version: its core says so, before the module could")?
+    {
+        return Ok(());
+    }
     let path = repository().join("live/hosts/kamailio.cfg");
     let configuration = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
     let mut host = Kamailio::with_text(&configuration)?;
@@ -88,7 +93,7 @@ fn a_module_for_another_version_says_so() -> Trial {
 #[test]
 fn a_good_header_is_in_both_byes() -> Trial {
     let header = "VALUE=\"P-Charging-Vector: icid-value=abc;orig-ioi=home1.net\"";
-    let host = kamailio(&["PARAMETER=\"header\"", header])?;
+    let host = proxy(&["PARAMETER=\"header\"", header])?;
     let (call, call_id) = call(&host, "header", Script::new(&host, Serves::Calling)?)?;
     released_by_rpc(&host, &call, &call_id, Serves::Calling)?;
     for byes in [call.byes_to_called(), call.byes_to_calling()] {
@@ -99,11 +104,12 @@ fn a_good_header_is_in_both_byes() -> Trial {
 }
 
 /// A store somewhere else than where the harness would put it.
-fn with_store(path: impl Fn(&Path) -> PathBuf) -> Result<(Kamailio, String)> {
-    let host = Kamailio::for_tests(&[])?;
+fn with_store(path: impl Fn(&Path) -> PathBuf) -> Result<(Proxy, String)> {
+    let mut host = Proxy::for_tests(&[])?;
     let store = path(host.directory());
     let text = store.display().to_string();
-    Ok((host.with_store(store), text))
+    host.use_store(store);
+    Ok((host, text))
 }
 
 #[test]
@@ -129,10 +135,11 @@ fn a_store_that_cannot_be_written() -> Trial {
 
 #[test]
 fn a_store_that_another_live_proxy_uses() -> Trial {
-    let first = kamailio(&[])?;
+    let first = proxy(&[])?;
     let (call, call_id) = call(&first, "first", Script::new(&first, Serves::Calling)?)?;
     let store = first.store();
-    let mut second = Kamailio::for_tests(&[])?.with_store(store.clone());
+    let mut second = Proxy::for_tests(&[])?;
+    second.use_store(store.clone());
     refused(&mut second, &[&store.display().to_string(), "another"])?;
     // The first is not harmed.
     Ok(released_by_rpc(&first, &call, &call_id, Serves::Calling)?)
@@ -141,7 +148,7 @@ fn a_store_that_another_live_proxy_uses() -> Trial {
 /// Sets a call up, stops the proxy, does something to the file of the store, starts again: that is said, and new calls
 /// work.
 fn damaged(damage: impl Fn(&fs::File, u64) -> std::io::Result<()>, words: &str, call_survives: bool) -> Trial {
-    let mut host = kamailio(&[])?;
+    let mut host = proxy(&[])?;
     let (old, old_call_id) = call(&host, "old", Script::new(&host, Serves::Calling)?)?;
     host.stop();
     let path = host.store().join("ims_release.store");
@@ -199,7 +206,7 @@ fn a_store_with_one_damaged_header_keeps_its_calls() -> Trial {
 /// The end of a proxy is reported to nobody: the store tells the next one.
 #[test]
 fn what_was_released_does_not_come_back() -> Trial {
-    let mut host = kamailio(&[])?;
+    let mut host = proxy(&[])?;
     let (_call, call_id) = call(&host, "released", Script::new(&host, Serves::Neither)?)?;
     release_to_the_end(&host, &call_id)?;
     host.restart()?;

@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use live::call::{Call, Serves};
 use live::host::{Host, Result};
-use live::kamailio::Kamailio;
 use live::message::Message;
 use live::pair::Pair;
 use live::process::wait_until;
+use live::proxy::Proxy;
 use live::scenario::Script;
 use live::sipp::{Load, Sipp};
 use live::trial::{CAUSE, PROMPT, TEXT, Trial, call, check, log_of, release, released_by_rpc};
@@ -61,7 +61,7 @@ fn listed(host: &dyn Host) -> Result<HashSet<String>> {
 /// for new ones.
 #[test]
 fn a_full_store_stops_no_call() -> Trial {
-    let mut host = Kamailio::with_parameters(&[("store_size", SMALL), ("linger", 0)])?;
+    let mut host = Proxy::with_parameters(&[("store_size", SMALL), ("linger", 0)])?;
     host.start()?;
     let capacity = u32::try_from(figure(&host, "capacity")?).map_err(|error| error.to_string())?;
     let (call, ids) = acknowledged(&host, "full", capacity, 200)?;
@@ -100,7 +100,7 @@ fn a_full_store_stops_no_call() -> Trial {
 /// The file stays as it is, which is said, and so do its calls.
 #[test]
 fn a_store_of_another_size_keeps_its_calls() -> Trial {
-    let mut host = Kamailio::with_parameters(&[])?;
+    let mut host = Proxy::with_parameters(&[])?;
     host.start()?;
     let made = std::fs::metadata(host.store().join("ims_release.store")).map_or(0, |data| data.len());
     let (old, old_id) = call(&host, "old", Script::new(&host, Serves::Calling)?)?;
@@ -118,7 +118,7 @@ fn damage_under_a_running_proxy() -> Trial {
     const CALLS: u32 = 150;
     let rounds = if std::env::var_os("IMS_RELEASE_SOAK").is_some() { 50 } else { 3 };
     // Of a call that has lost its word of the ACK the BYE would wait for half a minute.
-    let mut host = Kamailio::with_parameters(&[("hold", 0)])?;
+    let mut host = Proxy::with_parameters(&[("hold", 0)])?;
     host.start()?;
     let path = host.store().join("ims_release.store");
     let file = OpenOptions::new().read(true).write(true).open(&path);
