@@ -8,8 +8,9 @@ OPENSIPS_SRC ?=
 OPENSIPS_MODULE_DIR ?= modules/opensips/ims_release
 
 # The part of the live suite that runs against any host.
-OPENSIPS_TESTS ?= broken dialog examples failure flows forged forks identity load loop_repair losses mass misdirected operator \
-    opensips race refused release retransmission retry script sockets stateless survival
+OPENSIPS_TESTS ?= application_server broken dialog disk examples failure flows forged forks identity late load loop_repair \
+    losses mass misdirected operator opensips race refused release retransmission retry script sockets start stateless store \
+    survival topology_hiding
 
 .PHONY: opensips opensips-live opensips-test
 opensips: opensips_results := ims_release.so

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#define _GNU_SOURCE
 #include "done.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
 
 #include "../../dprint.h"
 #include "../../evi/evi_modules.h"
 #include "../../evi/evi_params.h"
+#include "../../ipc.h"
 #include "../../lock_ops.h"
 #include "../../mem/shm_mem.h"
 #include "../../route.h"
@@ -186,11 +190,23 @@ static void raise_event(struct ended *ended)
 	}
 }
 
+/*
+ * An event route goes through the pipe to the workers, and who writes to a full one waits for them: no BYE would be sent
+ * meanwhile. Others write to it too, so half of it stays theirs.
+ */
+static int workers_are_behind(void)
+{
+	int capacity = fcntl(IPC_FD_READ_SHARED, F_GETPIPE_SZ);
+	int waiting = 0;
+
+	return ioctl(IPC_FD_READ_SHARED, FIONREAD, &waiting) == 0 && capacity > 0 && waiting >= capacity / 2;
+}
+
 void done_raise(void)
 {
 	struct ended *ended;
 
-	for(int i = 0; i < RAISED_MOST && (ended = take()) != NULL; i++) {
+	for(int i = 0; i < RAISED_MOST && !workers_are_behind() && (ended = take()) != NULL; i++) {
 		raise_event(ended);
 		shm_free(ended);
 	}

@@ -31,6 +31,9 @@ static int mod_init(void)
 		LM_ERR("tm is missing: load it before ims_release\n");
 		return -1;
 	}
+	if(find_export("topology_hiding", 0) != NULL)
+		LM_NOTICE("topology_hiding is loaded: a call that it hides can be released only where record_route() comes behind "
+				  "topology_hiding(), see the README\n");
 	if(done_start() < 0 || config_open(done) < 0 || settings_resume() < 0)
 		return -1;
 	if(capture_start() < 0 || loop_start() < 0 || statistics_start() < 0)
