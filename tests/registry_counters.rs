@@ -6,6 +6,9 @@ mod support;
 use ims_release::dialog::Serves::Calling;
 use ims_release::dialog::User;
 use ims_release::pending::Final::{Code, NotSent};
+use ims_release::pending::Outcome;
+use ims_release::registry::Noted;
+use ims_release::store::Store;
 use support::proxy::{both, both_with};
 
 #[test]
@@ -77,4 +80,36 @@ fn what_is_under_way_is_what_the_sweep_finds() {
             assert_eq!(pending(), (0, 0));
         },
     );
+}
+
+/// The counters are lost to damage: calls are tracked and released all the same, and the next round of the sweep has
+/// new ones.
+#[test]
+fn lost_counters_hinder_no_release() {
+    both(|proxy| {
+        let counts = || proxy.registry.stats().unwrap().counts;
+        let id = proxy.plain("x");
+        let store = proxy.registry.store();
+        let (mut ids, mut bytes, mut lost) = (Vec::new(), Vec::new(), 0);
+        store.scan(0, usize::MAX, &mut |id| ids.push(id)).unwrap();
+        for counters in ids {
+            if store.read(counters, &mut bytes).unwrap().is_some() && bytes == [0xff] {
+                assert!(store.remove(counters).unwrap());
+                lost += 1;
+            }
+        }
+        assert_eq!(lost, 4);
+        proxy.start(id).unwrap();
+        assert_eq!(counts().started, 0);
+        proxy.registry.sent_on(b"").unwrap();
+        proxy.note(id, User::Called, Code(200));
+        assert_eq!(proxy.note(id, User::Calling, Code(200)), Noted::Ended(Outcome::Completed));
+        proxy.sweep();
+        let next = proxy.plain("y");
+        proxy.start(next).unwrap();
+        let stats = counts();
+        assert_eq!((stats.tracked, stats.started, stats.pending), (1, 1, 0));
+        proxy.sweep();
+        assert_eq!(counts().pending, 1);
+    });
 }

@@ -2,8 +2,10 @@
 //! What has happened since the store was made, counted in records of the store itself: whichever process counts,
 //! every process sees the sum, and a restart keeps it. Beside the counters stand a few times that all must know.
 
+use core::sync::atomic::{AtomicU64, Ordering};
+
 use crate::pending::{Leg, LegState};
-use crate::store::{Id, Insert, Store, StoreError, WORD_MAX, WORDS};
+use crate::store::{Id, Insert, Key, Store, StoreError, WORD_MAX, WORDS};
 
 use super::TRIES;
 use super::keys::Keys;
@@ -119,9 +121,12 @@ pub struct Counts {
 }
 
 /// The cells that hold the counters. One that the store has no room for counts nothing: that is no reason not to start.
-#[derive(Clone, Copy, Debug)]
+/// One that is lost to damage is made anew, from 0, by the next round of the sweep.
+#[derive(Debug)]
 pub(super) struct Counters {
-    cells: [Option<Id>; CELLS],
+    keys: [Key; CELLS],
+    /// The ids as this process knows them; 0: none.
+    cells: [AtomicU64; CELLS],
 }
 
 const CELLS: usize = 4;
@@ -131,31 +136,68 @@ const RECORD: &[u8] = &[0xff];
 
 impl Counters {
     pub fn open<S: Store>(store: &S, keys: &Keys) -> Result<Self, StoreError> {
-        let open = |name: &[u8]| match store.insert(keys.own(name), RECORD, &[0; WORDS]) {
-            Ok(Insert::New(id) | Insert::Exists(id)) => Ok(Some(id)),
-            Err(StoreError::Full) => Ok(None),
-            Err(error) => Err(error),
-        };
-        Ok(Self { cells: [open(b"counters 1")?, open(b"counters 2")?, open(b"counters 3")?, open(b"counters 4")?] })
+        let names: [&[u8]; CELLS] = [b"counters 1", b"counters 2", b"counters 3", b"counters 4"];
+        let counters = Self { keys: names.map(|name| keys.own(name)), cells: Default::default() };
+        counters.renew(store)?;
+        Ok(counters)
+    }
+
+    /// Makes those cells that are not there.
+    pub fn renew<S: Store>(&self, store: &S) -> Result<(), StoreError> {
+        for (key, cell) in self.keys.iter().zip(&self.cells) {
+            let id = match store.insert(*key, RECORD, &[0; WORDS]) {
+                Ok(Insert::New(id) | Insert::Exists(id)) => id.0,
+                Err(StoreError::Full) => 0,
+                Err(error) => return Err(error),
+            };
+            cell.store(id, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    /// Does something with the word of a counter; `None`: it has none.
+    fn at<S: Store, T>(
+        &self,
+        store: &S,
+        index: usize,
+        act: impl Fn(Id, usize) -> Result<Option<T>, StoreError>,
+    ) -> Result<Option<T>, StoreError> {
+        let cell = &self.cells[index / WORDS];
+        let known = cell.load(Ordering::Relaxed);
+        if known != 0 {
+            match act(Id(known), index % WORDS) {
+                Ok(None) | Err(StoreError::NotFound) => {}
+                done => return done,
+            }
+        }
+        // Lost: another process may have made it anew.
+        let found = store.find(self.keys[index / WORDS])?.map_or(0, |id| id.0);
+        cell.store(found, Ordering::Relaxed);
+        match found {
+            0 => Ok(None),
+            id if id == known => Ok(None),
+            id => act(Id(id), index % WORDS),
+        }
     }
 
     /// Adds one. A counter is never worth waiting for: after a few collisions the count is given up.
     pub fn add<S: Store>(&self, store: &S, counter: Counter) {
-        let Some((cell, word)) = self.place(counter as usize) else { return };
-        for _ in 0..16 {
-            match store.word(cell, word) {
-                Ok(Some(count)) => match store.compare_exchange(cell, word, count, (count + 1) & WORD_MAX) {
-                    Ok(false) => {}
-                    Ok(true) | Err(_) => return,
-                },
-                Ok(None) | Err(_) => return,
+        let add = |cell, word| {
+            for _ in 0..16 {
+                let Some(count) = store.word(cell, word)? else { return Ok(None) };
+                if store.compare_exchange(cell, word, count, (count + 1) & WORD_MAX)? {
+                    break;
+                }
             }
-        }
+            Ok(Some(()))
+        };
+        // A store that refuses says so where it matters.
+        let _ = self.at(store, counter as usize, add);
     }
 
     /// Whether `id` is no dialog but a cell of counters.
     pub fn holds(&self, id: Id) -> bool {
-        self.cells.contains(&Some(id))
+        self.cells.iter().any(|cell| cell.load(Ordering::Relaxed) == id.0)
     }
 
     /// How many records the counters take.
@@ -198,14 +240,7 @@ impl Counters {
 
     /// What is so now.
     pub fn set<S: Store>(&self, store: &S, gauge: Gauge, to: u64) -> Result<(), StoreError> {
-        let Some((cell, word)) = self.place(gauge as usize) else { return Ok(()) };
-        for _ in 0..TRIES {
-            let known = store.word(cell, word)?.unwrap_or_default();
-            if known == to || store.compare_exchange(cell, word, known, to)? {
-                return Ok(());
-            }
-        }
-        Err(StoreError::Busy)
+        self.put(store, gauge as usize, |known| (known != to).then_some(to))
     }
 
     /// Counts a leg of a release that has ended.
@@ -223,23 +258,25 @@ impl Counters {
 
     /// Makes it a later one.
     pub fn put_off<S: Store>(&self, store: &S, moment: Moment, to: u64) -> Result<(), StoreError> {
-        let Some((cell, word)) = self.place(moment as usize) else { return Ok(()) };
         let to = to.min(WORD_MAX);
-        for _ in 0..TRIES {
-            let known = store.word(cell, word)?.unwrap_or_default();
-            if known >= to || store.compare_exchange(cell, word, known, to)? {
-                return Ok(());
+        self.put(store, moment as usize, |known| (known < to).then_some(to))
+    }
+
+    fn put<S: Store>(&self, store: &S, index: usize, to: impl Fn(u64) -> Option<u64>) -> Result<(), StoreError> {
+        let put = |cell, word| {
+            for _ in 0..TRIES {
+                let Some(known) = store.word(cell, word)? else { return Ok(None) };
+                let Some(to) = to(known) else { return Ok(Some(())) };
+                if store.compare_exchange(cell, word, known, to)? {
+                    return Ok(Some(()));
+                }
             }
-        }
-        Err(StoreError::Busy)
+            Err(StoreError::Busy)
+        };
+        self.at(store, index, put).map(|_| ())
     }
 
     fn word<S: Store>(&self, store: &S, index: usize) -> Result<u64, StoreError> {
-        let Some((cell, word)) = self.place(index) else { return Ok(0) };
-        Ok(store.word(cell, word)?.unwrap_or_default())
-    }
-
-    fn place(&self, index: usize) -> Option<(Id, usize)> {
-        Some((self.cells[index / WORDS]?, index % WORDS))
+        Ok(self.at(store, index, |cell, word| store.word(cell, word))?.unwrap_or_default())
     }
 }

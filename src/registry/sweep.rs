@@ -62,6 +62,7 @@ impl<S: Store> Registry<S> {
             if self.waiting.swap(false, Ordering::Relaxed) {
                 self.put_deadlines_off(now)?;
             }
+            self.counters.renew(&self.store)?;
             // Never 0 from here on: that would be "nobody knows".
             let until = self.active_until.swap(0, Ordering::Relaxed).max(1);
             self.counters.put_off(&self.store, Moment::ActiveUntil, until)?;
