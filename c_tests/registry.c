@@ -1088,6 +1088,44 @@ static void a_host_may_have_credentials(void **state)
     }
 }
 
+/* A line of the library's log. */
+struct line {
+    int count;
+    uint32_t level;
+    char text[256];
+};
+
+static void keep_line(void *env, uint32_t level, ims_release_str text)
+{
+    struct line *line = env;
+    assert_in_range(text.len, 0, (int)sizeof line->text - 1);
+    memcpy(line->text, text.s, (size_t)text.len);
+    line->text[text.len] = '\0';
+    line->level = level;
+    line->count++;
+}
+
+static void a_dialog_that_is_dropped_for_idleness_is_told(void **state)
+{
+    struct told *told = *state;
+    struct line line = { 0 };
+    char expected[256];
+    establish(told);
+    snprintf(expected, sizeof expected,
+             "ims_release: dialog d%llu is tracked no more: nothing was seen of it for 43200 seconds (see "
+             "dialog_lifetime), call_id=c1",
+             (unsigned long long)told->id);
+    ims_release_set_log(keep_line, &line);
+    sweep(told, NOW + UINT64_C(43200000) - 1);
+    assert_int_equal(line.count, 0);
+    sweep(told, NOW + UINT64_C(43200000));
+    ims_release_set_log(NULL, NULL);
+    assert_int_equal(line.count, 1);
+    assert_int_equal(line.level, IMS_RELEASE_LOG_WARNING);
+    assert_string_equal(line.text, expected);
+    assert_int_equal(stats(told).idle_dropped, 1);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -1111,6 +1149,7 @@ int main(void)
         CASE(messages_that_are_refused_have_a_number),
         CASE(who_it_is_and_who_asks),
         cmocka_unit_test(a_host_may_have_credentials),
+        CASE(a_dialog_that_is_dropped_for_idleness_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -230,7 +230,7 @@
 // A call that cannot be served, a damaged store, a bug (a caught panic).
 #define IMS_RELEASE_LOG_ERROR 1
 
-// Something to look at: a repaired store, an expired release.
+// Something to look at: a repaired store, an expired release, a dialog that was dropped for idleness.
 #define IMS_RELEASE_LOG_WARNING 2
 
 // A fact of normal work, such as the opening of a store.
@@ -370,7 +370,7 @@
 // `seen`: the ACK to it.
 #define IMS_RELEASE_SEEN_ACKNOWLEDGED 5
 
-// `seen`: a Contact was kept, or became the remote target.
+// `seen`: a Contact was kept, or became the remote target; or a user has shown first that it knows session timers.
 #define IMS_RELEASE_SEEN_REFRESHED 6
 
 // `seen`: the INVITE was refused.

@@ -235,7 +235,7 @@ fn an_answer_from_elsewhere_moves_no_target() {
 fn an_answer_from_elsewhere_sets_no_session_timer() {
     both(|proxy| {
         proxy.plain("x");
-        proxy.see("x", "> UPDATE 128 target=evil");
+        proxy.see("x", "> UPDATE 128 target=evil supported=timer");
         proxy.see("x", "< 200 UPDATE 128 contact=evil session=90");
         proxy.wait(1_000_000);
         proxy.sweep();

@@ -281,7 +281,7 @@ fn what_time_ends() {
             assert_eq!((proxy.sweep().dropped, proxy.find(Selector::Id(quiet)).len()), (0, 1));
             proxy.wait(1);
             assert_eq!(proxy.sweep_due(), (Swept { finished: true, dropped: 1, ..Swept::default() }, vec![]));
-            assert_eq!((proxy.records(), proxy.told()), (0, vec![]));
+            assert_eq!((proxy.records(), proxy.told()), (0, vec![(quiet, "idle: quiet dialog_lifetime 43200".into())]));
             assert_eq!(proxy.registry.stats().unwrap().counts.idle_dropped, 1);
         },
     );
@@ -312,7 +312,7 @@ fn t64_a_session_timer_that_is_not_refreshed_drops_the_dialog() {
             "s",
             |settings| settings.session_timer = session_timer,
             |proxy| {
-                proxy.track("x", Calling, "> INVITE 127 tag=");
+                proxy.track("x", Calling, "> INVITE 127 tag= supported=timer");
                 lines.iter().for_each(|line| _ = proxy.see("x", line));
                 proxy.wait(stays * 1_000 - 1);
                 let left = || (proxy.sweep_due().1, proxy.find(Selector::Call(b"x")).len());
@@ -320,8 +320,80 @@ fn t64_a_session_timer_that_is_not_refreshed_drops_the_dialog() {
                 proxy.wait(1);
                 assert_eq!(left(), (vec![], 0), "{lines:?}");
                 assert_eq!(proxy.registry.stats().unwrap().counts.idle_dropped, 1, "{lines:?}");
-                assert_eq!(proxy.told(), vec![]);
+                let parameter = if stays < HALF_A_DAY { "session_timer" } else { "dialog_lifetime" };
+                let told = proxy.told().into_iter().map(|(_, line)| line).collect::<Vec<_>>();
+                assert_eq!(told, [format!("idle: x {parameter} {stays}")], "{lines:?}");
             },
         );
     }
+}
+
+/// RFC 4028 9: whoever does not know of timers is not bound by what the other one writes, and has a session that goes on.
+#[test]
+fn t64_a_session_timer_binds_only_who_knows_timers() {
+    let answer = "< 200 INVITE 127 session=90;refresher=uas";
+    for (invite, lines, binds) in [
+        ("", &[answer][..], false),
+        ("supported=100rel,path", &[answer], false),
+        ("supported=100rel,TIMER", &[answer], true),
+        ("k=timer", &[answer], true),
+        ("session=1800", &[answer], true),
+        ("x=1800", &[answer], true),
+        ("", &["< 180 INVITE 127", answer], false),
+        ("supported=timer", &["< 180 INVITE 127", answer], true),
+        // What the called user says of itself says nothing of the calling user.
+        ("", &["< 180 INVITE 127 session=90 supported=timer", "< UPDATE 7 supported=timer", answer], false),
+        // Said later: in an early dialog, after a challenge, in a request that is answered with an interval, before that.
+        ("", &["< 180 INVITE 127", "> UPDATE 128 supported=timer", "< 200 UPDATE 128", answer], true),
+        ("", &["< 180 INVITE 127", "< 401 INVITE 127", "> INVITE 128 tag= k=timer", "< 200 INVITE 128 x=90"], true),
+        ("k=timer", &["< 401 INVITE 127", "> INVITE 128 tag=", "< 200 INVITE 128 x=90"], true),
+        ("", &["< 200 INVITE 127", "> INVITE 128 k=timer", "< 200 INVITE 128 session=90"], true),
+        ("k=timer", &["< 200 INVITE 127", "> UPDATE 128", "< 200 UPDATE 128 session=90"], true),
+        ("", &["< 200 INVITE 127", "> INVITE 128", "< 200 INVITE 128 session=90"], false),
+        // The called user asks: it has told of itself with its answer, or in that request.
+        ("", &[answer, "< UPDATE 7", "> 200 UPDATE 7 session=90"], true),
+        ("", &["< 200 INVITE 127", "< UPDATE 7 k=timer", "> 200 UPDATE 7 session=90"], true),
+        ("k=timer", &["< 200 INVITE 127", "< UPDATE 7", "> 200 UPDATE 7 session=90"], false),
+        // And the calling user with its answer.
+        (
+            "",
+            &["< 200 INVITE 127", "< UPDATE 7", "> 200 UPDATE 7 k=timer", "> UPDATE 128", "< 200 UPDATE 128 x=90"],
+            true,
+        ),
+        // An interval that does not bind is no word of one: the timer before it is over.
+        ("k=timer", &["< 200 INVITE 127 x=90", "> UPDATE 128", "< 200 UPDATE 128"], false),
+    ] {
+        both(|proxy| {
+            proxy.track("x", Calling, format!("> INVITE 127 tag= {invite}").trim_end());
+            lines.iter().for_each(|line| _ = proxy.see("x", line));
+            proxy.wait(332_000);
+            proxy.sweep();
+            let told = proxy.told().into_iter().map(|(_, line)| line).collect::<Vec<_>>();
+            let dialogs = proxy.find(Selector::Call(b"x"));
+            if binds {
+                assert_eq!(
+                    (&told[..], dialogs.len()),
+                    (&["idle: x session_timer 332".into()][..], 0),
+                    "{invite} {lines:?}"
+                );
+            } else {
+                assert_eq!((told.len(), dialogs.len()), (0, 1), "{invite} {lines:?}");
+                proxy.start(dialogs[0].id).unwrap();
+            }
+        });
+    }
+}
+
+/// One bad hour of a network is no flood in the log: so many a second are told of, and all counted.
+#[test]
+fn of_many_dialogs_that_are_dropped_at_once_a_few_are_told() {
+    both(|proxy| {
+        for (dialogs, told) in [(12, 10), (12, 10), (3, 3)] {
+            (0..dialogs).for_each(|_| _ = proxy.plain(&proxy.fresh()));
+            proxy.wait(12 * 60 * 60 * 1_000);
+            proxy.sweep();
+            assert_eq!(proxy.told().len(), told);
+        }
+        assert_eq!((proxy.records(), proxy.registry.stats().unwrap().counts.idle_dropped), (0, 27));
+    });
 }

@@ -62,6 +62,7 @@ pub fn invite<'a>(message: &'a Captured<'_>, roles: Roles, identities: &'a Ident
             flow: message.flow,
             session_id: message.session_id,
             identities: &identities.calling,
+            knows_timers: message.knows_timers,
             ..Party::default()
         },
         called: Party { identities: &identities.called, ..Party::default() },
@@ -95,6 +96,7 @@ pub fn invite_again<'a>(
             *text = known;
         }
     }
+    again.calling.knows_timers |= known.calling.knows_timers;
     if message.cseq > known.invite_cseq {
         return Some(again);
     }
@@ -123,6 +125,7 @@ pub fn early<'a>(invite: &Record<'a>, reply: &'a Captured<'_>) -> Record<'a> {
             flow: reply.flow,
             session_id: reply.session_id,
             identities: invite.called.identities,
+            knows_timers: reply.knows_timers,
             ..Party::default()
         },
         record_route: &reply.record_route,
@@ -184,6 +187,7 @@ pub fn answered<'a>(
         calling: Party {
             by_invite: Refreshes { committed, ..base.calling.by_invite },
             identities: newest(|record| record.calling.identities),
+            knows_timers: base.calling.knows_timers || invite.is_some_and(|invite| invite.calling.knows_timers),
             ..base.calling
         },
         called: Party {
@@ -191,6 +195,7 @@ pub fn answered<'a>(
             flow: reply.flow,
             session_id,
             identities: newest(|record| record.called.identities),
+            knows_timers: reply.knows_timers || early.is_some_and(|early| early.called.knows_timers),
             ..early.map_or(Party::default(), |e| e.called)
         },
         record_route: &reply.record_route,
@@ -214,6 +219,7 @@ pub fn request<'a>(dialog: &Record<'a>, sender: User, message: &'a Captured<'_>,
         method if refreshes(method) => (refresh_wanted(dialog, sender, message), Signal::None),
         _ => (None, Signal::None),
     };
+    let record = knowing(dialog, record, sender, message);
     Change { counts, record, signal }
 }
 
@@ -234,6 +240,11 @@ pub fn reply<'a>(dialog: &Record<'a>, sender: User, message: &'a Captured<'_>, a
         (b"BYE", 300..) => (None, Signal::NotEnding),
         _ => (None, Signal::None),
     };
+    let answering = match sender {
+        User::Calling => User::Called,
+        User::Called => User::Calling,
+    };
+    let record = if addressed { knowing(dialog, record, answering, message) } else { record };
     Change { counts: counts(message), record, signal }
 }
 
@@ -266,7 +277,30 @@ fn counts(message: &Captured<'_>) -> Option<u32> {
     (!matches!(message.method, b"ACK" | b"CANCEL")).then_some(message.cseq)
 }
 
+/// What is to be stored once `user` has sent this message: the first INVITE or UPDATE, or reply to one, that shows that
+/// it knows session timers changes the record.
+fn knowing<'a>(
+    dialog: &Record<'a>,
+    changed: Option<Record<'a>>,
+    user: User,
+    message: &Captured<'_>,
+) -> Option<Record<'a>> {
+    let base = changed.unwrap_or(*dialog);
+    let (mut own, other) = base.parties(user);
+    if own.knows_timers || !message.knows_timers || !matches!(message.method, b"INVITE" | b"UPDATE") {
+        return changed;
+    }
+    own.knows_timers = true;
+    Some(base.with_parties(user, own, other))
+}
+
 impl<'a> Record<'a> {
+    /// The session interval to which a 2xx to a request of `sender` binds both users, in seconds; 0 for none. Whoever
+    /// answers can write one: a user that does not know of timers neither refreshes nor ends the session by it.
+    pub fn agreed_interval(&self, sender: User, answer: &Captured<'_>) -> usize {
+        if self.parties(sender).0.knows_timers { answer.session_interval } else { 0 }
+    }
+
     /// What is stored for the user that sent a request, and for the other.
     fn parties(&self, sender: User) -> (Party<'a>, Party<'a>) {
         match sender {

@@ -11,7 +11,7 @@ use std::borrow::Cow;
 use memchr::memchr3;
 
 use crate::cseq;
-use crate::message::{self, Header, Message, Name, StartLine, name_addr, trim, unfold, via};
+use crate::message::{self, Header, Message, Name, StartLine, name_addr, trim, trim_folded, unfold, via};
 use crate::scan;
 
 /// Longest message that is read. A UDP datagram cannot be longer, and no SIP signalling over TCP is.
@@ -49,6 +49,8 @@ pub struct Captured<'a> {
     pub session_id: &'a [u8],
     /// The session interval of Session-Expires (RFC 4028), in seconds; 0 where there is none that can be read.
     pub session_interval: usize,
+    /// Whether the sender knows session timers: it supports `timer`, or has written a Session-Expires.
+    pub knows_timers: bool,
     /// The P-Asserted-Identity rows, divided as those of Record-Route; a row that no line may hold is left out.
     pub asserted_identity: Cow<'a, [u8]>,
     /// The P-Served-User value; empty without one.
@@ -186,6 +188,7 @@ pub fn read(bytes: &[u8]) -> Result<Captured<'_>, Refused> {
     let mut reliable = false;
     let mut session_id = &b""[..];
     let mut session_interval = 0;
+    let mut knows_timers = false;
     let mut content_length = None;
     let mut topmost_via = None;
     let mut refused = None;
@@ -229,6 +232,11 @@ pub fn read(bytes: &[u8]) -> Result<Captured<'_>, Refused> {
             }
             Name::SessionExpires => {
                 session_interval = interval(header.value);
+                knows_timers = true;
+                Ok(())
+            }
+            Name::Supported => {
+                knows_timers |= header.value.split(|b| *b == b',').any(is_timer);
                 Ok(())
             }
             Name::Via => {
@@ -286,6 +294,7 @@ pub fn read(bytes: &[u8]) -> Result<Captured<'_>, Refused> {
         reliable,
         session_id,
         session_interval,
+        knows_timers,
         asserted_identity,
         served_user,
         charging_vector,
@@ -414,6 +423,11 @@ fn decimal(value: &[u8]) -> Option<usize> {
 fn interval(value: &[u8]) -> usize {
     let end = value.iter().position(|b| *b == b';').unwrap_or(value.len());
     decimal(trim(&value[..end])).unwrap_or_default()
+}
+
+/// The option tag of session timers (RFC 4028 12).
+fn is_timer(option: &[u8]) -> bool {
+    trim_folded(option).eq_ignore_ascii_case(b"timer")
 }
 
 /// RFC 7989 5: the sender's UUID stands first, 32 lower-case hex digits; anything else counts as unknown.
@@ -550,6 +564,24 @@ mod tests {
         assert_eq!(&*read.record_route, b"<sip:a;lr>, <sip:b;lr>\n<sip:c;lr>");
         assert_eq!(read.contact.as_deref(), Some(&b""[..]));
         assert_eq!(read.session_id, b"0123456789abcdef0123456789abcdef");
+    }
+
+    #[test]
+    fn who_knows_session_timers() {
+        for (lines, knows) in [
+            ("", false),
+            ("Supported: timer\r\n", true),
+            ("k: timer\r\n", true),
+            ("SUPPORTED : 100rel ,\r\n TIMER\r\n , path\r\n", true),
+            ("Supported: 100rel\r\nSupported: timer\r\nk: path\r\n", true),
+            ("Session-Expires: 90\r\n", true),
+            ("x: 90;refresher=uac\r\n", true),
+            ("Supported:\r\n", false),
+            ("Supported: timers, x-timer, timer;x\r\nRequire: timer\r\nMin-SE: 90\r\nX-Supported: timer\r\n", false),
+        ] {
+            let message = with(&format!("CSeq: 1 UPDATE\r\n{lines}"));
+            assert_eq!(read(message.as_bytes()).unwrap().knows_timers, knows, "{lines}");
+        }
     }
 
     #[test]

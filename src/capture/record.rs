@@ -84,6 +84,8 @@ pub struct Party<'a> {
     pub session_id: &'a [u8],
     /// Of a served user the URIs by which it is known, divided by blanks; empty where From or To is all that tells.
     pub identities: &'a [u8],
+    /// The user has shown that it knows session timers (RFC 4028): only then one binds it.
+    pub knows_timers: bool,
     /// This user's INVITEs.
     pub by_invite: Refreshes<'a>,
     /// Its UPDATEs. One of each kind may be under way at a time (RFC 3261 14.1, RFC 3311 5.1).
@@ -177,11 +179,14 @@ const HEAD: usize = LENGTHS + 2 * (TEXTS + 4);
 const MORE_TEXTS: usize = REFRESHES + 4;
 const MORE: usize = 2 + 4 * 2 * REFRESHES + 2 * MORE_TEXTS;
 
-/// Bits of what a record has beside that: [`More`], the texts of the IMS, the exemption, and the flows.
+/// Bits of what a record has beside that: [`More`], the texts of the IMS, the exemption, the flows, and who knows session timers.
 const HAS_MORE: u8 = 1;
 const HAS_IMS: u8 = 1 << 1;
 const EXEMPT: u8 = 1 << 2;
 const HAS_FLOWS: u8 = 1 << 3;
+const CALLING_KNOWS_TIMERS: u8 = 1 << 4;
+const CALLED_KNOWS_TIMERS: u8 = 1 << 5;
+const PARTS: u8 = HAS_MORE | HAS_IMS | EXEMPT | HAS_FLOWS | CALLING_KNOWS_TIMERS | CALLED_KNOWS_TIMERS;
 /// Identities of both users and the ICID: their lengths.
 const IMS_TEXTS: usize = 3;
 const IMS: usize = 2 * IMS_TEXTS;
@@ -295,7 +300,12 @@ impl<'a> Record<'a> {
         };
         let mut head = [0; HEAD];
         let bit = |there: bool, bit| if there { bit } else { 0 };
-        let parts = bit(more, HAS_MORE) | bit(ims, HAS_IMS) | bit(self.exempt, EXEMPT) | bit(flows, HAS_FLOWS);
+        let parts = bit(more, HAS_MORE)
+            | bit(ims, HAS_IMS)
+            | bit(self.exempt, EXEMPT)
+            | bit(flows, HAS_FLOWS)
+            | bit(self.calling.knows_timers, CALLING_KNOWS_TIMERS)
+            | bit(self.called.knows_timers, CALLED_KNOWS_TIMERS);
         head[..4].copy_from_slice(&[VERSION, stage, self.roles.0, parts]);
         head[4..8].copy_from_slice(&self.invite_cseq.to_le_bytes());
         head[8..LENGTHS].copy_from_slice(&self.answered.to_le_bytes());
@@ -352,7 +362,7 @@ impl<'a> Record<'a> {
             _ => return None,
         };
         let has = |part| head[3] & part != 0;
-        if head[3] & !(HAS_MORE | HAS_IMS | EXEMPT | HAS_FLOWS) != 0 {
+        if head[3] & !PARTS != 0 {
             return None;
         }
         let (More { refreshes: [a, b, c, d, e, f], reason, credentials }, behind) =
@@ -387,6 +397,7 @@ impl<'a> Record<'a> {
                 flow: calling_flow,
                 session_id: calling_id,
                 identities: calling_identities,
+                knows_timers: has(CALLING_KNOWS_TIMERS),
                 by_invite: a,
                 by_update: b,
                 by_other: c,
@@ -396,6 +407,7 @@ impl<'a> Record<'a> {
                 flow: called_flow,
                 session_id: called_id,
                 identities: called_identities,
+                knows_timers: has(CALLED_KNOWS_TIMERS),
                 by_invite: d,
                 by_update: e,
                 by_other: f,
@@ -484,6 +496,7 @@ mod tests {
                 flow: b"",
                 session_id: b"id",
                 identities: b"sip:c@d tel:+1",
+                knows_timers: true,
                 by_invite: Refreshes { committed: None, pending: Some(Pending { cseq: 9, contact: b"<sip:n>" }) },
                 by_update: Refreshes { committed: Some(8), pending: Some(Pending { cseq: 8, contact: b"" }) },
                 by_other: Refreshes { committed: Some(u32::MAX), pending: None },
@@ -505,6 +518,12 @@ mod tests {
         assert_eq!(back, sample());
         assert_eq!((back.from_tag(), back.to_tag()), (&b"1"[..], &b"22"[..]));
         assert_eq!(back.roles.serves(), Serves::Calling);
+        // Each user's own.
+        let mut caller_knows = sample();
+        (caller_knows.calling.knows_timers, caller_knows.called.knows_timers) = (true, false);
+        let mut other = Vec::new();
+        caller_knows.encode(&mut other).unwrap();
+        assert_eq!(Record::decode(&other), Some(caller_knows));
         for end in 0..bytes.len() {
             assert_eq!(Record::decode(&bytes[..end]), None, "{end}");
         }

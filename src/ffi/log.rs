@@ -9,7 +9,7 @@ use super::str::Str;
 
 /// A call that cannot be served, a damaged store, a bug (a caught panic).
 pub const IMS_RELEASE_LOG_ERROR: u32 = 1;
-/// Something to look at: a repaired store, an expired release.
+/// Something to look at: a repaired store, an expired release, a dialog that was dropped for idleness.
 pub const IMS_RELEASE_LOG_WARNING: u32 = 2;
 /// A fact of normal work, such as the opening of a store.
 pub const IMS_RELEASE_LOG_INFO: u32 = 3;

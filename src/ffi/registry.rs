@@ -86,7 +86,7 @@ pub const IMS_RELEASE_SEEN_EARLY: u32 = 3;
 pub const IMS_RELEASE_SEEN_CONFIRMED: u32 = 4;
 /// `seen`: the ACK to it.
 pub const IMS_RELEASE_SEEN_ACKNOWLEDGED: u32 = 5;
-/// `seen`: a Contact was kept, or became the remote target.
+/// `seen`: a Contact was kept, or became the remote target; or a user has shown first that it knows session timers.
 pub const IMS_RELEASE_SEEN_REFRESHED: u32 = 6;
 /// `seen`: the INVITE was refused.
 pub const IMS_RELEASE_SEEN_REFUSED: u32 = 7;
@@ -408,7 +408,7 @@ pub unsafe extern "C" fn ims_release_registry_open(config: *const Config, regist
         };
         let opened =
             registry::Registry::new(store, &settings, tell(c.ended)).map_err(|error| refused(&error.into()))?;
-        let opened = opened.with_unconfirmed(tell(c.unconfirmed));
+        let opened = opened.with_unconfirmed(tell(c.unconfirmed)).with_idle_dropped(Box::new(log_idle_dropped));
         // SAFETY: as above.
         let opened = match unsafe { on_challenge(c.credentials, c.env) } {
             Some(credentials) => opened.with_credentials(credentials),
@@ -425,6 +425,23 @@ pub unsafe extern "C" fn ims_release_registry_open(config: *const Config, regist
         unsafe { registry.write(Box::into_raw(Box::new(Registry(opened)))) };
         Ok(())
     })
+}
+
+/// Nobody has ended the call: whoever wants to release it later finds none, and must know why.
+fn log_idle_dropped(dropped: &registry::IdleDropped<'_>) {
+    let (what, parameter) = match dropped.session_timer {
+        true => ("its session timer was not refreshed", "session_timer"),
+        false => ("nothing was seen of it", "dialog_lifetime"),
+    };
+    log(
+        IMS_RELEASE_LOG_WARNING,
+        &format!(
+            "ims_release: dialog d{} is tracked no more: {what} for {} seconds (see {parameter}), call_id={}",
+            dropped.id.0,
+            dropped.idle / 1_000,
+            String::from_utf8_lossy(dropped.call_id)
+        ),
+    );
 }
 
 /// The number of an error. What a number cannot tell goes to the log.

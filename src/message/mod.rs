@@ -87,6 +87,8 @@ pub enum Name {
     SessionId,
     /// Session-Expires, x (RFC 4028)
     SessionExpires,
+    /// Supported, k
+    Supported,
     /// P-Asserted-Identity (RFC 3325)
     AssertedIdentity,
     /// P-Served-User (RFC 5502)
@@ -246,6 +248,7 @@ fn name(written: &[u8]) -> Name {
                 b'm' => Name::Contact,
                 b'l' => Name::ContentLength,
                 b'x' => Name::SessionExpires,
+                b'k' => Name::Supported,
                 _ => Name::Other,
             };
         }
@@ -255,6 +258,7 @@ fn name(written: &[u8]) -> Name {
         _ => match written.len() {
             5 => &[(b"route", Name::Route)],
             7 => &[(b"call-id", Name::CallId), (b"contact", Name::Contact)],
+            9 => &[(b"supported", Name::Supported)],
             10 => &[(b"session-id", Name::SessionId)],
             12 => &[(b"record-route", Name::RecordRoute)],
             13 => &[(b"p-served-user", Name::ServedUser)],

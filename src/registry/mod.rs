@@ -56,7 +56,7 @@ pub use observe::{Seen, What};
 pub use pass::Pass;
 pub use release::{Bye, Noted, Start, Started};
 pub use resume::Resumed;
-pub use sweep::Swept;
+pub use sweep::{IdleDropped, OnIdleDropped, Swept, TOLD_A_SECOND};
 pub use track::Tracked;
 
 use counters::{Counter, Counters};
@@ -181,6 +181,9 @@ pub struct Registry<S> {
     keep_ended: bool,
     ended: OnEnded,
     unconfirmed: Option<OnEnded>,
+    idle_dropped: Option<OnIdleDropped>,
+    /// The second in which it was told of a dropped dialog last, and how often in that second.
+    idle_told: AtomicU64,
     credentials: Option<OnChallenge>,
     /// Where the sweep of this process goes on.
     swept_to: AtomicU64,
@@ -266,6 +269,8 @@ impl<S: Store> Registry<S> {
             keep_ended: settings.keep_ended,
             ended,
             unconfirmed: None,
+            idle_dropped: None,
+            idle_told: AtomicU64::new(0),
             credentials: None,
             swept_to: AtomicU64::new(0),
             active_until: AtomicU64::new(0),
@@ -283,6 +288,13 @@ impl<S: Store> Registry<S> {
     #[must_use]
     pub fn with_unconfirmed(self, unconfirmed: OnEnded) -> Self {
         Self { unconfirmed: Some(unconfirmed), ..self }
+    }
+
+    /// The same registry, which calls `idle_dropped` when a sweep has dropped a dialog of which nothing was seen for too
+    /// long.
+    #[must_use]
+    pub fn with_idle_dropped(self, idle_dropped: OnIdleDropped) -> Self {
+        Self { idle_dropped: Some(idle_dropped), ..self }
     }
 
     /// The store.
@@ -345,9 +357,9 @@ impl<S: Store> Registry<S> {
 
     /// The 2xx to an INVITE or UPDATE says how long the session lasts without another (RFC 4028 7.2); without a word of
     /// it there is no session timer any more.
-    fn set_session_timer(&self, id: Id, answer: &Captured<'_>) -> Result<(), RegistryError> {
+    fn set_session_timer(&self, id: Id, interval: usize) -> Result<(), RegistryError> {
         self.change(id, SEEN, |word| {
-            let session = words::Seen::session(answer.session_interval);
+            let session = words::Seen::session(interval);
             Some(words::Seen { session, ..words::Seen::from_word(word) }.to_word())
         })?;
         Ok(())

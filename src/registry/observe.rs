@@ -43,7 +43,7 @@ pub enum What {
     Confirmed,
     /// The ACK to it.
     Acknowledged,
-    /// A Contact was kept or became the remote target.
+    /// A Contact was kept or became the remote target; or a user has shown first that it knows session timers.
     Refreshed,
     /// The INVITE was refused.
     Refused,
@@ -115,7 +115,7 @@ impl<S: Store> Registry<S> {
                 Stage::Confirmed => (What::Confirmed, SeenWord::CONFIRMED),
                 Stage::Invite | Stage::Early => (What::Early, 0),
             };
-            if let Insert::New(id) = self.store.insert(key, &bytes, &self.new_words(reply, now, flags))? {
+            if let Insert::New(id) = self.store.insert(key, &bytes, &self.new_words(&record, reply, now, flags))? {
                 return Ok(Seen { what, id: Some(id) });
             }
         }
@@ -252,7 +252,7 @@ impl<S: Store> Registry<S> {
             };
             let answers = matches!(message.start, StartLine::Reply { code: 200..=299 });
             if answers && addressed && matches!(message.method, b"INVITE" | b"UPDATE") {
-                self.set_session_timer(id, message)?;
+                self.set_session_timer(id, record.agreed_interval(sender, message))?;
             }
             self.touch(id, now, set, 0)?;
             return Ok(seen(what, id));
@@ -353,9 +353,10 @@ impl<S: Store> Registry<S> {
         if early.is_none() && self.is_crowded(invite, &reply.call_id)? {
             return Ok(Seen { what: What::Nothing, id: invite });
         }
-        encode(&change::early(&invited, reply), &mut next)?;
+        let early = change::early(&invited, reply);
+        encode(&early, &mut next)?;
         for _ in 0..TRIES {
-            let (id, new) = match self.store.insert(key, &next, &self.new_words(reply, now, 0))? {
+            let (id, new) = match self.store.insert(key, &next, &self.new_words(&early, reply, now, 0))? {
                 Insert::New(id) => (id, true),
                 Insert::Exists(id) => {
                     let Some((stored, record)) = self.load(id, &mut known)? else { continue };
@@ -425,12 +426,12 @@ impl<S: Store> Registry<S> {
                     // An ACK that was seen before this 2xx is one to it, unless it was for the INVITE before a
                     // challenge.
                     let older = if stored_cseq < reply.cseq { SeenWord::ACKNOWLEDGED } else { 0 };
-                    self.set_session_timer(id, reply)?;
+                    self.set_session_timer(id, record.agreed_interval(User::Calling, reply))?;
                     self.touch(id, now, SeenWord::CONFIRMED, SeenWord::FADING | SeenWord::REFUSED | older)?;
                     id
                 }
                 _ if self.has_more_than(DIALOGS, &reply.call_id)? => return Err(RegistryError::TooManyDialogs),
-                _ => match self.store.insert(key, &next, &self.new_words(reply, now, SeenWord::CONFIRMED))? {
+                _ => match self.store.insert(key, &next, &self.new_words(&record, reply, now, SeenWord::CONFIRMED))? {
                     Insert::New(id) => id,
                     // Another process was first, or a damaged record is in the way until the store drops it.
                     Insert::Exists(_) => continue,
@@ -517,10 +518,11 @@ impl<S: Store> Registry<S> {
         Ok(())
     }
 
-    fn new_words(&self, reply: &Captured<'_>, now: u64, flags: u8) -> [u64; WORDS] {
+    fn new_words(&self, record: &Record<'_>, reply: &Captured<'_>, now: u64, flags: u8) -> [u64; WORDS] {
         let mut words = [0; WORDS];
         words[CSEQ_TO_CALLED] = cseq_word(Some(reply.cseq));
-        let session = SeenWord::session(if flags & SeenWord::CONFIRMED == 0 { 0 } else { reply.session_interval });
+        let confirmed = flags & SeenWord::CONFIRMED != 0;
+        let session = SeenWord::session(if confirmed { record.agreed_interval(User::Calling, reply) } else { 0 });
         words[SEEN] = SeenWord { at: now / MILLIS, flags, session }.to_word();
         words
     }

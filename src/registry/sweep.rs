@@ -29,6 +29,22 @@ pub struct Swept {
     pub finished: bool,
 }
 
+/// A dialog that was dropped although nobody has ended it: nothing was seen of it for too long. Its session may go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IdleDropped<'a> {
+    /// The dialog's number.
+    pub id: Id,
+    /// Call-ID.
+    pub call_id: &'a [u8],
+    /// Its session timer has run out; else it is [`dialog_lifetime`](super::Settings::dialog_lifetime) that is over.
+    pub session_timer: bool,
+    /// For how long nothing was seen of it, in milliseconds.
+    pub idle: u64,
+}
+
+/// What the host does when a dialog was dropped so; of many at once it is told of [`TOLD_A_SECOND`].
+pub type OnIdleDropped = Box<dyn Fn(&IdleDropped<'_>) + Send + Sync>;
+
 impl<S: Store> Registry<S> {
     /// Looks at the next `limit` records, and calls `due` for each BYE that is to be sent now with [`Registry::next`]:
     /// one that was held for the ACK, one that is sent again, or whose process has died before it sent it. No lock is
@@ -181,10 +197,9 @@ impl<S: Store> Registry<S> {
         let mut bytes = Vec::new();
         if seen.has(Seen::CONFIRMED) {
             // A session whose timer was not refreshed is over for both users, without a BYE (RFC 4028 8.3, 10).
-            let lifetime = match seen.session_interval() {
-                Some(interval) if self.session_timer => self.dialog_lifetime.min(interval * MILLIS + TIMER_B),
-                _ => self.dialog_lifetime,
-            };
+            let session = seen.session_interval().filter(|_| self.session_timer);
+            let session = session.map_or(u64::MAX, |interval| interval * MILLIS + TIMER_B);
+            let lifetime = self.dialog_lifetime.min(session);
             // A user's BYE whose answer was never seen: the session was over with the BYE (RFC 3261 15.1.1).
             let counter = if idle >= lifetime {
                 Counter::IdleDropped
@@ -199,6 +214,10 @@ impl<S: Store> Registry<S> {
             {
                 self.counters.add(&self.store, counter);
                 swept.dropped += 1;
+                if counter == Counter::IdleDropped {
+                    let session_timer = session <= self.dialog_lifetime;
+                    self.tell_idle(&IdleDropped { id, call_id: record.call_id, session_timer, idle }, now);
+                }
             }
             return Ok(());
         }
@@ -221,7 +240,21 @@ impl<S: Store> Registry<S> {
         }
         Ok(())
     }
+
+    fn tell_idle(&self, dropped: &IdleDropped<'_>, now: u64) {
+        let Some(tell) = &self.idle_dropped else { return };
+        // Of one process's own sweep: nothing is lost where two at once tell of one more.
+        let (second, told) = (now / MILLIS, self.idle_told.load(Ordering::Relaxed));
+        let told = if told / (TOLD_A_SECOND + 1) == second { told % (TOLD_A_SECOND + 1) } else { 0 };
+        if told < TOLD_A_SECOND {
+            self.idle_told.store(second * (TOLD_A_SECOND + 1) + told + 1, Ordering::Relaxed);
+            tell(dropped);
+        }
+    }
 }
+
+/// How many dialogs that were dropped for idleness are told of in one second: all are counted.
+pub const TOLD_A_SECOND: u64 = 10;
 
 /// For how long a BYE is due, in milliseconds, before it waits for others to be sent.
 const LATE: u64 = 1_000;

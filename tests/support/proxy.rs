@@ -129,6 +129,13 @@ impl Proxy {
             })
         };
         let registry = Registry::new(store, &settings, tell("")).unwrap().with_unconfirmed(tell("unconfirmed: "));
+        let idle = Arc::clone(&told);
+        let registry = registry.with_idle_dropped(Box::new(move |dropped| {
+            let parameter = if dropped.session_timer { "session_timer" } else { "dialog_lifetime" };
+            let call_id = String::from_utf8_lossy(dropped.call_id);
+            let line = format!("idle: {call_id} {parameter} {}", dropped.idle / 1_000);
+            idle.lock().unwrap().push((dropped.id, line));
+        }));
         Self {
             registry,
             milliseconds: AtomicU64::new(1_800_000_000_000),
@@ -138,7 +145,8 @@ impl Proxy {
         }
     }
 
-    /// What the host was told of ended releases since it was asked last, and of outcomes that stay unconfirmed.
+    /// What the host was told of ended releases since it was asked last, of outcomes that stay unconfirmed, and of dialogs
+    /// that were dropped for idleness.
     pub fn told(&self) -> Vec<(Id, String)> {
         core::mem::take(&mut self.told.lock().unwrap())
     }
@@ -347,7 +355,7 @@ fn name(call_id: &[u8], from_tag: &[u8], to_tag: &[u8]) -> String {
 
 /// One message of a call. `> INFO 128` is a request that goes to the called user, `< 200 INFO 128` the reply to it.
 /// Then words may follow: `tag` of the called user, `from` of the calling user without its tag, `contact` (of `a2` it
-/// is `<sip:a2>`), `routes` for Record-Route, `reliable` for RSeq; of a request `target` for the Request-URI without its
+/// is `<sip:a2>`), `routes` for Record-Route, `reliable` for RSeq, `session` or `x` for Session-Expires, `supported` or `k`; of a request `target` for the Request-URI without its
 /// scheme and `route`, which are else those of the plainest call.
 pub fn message(call: &str, line: &str) -> String {
     let mut words = line.split(' ');
@@ -383,7 +391,13 @@ pub fn message(call: &str, line: &str) -> String {
         whole => whole.into(),
     };
     let routes = get("routes", if method == "INVITE" && refreshes && code.is_some() { LIST } else { "" });
-    let further = [("RSeq", get("reliable", "")), ("Session-Expires", get("session", "")), ("x", get("x", ""))];
+    let further = [
+        ("RSeq", get("reliable", "")),
+        ("Session-Expires", get("session", "")),
+        ("x", get("x", "")),
+        ("Supported", get("supported", "")),
+        ("k", get("k", "")),
+    ];
     let route = get("route", if code.is_some() { "" } else { route });
     let routes = [("Contact", &*contact), ("Record-Route", routes), ("Route", route)];
     for (name, value) in routes.into_iter().chain(further) {
