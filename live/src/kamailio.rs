@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Kamailio as a host, never in the background: the distribution's binary and our module from target/kamailio, or what
-//! IMS_RELEASE_KAMAILIO names (see [`Binaries`]).
+//! IMS_RELEASE_KAMAILIO names (see `Binaries`).
 
 use std::fs;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
