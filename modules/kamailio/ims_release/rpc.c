@@ -12,8 +12,6 @@
 #include "send.h"
 #include "words.h"
 
-/* Records looked at for one page, so that a call over a large store with few dialogs comes back. */
-#define PAGE_RECORDS 4096
 /* Refusals of one request that are told one by one. */
 #define REFUSALS 32
 
@@ -248,10 +246,7 @@ static void rpc_list(rpc_t *rpc, void *context)
 		}
 		records++;
 	} while(cursor != 0 && !work.failed && records < PAGE_RECORDS && has_room(&work.page));
-	if(work.failed)
-		rpc->fault(context, IMS_RELEASE_ARGUMENT, "the page does not fit the reply");
-	else
-		add_next(rpc, context, cursor);
+	end_page(rpc, context, work.failed, cursor);
 }
 
 struct showing {

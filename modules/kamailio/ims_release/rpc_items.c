@@ -4,11 +4,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* ctl takes replies of 32 KiB in 96 pieces, three for each dialog at the most. */
-#define PAGE_DIALOGS 30
-#define PAGE_OCTETS 16384
-/* A longer text is cut in what is shown: ctl takes structs of 8 KiB. */
-#define SHOWN_OCTETS 1024
 /* Of a wrong word a fault shows this much. */
 #define FAULT_OCTETS 32
 
@@ -57,11 +52,7 @@ void fault(rpc_t *rpc, void *context, ims_release_status status)
 
 str shown(ims_release_str text)
 {
-	str all = str_of(text);
-
-	if(all.len > SHOWN_OCTETS)
-		all.len = SHOWN_OCTETS;
-	return all;
+	return str_of(as_shown(text));
 }
 
 void add_id(rpc_t *rpc, void *structure, uint64_t id)
@@ -96,33 +87,11 @@ void add_legs(rpc_t *rpc, void *structure, const ims_release_entry *entry)
 			(int)entry->calling_attempts);
 }
 
-int has_room(const struct page *page)
-{
-	return page->dialogs < PAGE_DIALOGS && page->octets < PAGE_OCTETS;
-}
-
-void count_shown(struct page *page, const ims_release_entry *entry)
-{
-	const ims_release_str texts[] = {entry->call_id, entry->from_tag, entry->to_tag, entry->from, entry->to,
-			entry->calling_user, entry->called_user, entry->icid, entry->text};
-
-	page->dialogs++;
-	page->octets += 512;
-	for(size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
-		page->octets += (size_t)shown(texts[i]).len;
-}
-
-void count_left_out(struct page *page, uint64_t id)
-{
-	if(page->more++ == 0)
-		page->next = id;
-}
-
-void add_next(rpc_t *rpc, void *context, uint64_t cursor)
+void end_page(rpc_t *rpc, void *context, int failed, uint64_t cursor)
 {
 	void *structure;
 
-	if(rpc->add(context, "{", &structure) < 0)
+	if(failed || rpc->add(context, "{", &structure) < 0)
 		rpc->fault(context, IMS_RELEASE_ARGUMENT, "the page does not fit the reply");
 	else
 		rpc->struct_printf(structure, "next", "%" PRIu64, cursor);

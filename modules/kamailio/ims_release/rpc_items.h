@@ -8,6 +8,7 @@
 #include "../../core/rpc.h"
 
 #include "host.h"
+#include "page.h"
 #include "words.h"
 
 #pragma GCC visibility push(hidden)
@@ -46,22 +47,10 @@ void add_invite(rpc_t *rpc, void *structure, const ims_release_entry *entry);
 /* Both legs of a release. */
 void add_legs(rpc_t *rpc, void *structure, const ims_release_entry *entry);
 
-/* What goes into one reply. */
-struct page {
-	uint32_t dialogs;
-	size_t octets;
-	/* Left out for want of room. */
-	uint32_t more;
-	/* The first of them. */
-	uint64_t next;
-};
-
-int has_room(const struct page *page);
-void count_shown(struct page *page, const ims_release_entry *entry);
-void count_left_out(struct page *page, uint64_t id);
-
-/* Where to go on in pages of records; the cursor that stands for it is read back by read_cursor(). */
-void add_next(rpc_t *rpc, void *context, uint64_t cursor);
+/*
+ * Where to go on in pages of records, or a fault where the page `failed`; the cursor is read back by read_cursor().
+ */
+void end_page(rpc_t *rpc, void *context, int failed, uint64_t cursor);
 /* 0, or -1 after a fault. An empty word is the beginning. */
 int read_cursor(rpc_t *rpc, void *context, ims_release_str word, uint64_t *cursor);
 

@@ -8,8 +8,6 @@
 #include "rpc_items.h"
 #include "words.h"
 
-/* Records looked at for one page, so that a call over a large store comes back. */
-#define PAGE_RECORDS 4096
 /* Of a wrong word a fault shows this much. */
 #define FAULT_OCTETS 64
 
@@ -172,10 +170,7 @@ static void tell_items(rpc_t *rpc, void *context, uint32_t number, ims_release_s
 		}
 		records++;
 	} while(cursor != 0 && !work.failed && records < PAGE_RECORDS && has_room(&work.page));
-	if(work.failed)
-		rpc->fault(context, IMS_RELEASE_ARGUMENT, "the page does not fit the reply");
-	else
-		add_next(rpc, context, cursor);
+	end_page(rpc, context, work.failed, cursor);
 }
 
 const char *rpc_doc_jobs[] = {

@@ -9,8 +9,6 @@
 #include "settings.h"
 #include "words.h"
 
-/* Records looked at for one page, so that a call over a large store with few dialogs comes back. */
-#define PAGE_RECORDS 4096
 /* Refusals of one request that are told one by one. */
 #define REFUSALS 32
 

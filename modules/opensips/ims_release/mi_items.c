@@ -6,14 +6,9 @@
 
 #include "words.h"
 
-/* A longer text is cut in what is shown: a datagram takes 64 KiB. */
-#define SHOWN_OCTETS 1024
 #define FAULT_SIZE 256
 /* Of a wrong word an error shows this much. */
 #define FAULT_OCTETS 64
-/* A datagram takes replies of 64 KiB. */
-#define PAGE_DIALOGS 30
-#define PAGE_OCTETS 16384
 
 int mi_text(const mi_params_t *parameters, char *name, ims_release_str *text)
 {
@@ -45,9 +40,7 @@ mi_response_t *mi_refusal(ims_release_status status)
 
 int mi_add_text(mi_item_t *object, char *name, ims_release_str text)
 {
-	int length = text.len > SHOWN_OCTETS ? SHOWN_OCTETS : text.len;
-
-	return add_mi_string(object, name, (int)strlen(name), text.s != NULL ? text.s : "", length);
+	return add_mi_string(object, name, (int)strlen(name), text.s != NULL ? text.s : "", as_shown(text).len);
 }
 
 int mi_add_word(mi_item_t *object, char *name, const char *word)
@@ -104,28 +97,6 @@ mi_response_t *mi_out_of_memory(mi_response_t *reply)
 	if(reply != NULL)
 		free_mi_response(reply);
 	return mi_fault(500, "out of private memory; raise -M");
-}
-
-int has_room(const struct page *page)
-{
-	return page->dialogs < PAGE_DIALOGS && page->octets < PAGE_OCTETS;
-}
-
-void count_shown(struct page *page, const ims_release_entry *entry)
-{
-	const ims_release_str texts[] = {entry->call_id, entry->from_tag, entry->to_tag, entry->from, entry->to,
-			entry->calling_user, entry->called_user, entry->icid, entry->text};
-
-	page->dialogs++;
-	page->octets += 512;
-	for(size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
-		page->octets += (size_t)(texts[i].len > SHOWN_OCTETS ? SHOWN_OCTETS : texts[i].len);
-}
-
-void count_left_out(struct page *page, uint64_t id)
-{
-	if(page->more++ == 0)
-		page->next = id;
 }
 
 int mi_add_next(mi_item_t *list, uint64_t cursor)

@@ -8,6 +8,7 @@
 #include "../../mi/item.h"
 
 #include "host.h"
+#include "page.h"
 
 /* A text parameter, also where it was given as a number; empty where it was not given, and then 0 comes back. */
 int mi_text(const mi_params_t *parameters, char *name, ims_release_str *text);
@@ -35,23 +36,6 @@ int mi_cut(ims_release_str text);
 
 /* Gives a reply up for want of memory. */
 mi_response_t *mi_out_of_memory(mi_response_t *reply);
-
-/* Records looked at for one page, so that a call over a large store comes back. */
-#define PAGE_RECORDS 4096
-
-/* What goes into one reply. */
-struct page {
-	uint32_t dialogs;
-	size_t octets;
-	/* Left out for want of room. */
-	uint32_t more;
-	/* The first of them. */
-	uint64_t next;
-};
-
-int has_room(const struct page *page);
-void count_shown(struct page *page, const ims_release_entry *entry);
-void count_left_out(struct page *page, uint64_t id);
 
 /* Where to go on in pages; what stands for it is read back as the parameter cursor. 0, or -1 without memory. */
 int mi_add_next(mi_item_t *list, uint64_t cursor);
