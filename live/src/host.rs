@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::dump::Packet;
-use crate::process::wait_until;
+use crate::process::{Process, wait_until};
 
 /// What goes wrong around a test, in words.
 pub type Result<T> = std::result::Result<T, String>;
@@ -179,6 +179,20 @@ pub trait Host: Send + Sync {
             !found.is_empty()
         });
         found.into_iter().next().ok_or_else(|| format!("no end of the release of {call_id} within {limit:?}"))
+    }
+}
+
+/// What [`Host::refused_start`] gives of a process that was to end with an error within `limit`.
+pub(crate) fn refusal(mut process: Process, limit: Duration, log: impl Fn() -> String) -> Result<String> {
+    wait_until(limit, || process.ended().is_some());
+    let code = process.ended().map(|status| status.code());
+    process.stop();
+    let log = log();
+    match code {
+        Some(Some(code)) if code != 0 && !log.contains("exited by a signal") => Ok(log),
+        Some(Some(0)) => Err(format!("it ended well:\n{log}")),
+        Some(_) => Err(format!("it crashed:\n{log}")),
+        None => Err(format!("it started all the same:\n{log}")),
     }
 }
 

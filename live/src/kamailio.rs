@@ -15,7 +15,7 @@ use nix::unistd::{Pid, getpgid};
 use serde_json::{Value, json};
 
 use crate::dump::{self, Packet};
-use crate::host::{Fault, Host, Result};
+use crate::host::{Fault, Host, Result, refusal};
 use crate::loopback::{free_port, own_loopback_address};
 use crate::process::{Directory, Process, processes_of, wait_until};
 use crate::verdict::unread_byes;
@@ -442,18 +442,9 @@ impl Host for Kamailio {
     }
 
     fn refused_start(&mut self) -> Result<String> {
-        let mut process = self.spawn()?;
+        let process = self.spawn()?;
         self.may_die();
-        wait_until(START_LIMIT, || process.ended().is_some());
-        let code = process.ended().map(|status| status.code());
-        process.stop();
-        let log = self.log();
-        match code {
-            Some(Some(code)) if code != 0 && !log.contains("exited by a signal") => Ok(log),
-            Some(Some(0)) => Err(format!("it ended well:\n{log}")),
-            Some(_) => Err(format!("it crashed:\n{log}")),
-            None => Err(format!("it started all the same:\n{log}")),
-        }
+        refusal(process, START_LIMIT, || self.log())
     }
 
     fn start_by(&mut self, launcher: Vec<String>) {

@@ -16,7 +16,7 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use crate::dump::{self, Packet};
-use crate::host::{Fault, Host, Result};
+use crate::host::{Fault, Host, Result, refusal};
 use crate::kamailio::repository;
 use crate::loopback::{free_port, own_loopback_address};
 use crate::process::{Directory, Process, processes_of, wait_until};
@@ -446,18 +446,9 @@ impl Drop for Opensips {
 
 impl Host for Opensips {
     fn refused_start(&mut self) -> Result<String> {
-        let mut process = self.spawn()?;
+        let process = self.spawn()?;
         self.may_die();
-        wait_until(START_LIMIT, || process.ended().is_some());
-        let code = process.ended().map(|status| status.code());
-        process.stop();
-        let log = self.log();
-        match code {
-            Some(Some(code)) if code != 0 && !log.contains("exited by a signal") => Ok(log),
-            Some(Some(0)) => Err(format!("it ended well:\n{log}")),
-            Some(_) => Err(format!("it crashed:\n{log}")),
-            None => Err(format!("it started all the same:\n{log}")),
-        }
+        refusal(process, START_LIMIT, || self.log())
     }
 
     fn start_by(&mut self, launcher: Vec<String>) {
