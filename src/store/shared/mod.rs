@@ -138,12 +138,11 @@ impl SharedStore {
     fn look<T>(
         &self,
         locked: &Locked<'_>,
-        stripe: usize,
         mut at: impl FnMut(&Locked<'_>) -> Result<T, Damaged>,
     ) -> Result<T, StoreError> {
         at(locked).or_else(|Damaged| {
             // Whoever was led here has missed something, also where the file does not show it.
-            if repair::repair(&self.maps, stripe, self.stripes) == 0 {
+            if repair::repair(&self.maps, locked.stripe, self.stripes) == 0 {
                 self.maps.count(Counter::Damaged);
             }
             at(locked).map_err(|Damaged| StoreError::Io("store: its file is being damaged all the time".to_owned()))
@@ -155,9 +154,8 @@ impl SharedStore {
         if !self.is_live(id) {
             return Ok(false);
         }
-        let stripe = stripe_of(id);
-        let locked = self.lock(stripe)?;
-        match self.look(&locked, stripe, |locked| locked.holder(id))? {
+        let locked = self.lock(stripe_of(id))?;
+        match self.look(&locked, |locked| locked.holder(id))? {
             Some((slot, head)) if version.is_none_or(|version| version == u64::from(head.version)) => {
                 locked.remove(slot, head);
                 Ok(true)
@@ -231,9 +229,8 @@ impl Store for SharedStore {
 
     fn insert(&self, key: Key, record: &[u8], words: &[u64; WORDS]) -> Result<Insert, StoreError> {
         self.fits(record)?;
-        let stripe = self.stripe_of_group(key.group);
-        let locked = self.lock(stripe)?;
-        let known = self.look(&locked, stripe, |locked| match locked.find(key)? {
+        let locked = self.lock(self.stripe_of_group(key.group))?;
+        let known = self.look(&locked, |locked| match locked.find(key)? {
             None => locked.make_room(record.len(), For::New).map(|()| None),
             known => Ok(known),
         })?;
@@ -244,14 +241,12 @@ impl Store for SharedStore {
     }
 
     fn find(&self, key: Key) -> Result<Option<Id>, StoreError> {
-        let stripe = self.stripe_of_group(key.group);
-        self.look(&self.lock(stripe)?, stripe, |locked| locked.find(key))
+        self.look(&self.lock(self.stripe_of_group(key.group))?, |locked| locked.find(key))
     }
 
     fn group(&self, group: u128, ids: &mut Vec<Id>) -> Result<(), StoreError> {
-        let stripe = self.stripe_of_group(group);
         let before = ids.len();
-        self.look(&self.lock(stripe)?, stripe, |locked| {
+        self.look(&self.lock(self.stripe_of_group(group))?, |locked| {
             ids.truncate(before);
             locked.group(group, ids)
         })
@@ -265,7 +260,7 @@ impl Store for SharedStore {
                 return Ok(None);
             }
             let locked = self.lock(stripe)?;
-            let Some((slot, head)) = self.look(&locked, stripe, |locked| locked.holder(id))? else {
+            let Some((slot, head)) = self.look(&locked, |locked| locked.holder(id))? else {
                 return Ok(None);
             };
             self.maps.copy_record(stripe, slot, &head, record);
@@ -295,7 +290,7 @@ impl Store for SharedStore {
         }
         let stripe = stripe_of(id);
         let locked = self.lock(stripe)?;
-        let old = self.look(&locked, stripe, |locked| {
+        let old = self.look(&locked, |locked| {
             if let Some((slot, _)) = locked.holder(id)? {
                 locked.make_room(record.len(), For::Version(self.maps.class_of(stripe, slot)))?;
             }

@@ -138,9 +138,7 @@ impl Locked<'_> {
             }
         }
         self.set(Number::Taken(page), 0);
-        for slot in self.maps.slots_of(self.stripe, page).rev() {
-            self.put_in(page, slot);
-        }
+        self.list_all(page);
         let free = self.get(Number::FreeSlots(index));
         self.set(Number::FreeSlots(index), free.saturating_sub(class.in_page - taken));
         self.set(Number::Pages(index), self.get(Number::Pages(index)).saturating_sub(1));
@@ -170,17 +168,18 @@ impl Locked<'_> {
         let page = (0..PAGES).find(|page| self.get(Number::Taken(*page)) == 0)?;
         if self.maps.stored_class(self.stripe, page) != Some(class) {
             self.set(Number::ClassOf(page), class);
-            for slot in self.maps.slots_of(self.stripe, page) {
-                self.maps.seal(self.stripe, slot)?.store(0, Ordering::Release);
-            }
+            self.maps.slots_of(self.stripe, page).for_each(|slot| self.maps.unseal(self.stripe, slot));
             self.maps.store_class(self.stripe, page, class);
-            self.set(Number::FreeIn(page), 0);
-            for slot in self.maps.slots_of(self.stripe, page).rev() {
-                self.put_in(page, slot);
-            }
+            self.list_all(page);
         }
         self.set(Number::Current(class), page + 1);
         Some(page)
+    }
+
+    /// Makes the free list of a page of which no slot is taken.
+    fn list_all(&self, page: usize) {
+        self.set(Number::FreeIn(page), 0);
+        self.maps.slots_of(self.stripe, page).rev().for_each(|slot| self.put_in(page, slot));
     }
 
     fn put_in(&self, page: usize, slot: usize) {

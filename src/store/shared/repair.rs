@@ -30,7 +30,7 @@ pub(super) fn repair(maps: &Maps, stripe: usize, stripes: u32) -> u64 {
             Slot::Damaged => {
                 maps.count(Counter::Damaged);
                 dropped += 1;
-                drop_slot(maps, stripe, slot);
+                maps.unseal(stripe, slot);
                 continue;
             }
         };
@@ -47,7 +47,7 @@ pub(super) fn repair(maps: &Maps, stripe: usize, stripes: u32) -> u64 {
                 continue;
             }
         };
-        drop_slot(maps, stripe, loser);
+        maps.unseal(stripe, loser);
     }
 
     maps.set(stripe, Number::FreeCells, 0);
@@ -104,7 +104,9 @@ fn find_class(maps: &Maps, stripe: usize, stripes: u32, page: usize, record: &mu
     }
     if whole == 0 {
         // Nothing of that class was ever written here: what stands in the places of its seals is part of something else.
-        maps.slots_of(stripe, page).for_each(|slot| clear(maps, stripe, slot));
+        // A page that was never used stays untouched.
+        let taken = |slot: &usize| maps.slot(stripe, *slot) != Slot::Free;
+        maps.slots_of(stripe, page).filter(taken).for_each(|slot| maps.unseal(stripe, slot));
     }
 }
 
@@ -122,24 +124,11 @@ fn sound(maps: &Maps, stripe: usize, stripes: u32, slot: usize, record: &mut Vec
     if at_home && head.fits(record) { found } else { Slot::Damaged }
 }
 
-/// Frees a slot that is not free. A page that was never used stays untouched.
-fn clear(maps: &Maps, stripe: usize, slot: usize) {
-    if maps.slot(stripe, slot) != Slot::Free {
-        drop_slot(maps, stripe, slot);
-    }
-}
-
 /// Whether a cell without a record says that it has one, and nobody was inserting or removing it.
 fn is_missing(maps: &Maps, stripe: usize, cell: usize) -> bool {
     let index = (stripe * CELLS + cell) as u32;
     let stored = maps.cell_use(stripe, cell).map_or(0, |stored| stored.load(Ordering::Acquire));
     matches!(Use::decode(stored, index), Some(Use { live: true, unsettled: false, .. }))
-}
-
-fn drop_slot(maps: &Maps, stripe: usize, slot: usize) {
-    if let Some(seal) = maps.seal(stripe, slot) {
-        seal.store(0, Ordering::Release);
-    }
 }
 
 /// Makes the cell of a record usable where it was damaged: the record is the truth of whose cell it is.

@@ -63,6 +63,13 @@ impl Maps {
         self.file.word(self.slot_at(stripe, slot)?)
     }
 
+    /// Makes a slot free: what it holds is a record no more.
+    pub(super) fn unseal(&self, stripe: usize, slot: usize) {
+        if let Some(seal) = self.seal(stripe, slot) {
+            seal.store(0, Ordering::Release);
+        }
+    }
+
     /// What a slot says that it holds.
     pub(super) fn slot(&self, stripe: usize, slot: usize) -> Slot {
         let at = self.slot_at(stripe, slot);
@@ -222,7 +229,7 @@ impl<'s> Locked<'s> {
         if written {
             self.unlink(from, head.key);
             self.link(to, head.key, cell_in_stripe(head.id));
-            self.unseal(from);
+            self.maps.unseal(self.stripe, from);
         }
         written
     }
@@ -257,7 +264,7 @@ impl<'s> Locked<'s> {
         let new = self.take_slot(record.len(), wanted).ok_or(StoreError::Full)?;
         #[cfg(feature = "kill-points")]
         if super::kill_points::BROKEN_ORDER.load(Ordering::Relaxed) {
-            self.unseal(old);
+            self.maps.unseal(self.stripe, old);
         }
         self.publish(new, SlotHead { version: head.version.wrapping_add(1).max(1), ..head }, record)?;
         self.unlink(old, head.key);
@@ -268,14 +275,8 @@ impl<'s> Locked<'s> {
 
     /// Takes a slot's record away and frees it.
     fn invalidate(&self, slot: usize) {
-        self.unseal(slot);
+        self.maps.unseal(self.stripe, slot);
         self.free_slot(slot);
-    }
-
-    fn unseal(&self, slot: usize) {
-        if let Some(seal) = self.maps.seal(self.stripe, slot) {
-            seal.store(0, Ordering::Release);
-        }
     }
 
     /// Drops the record in a slot, and its cell.
