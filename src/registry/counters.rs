@@ -134,23 +134,35 @@ const CELLS: usize = 4;
 /// No dialog record begins with this byte, see [`crate::capture::Record::encode`].
 const RECORD: &[u8] = &[0xff];
 
+/// Makes a cell, or finds it; `None`: there is no room.
+fn make<S: Store>(store: &S, key: Key) -> Result<Option<Id>, StoreError> {
+    match store.insert(key, RECORD, &[0; WORDS]) {
+        Ok(Insert::New(id) | Insert::Exists(id)) => Ok(Some(id)),
+        Err(StoreError::Full) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 impl Counters {
     pub fn open<S: Store>(store: &S, keys: &Keys) -> Result<Self, StoreError> {
         let names: [&[u8]; CELLS] = [b"counters 1", b"counters 2", b"counters 3", b"counters 4"];
         let counters = Self { keys: names.map(|name| keys.own(name)), cells: Default::default() };
-        counters.renew(store)?;
+        for (key, cell) in counters.keys.iter().zip(&counters.cells) {
+            cell.store(make(store, *key)?.map_or(0, |id| id.0), Ordering::Relaxed);
+        }
         Ok(counters)
     }
 
-    /// Makes those cells that are not there.
+    /// Makes those cells anew that are lost.
     pub fn renew<S: Store>(&self, store: &S) -> Result<(), StoreError> {
         for (key, cell) in self.keys.iter().zip(&self.cells) {
-            let id = match store.insert(*key, RECORD, &[0; WORDS]) {
-                Ok(Insert::New(id) | Insert::Exists(id)) => id.0,
-                Err(StoreError::Full) => 0,
-                Err(error) => return Err(error),
-            };
-            cell.store(id, Ordering::Relaxed);
+            let known = cell.load(Ordering::Relaxed);
+            if known != 0
+                && store.word(Id(known), 0)?.is_none()
+                && let Some(id) = make(store, *key)?
+            {
+                cell.store(id.0, Ordering::Relaxed);
+            }
         }
         Ok(())
     }
@@ -171,12 +183,12 @@ impl Counters {
             }
         }
         // Lost: another process may have made it anew.
-        let found = store.find(self.keys[index / WORDS])?.map_or(0, |id| id.0);
-        cell.store(found, Ordering::Relaxed);
-        match found {
-            0 => Ok(None),
-            id if id == known => Ok(None),
-            id => act(Id(id), index % WORDS),
+        match store.find(self.keys[index / WORDS])? {
+            Some(found) if found.0 != known => {
+                cell.store(found.0, Ordering::Relaxed);
+                act(found, index % WORDS)
+            }
+            _ => Ok(None),
         }
     }
 

@@ -7,13 +7,13 @@ use crate::dialog::Scratch;
 use crate::pending::{Outcome, Phase, Release};
 use crate::reason::Reason;
 use crate::release::{Form, Request};
-use crate::store::{Entry as Stored, Id, Store};
+use crate::store::{Entry as Stored, Store};
 
 use super::find::is_shown;
 use super::job::{STATE, made};
 use super::release::buildable;
 use super::words::{DETAIL, Detail, RELEASE, cseqs};
-use super::{By, Entry, Job, MILLIS, Registry, RegistryError};
+use super::{By, Entry, Job, Registry, RegistryError};
 
 /// What a dialog is to a job.
 #[derive(Debug)]
@@ -65,10 +65,11 @@ impl<S: Store> Registry<S> {
         let mut ids = Vec::with_capacity(limit.min(4096));
         let next = self.store.scan(cursor, limit, &mut |id| ids.push(id))?;
         for id in ids {
-            if let Some((stored, record)) = self.load(id, &mut bytes)?
-                && let Some(item) = self.item(&job, (number, since), (id, &stored, &record), now)
-            {
-                visit(&Entry::new(id, &record, &stored.words), &item);
+            if let Some((stored, record)) = self.load(id, &mut bytes)? {
+                let entry = Entry::new(id, &record, &stored.words);
+                if let Some(item) = self.item(&job, (number, since), &entry, (&stored, &record), now) {
+                    visit(&entry, &item);
+                }
             }
         }
         Ok(next)
@@ -79,19 +80,19 @@ impl<S: Store> Registry<S> {
         &self,
         job: &Job<'_>,
         (number, since): (u8, u64),
-        (id, stored, record): (Id, &Stored, &Record<'_>),
+        entry: &Entry<'_>,
+        (stored, record): (&Stored, &Record<'_>),
         now: u64,
     ) -> Option<Item> {
-        let entry = Entry::new(id, record, &stored.words);
+        let release = Release::from_word(stored.words[RELEASE]);
         let detail = Detail::from_word(stored.words[DETAIL]);
-        let started = Release::from_word(stored.words[RELEASE]).started * MILLIS + u64::from(detail.millis);
-        if detail.by == By::Job(number) && started > since {
+        if detail.by == By::Job(number) && detail.begun(release) > since {
             return Some(entry.outcome.map_or(Item::Releasing, Item::Released));
         }
         if !job.dialogs.means(record) || !is_shown(record, stored) {
             return None;
         }
-        let phase = Release::from_word(stored.words[RELEASE]).phase;
+        let phase = release.phase;
         Some(match record.stage {
             // Another has released it; one that the job has found so has ended since.
             _ if phase.is_over() => return None,

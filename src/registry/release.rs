@@ -343,8 +343,7 @@ impl<S: Store> Registry<S> {
         let times = Times::from_word(self.word(id, TIMES)?);
         let detail = Detail::from_word(self.word(id, DETAIL)?);
         if let By::Job(number) = detail.by {
-            let started = release.started * MILLIS + u64::from(detail.millis);
-            let _ = self.counted(self.job_outcome(number, started, outcome));
+            let _ = self.counted(self.job_outcome(number, detail.begun(release), outcome));
         }
         (self.ended)(&ended(id, outcome, release, record.as_ref(), (called, calling), (detail, times), now));
         let told = Release { phase: Phase::Told, ..telling };
@@ -377,7 +376,7 @@ impl<S: Store> Registry<S> {
 
     /// When a release is over whatever was answered, in milliseconds: so long after it began, or was taken up again.
     pub(super) fn deadline_of(&self, release: Release, detail: Detail) -> Result<u64, RegistryError> {
-        let begun = release.started * MILLIS + u64::from(detail.millis);
+        let begun = detail.begun(release);
         let moment = |moment| Ok::<_, RegistryError>(self.counters.moment(&self.store, moment)? * MILLIS);
         let from = if begun < moment(Moment::Restarted)? { begun.max(moment(Moment::Resumed)?) } else { begun };
         Ok(from.saturating_add(self.deadline))
@@ -418,7 +417,7 @@ pub(super) fn ended<'r>(
     now: u64,
 ) -> Ended<'r> {
     let millis = u64::from(detail.millis);
-    let duration = now.saturating_sub(release.started * MILLIS + millis);
+    let duration = now.saturating_sub(detail.begun(release));
     // No longer than the whole: a time is rounded up, or is not written yet by the process that noted that reply.
     let of = |user| times.of(user).saturating_sub(millis).min(duration);
     Ended {

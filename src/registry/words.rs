@@ -4,10 +4,10 @@
 
 use crate::cseq::CSeqs;
 use crate::dialog::User;
-use crate::pending::Leg;
+use crate::pending::{Leg, Release};
 use crate::store::WORDS;
 
-use super::By;
+use super::{By, MILLIS};
 
 /// Highest CSeq from the calling to the called user; bit 32: there is one.
 pub(super) const CSEQ_TO_CALLED: usize = 0;
@@ -259,6 +259,11 @@ impl Detail {
             User::Called => Self { called_challenged: attempt, ..self },
             User::Calling => Self { calling_challenged: attempt, ..self },
         }
+    }
+
+    /// When the release whose detail this is started, in milliseconds.
+    pub fn begun(self, release: Release) -> u64 {
+        release.started * MILLIS + u64::from(self.millis)
     }
 
     pub fn to_word(self) -> u64 {
